@@ -1,0 +1,139 @@
+"""All parameters and their defaults, and the strict loader that fills them from YAML files and `--section.field` flags."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from slam.errors import SlamError
+
+
+@dataclass(frozen=True)
+class PlaybackConfig:
+    """Which frames are used, and when."""
+
+    stride: int = 1  # use every n-th frame
+    limit: int = 0  # stop after so many frames; 0 = all
+    pace: Literal["max", "realtime"] = "max"  # realtime feeds frames by their time stamps and drops what comes late
+    max_depth_m: float = 5.0  # readings beyond are treated as missing
+    min_depth_m: float = 0.2
+
+
+@dataclass(frozen=True)
+class NoiseConfig:
+    """Noise added to a clean source (ICL-NUIM's Kinect model, Handa et al. 2014)."""
+
+    model: Literal["none", "kinect"] = "none"
+    seed: int = 0
+    lateral_sigma_px: float = 0.5
+    disparity_sigma: float = 1.0 / 6.0  # in eighths of a pixel, before rounding to eighths
+    outliers: float = 0.0  # share of valid pixels replaced by a gross error
+
+
+@dataclass(frozen=True)
+class TsdfConfig:
+    """The TSDF map."""
+
+    voxel_size_m: float = 0.01
+    truncation_voxels: float = 4.0  # the band is at least this wide, and 3 sigma(z) where the sensor needs more
+    max_truncation_voxels: float = 12.0
+    max_weight: float = 128.0  # in readings taken at 1 m, face on
+    budget_mb: int = 4096  # no more map memory than this; blocks beyond are refused and counted
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    """The tracker."""
+
+    geometry: Literal["sdf", "projective"] = "sdf"
+    photometric: bool = True
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that can be set."""
+
+    playback: PlaybackConfig = field(default_factory=PlaybackConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    tsdf: TsdfConfig = field(default_factory=TsdfConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+
+def load_config(paths: list[Path], overrides: Mapping[str, str] | None = None) -> Config:
+    """Merge YAML files left to right, then `{"section.field": "value"}` overrides, over the defaults."""
+    tree: dict[str, Any] = {}
+    for path in paths:
+        try:
+            loaded = yaml.safe_load(path.read_text())
+        except OSError as error:
+            raise SlamError(f"cannot read config {path}: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise SlamError(f"config {path} is not valid YAML: {' '.join(str(error).split())}") from error
+        if loaded is not None and not isinstance(loaded, dict):
+            raise SlamError(f"config {path} must hold sections, got {type(loaded).__name__}")
+        _merge(tree, loaded or {})
+    for dotted, text in (overrides or {}).items():
+        *sections, leaf = dotted.replace("-", "_").split(".")
+        branch: dict[str, Any] = {leaf: yaml.safe_load(text)}
+        for section in reversed(sections):
+            branch = {section: branch}
+        _merge(tree, branch)
+    return build(Config, tree)
+
+
+def dump_config(config: Config) -> str:
+    """Return the YAML text that loads to an equal config."""
+    return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
+
+
+def build(cls: type, values: Mapping[str, Any], where: str = "") -> Any:
+    """Build a dataclass from nested mappings; unknown keys and wrong types are errors with their dotted name."""
+    hints = typing.get_type_hints(cls)
+    unknown = [str(key) for key in values if key not in hints]
+    if unknown:
+        raise SlamError(f"unknown config key {where}{unknown[0]}; known here: {', '.join(hints)}")
+    return cls(**{key: _convert(hints[key], value, where + key) for key, value in values.items()})
+
+
+def _convert(hint: Any, value: Any, name: str) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, Mapping):
+            raise SlamError(f"config {name} is a section, got {value!r}")
+        return build(hint, value, name + ".")
+    if typing.get_origin(hint) is Literal:
+        choices = typing.get_args(hint)
+        if value not in choices:
+            raise SlamError(f"config {name} must be one of {', '.join(map(str, choices))}; got {value!r}")
+        return value
+    if isinstance(hint, types.UnionType):  # X | None
+        if value is None:
+            return None
+        return _convert(typing.get_args(hint)[0], value, name)
+    if hint is float:
+        return _to_float(value, name)
+    if type(value) is not hint:
+        raise SlamError(f"config {name} must be {hint.__name__}, got {value!r}")
+    return value
+
+
+def _to_float(value: Any, name: str) -> float:
+    """Take ints, and strings such as 1e-3, which YAML 1.1 does not see as a number."""
+    if not isinstance(value, bool):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    raise SlamError(f"config {name} must be a number, got {value!r}")
+
+
+def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value

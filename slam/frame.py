@@ -1,0 +1,24 @@
+"""One RGB-D frame."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from slam.camera import Camera, DepthNoise
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A depth image and a colour image of the same pixels at the same time.
+
+    `depth_m` is z-depth, float32, 0 where missing; `color` is RGB, registered to the depth image. `color` is None
+    for a frame whose colour was lost: such a frame still tracks on geometry.
+    """
+
+    index: int
+    timestamp_s: float
+    camera: Camera
+    depth_m: Float32[np.ndarray, "h w"]
+    color: UInt8[np.ndarray, "h w 3"] | None
+    depth_noise: DepthNoise

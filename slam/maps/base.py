@@ -1,0 +1,68 @@
+"""What the tracker, the system and the viewer know of a map."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int32, UInt8
+
+from slam.camera import Camera
+from slam.frame import Frame
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What a camera would see of a map: z-depth (0 = nothing), world normals, RGB and a confidence >= 0 a pixel."""
+
+    depth_m: Float32[np.ndarray, "h w"]
+    normals: Float32[np.ndarray, "h w 3"]
+    color: UInt8[np.ndarray, "h w 3"]
+    confidence: Float32[np.ndarray, "h w"]
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """An indexed triangle mesh in the world frame; triangles wind counter-clockwise seen from free space."""
+
+    vertices_m: Float32[np.ndarray, "v 3"]
+    colors: UInt8[np.ndarray, "v 3"]
+    triangles: Int32[np.ndarray, "t 3"]
+
+
+@dataclass(frozen=True)
+class SdfSamples:
+    """Signed distance (metres, positive in free space), its gradient in the world, and where both are known."""
+
+    sdf_m: Float32[np.ndarray, "n"]
+    gradient: Float32[np.ndarray, "n 3"]
+    is_valid: Bool[np.ndarray, "n"]
+
+
+class Map(Protocol):
+    """A map that can be built, tracked against, rendered, meshed and kept."""
+
+    def integrate(self, frame: Frame, T_world_camera: Float64[np.ndarray, "4 4"]) -> None:
+        """Fuse a posed frame."""
+        ...
+
+    def render(self, camera: Camera, T_world_camera: Float64[np.ndarray, "4 4"]) -> Rendering:
+        """Render the map."""
+        ...
+
+    def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:
+        """Evaluate the signed distance at world points."""
+        ...
+
+    def mesh(self) -> Mesh:
+        """Extract the surface."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the map to a file that `load` of the same class reads."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of map data in use."""
+        ...

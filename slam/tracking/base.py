@@ -1,0 +1,40 @@
+"""What the system knows of a tracker."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Float64
+
+from slam.frame import Frame
+from slam.maps.base import Map
+
+
+class TrackState(Enum):
+    """OK: well constrained. WEAK: a pose, but some direction or too few points carry it. LOST: no pose."""
+
+    OK = "OK"
+    WEAK = "WEAK"
+    LOST = "LOST"
+
+
+@dataclass(frozen=True)
+class TrackResult:
+    """The pose of one frame and how far it is to be trusted. `reason` is empty when the state is OK."""
+
+    T_world_camera: Float64[np.ndarray, "4 4"]
+    state: TrackState
+    reason: str
+    residual_m: float  # robust scale of the geometric residual
+    inlier_ratio: float  # matched points over points that could have matched
+    conditioning: float  # smallest over largest eigenvalue of the scaled normal matrix
+    num_iterations: int
+
+
+class Tracker(Protocol):
+    """Estimates poses one frame after another."""
+
+    def track(self, frame: Frame, map_: Map) -> TrackResult:
+        """Estimate the pose of the next frame against the map."""
+        ...

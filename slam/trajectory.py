@@ -1,0 +1,84 @@
+"""Time-stamped poses, their TUM file, and one-to-one association of time stamps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from slam.errors import SlamError
+from slam.geometry import quaternion_xyzw_from_rotation, transform_from_quaternion
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """Poses `Ts_world_camera` at increasing `timestamps_s`."""
+
+    timestamps_s: Float64[np.ndarray, "n"]
+    Ts_world_camera: Float64[np.ndarray, "n 4 4"]
+
+    def __len__(self) -> int:
+        return len(self.timestamps_s)
+
+    @property
+    def positions_m(self) -> Float64[np.ndarray, "n 3"]:
+        """Camera centres in the world."""
+        return self.Ts_world_camera[:, :3, 3]
+
+
+def associate(
+    stamps_a_s: Float64[np.ndarray, "n"], stamps_b_s: Float64[np.ndarray, "m"], max_difference_s: float = 0.02
+) -> tuple[Int64[np.ndarray, "k"], Int64[np.ndarray, "k"]]:
+    """Pair two lists of time stamps one to one, closest pairs first; return indices, sorted by the first list.
+
+    The greedy rule of the TUM RGB-D tools. Candidates are found by bisection, so it takes n log n for real recordings.
+    """
+    order_b = np.argsort(stamps_b_s, kind="stable")
+    sorted_b_s = stamps_b_s[order_b]
+    first = np.searchsorted(sorted_b_s, stamps_a_s - max_difference_s, side="left")
+    last = np.searchsorted(sorted_b_s, stamps_a_s + max_difference_s, side="right")
+    num_candidates = last - first
+    a = np.repeat(np.arange(len(stamps_a_s)), num_candidates)
+    offset = np.arange(len(a)) - np.repeat(np.cumsum(num_candidates) - num_candidates, num_candidates)
+    b = order_b[np.repeat(first, num_candidates) + offset]
+    pairs: list[tuple[int, int]] = []
+    used_a: set[int] = set()
+    used_b: set[int] = set()
+    for k in np.argsort(np.abs(stamps_a_s[a] - stamps_b_s[b]), kind="stable"):
+        i, j = int(a[k]), int(b[k])
+        if i not in used_a and j not in used_b:
+            used_a.add(i)
+            used_b.add(j)
+            pairs.append((i, j))
+    result = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
+    return result[:, 0], result[:, 1]
+
+
+def read_tum(path: Path) -> Trajectory:
+    """Read `timestamp tx ty tz qx qy qz qw` lines; rows are sorted by time, repeated stamps keep the first."""
+    rows = []
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        fields = line.replace(",", " ").split()
+        if not fields or fields[0].startswith("#"):
+            continue
+        try:
+            row = [float(field) for field in fields[:8]]
+        except ValueError:
+            row = []
+        if len(row) != 8 or not np.isfinite(row).all() or not any(row[4:]):
+            raise SlamError(f"{path}:{number}: expected 'timestamp tx ty tz qx qy qz qw', got {line.strip()[:60]!r}")
+        rows.append(row)
+    table = np.array(rows, dtype=np.float64).reshape(-1, 8)
+    _, keep = np.unique(table[:, 0], return_index=True)
+    table = table[keep]
+    poses = [transform_from_quaternion(row[1:4], row[4:8]) for row in table]
+    return Trajectory(table[:, 0], np.array(poses, dtype=np.float64).reshape(-1, 4, 4))
+
+
+def tum_text(trajectory: Trajectory) -> str:
+    """Write a trajectory as the text of a TUM file."""
+    lines = ["# timestamp tx ty tz qx qy qz qw\n"]
+    for timestamp_s, T in zip(trajectory.timestamps_s, trajectory.Ts_world_camera, strict=True):
+        values = [*T[:3, 3], *quaternion_xyzw_from_rotation(T[:3, :3])]
+        lines.append(f"{timestamp_s:.6f} " + " ".join(f"{value:.9f}" for value in values) + "\n")
+    return "".join(lines)
