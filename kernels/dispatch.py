@@ -1,0 +1,49 @@
+"""Which implementation of an op runs: the arrays choose, `using` overrides."""
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+_forced: ContextVar[str | None] = ContextVar("forced_backend", default=None)
+
+
+@contextlib.contextmanager
+def using(backend: str) -> Iterator[None]:
+    """Force a backend ("reference" or "cpu") for the ops called inside."""
+    token = _forced.set(backend)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+def implementation(module: str, array: Any) -> ModuleType:
+    """Return `kernels.<backend>.<module>`: "cpu" for numpy arrays, "cuda" for tensors on a GPU."""
+    backend = _forced.get() or _backend_of(array)
+    return importlib.import_module(f"kernels.{backend}.{module}")
+
+
+def _backend_of(array: Any) -> str:
+    if isinstance(array, np.ndarray):
+        return "cpu"
+    if hasattr(array, "__cuda_array_interface__"):
+        return "cuda"
+    raise TypeError(f"expected a numpy array or a tensor on a GPU, got {type(array).__name__}")
+
+
+def check_array(name: str, array: Any, dtype: str, shape: tuple[int | None, ...]) -> None:
+    """Raise ValueError unless an array is C-contiguous with this dtype and shape (None = any length)."""
+    found = str(array.dtype).removeprefix("torch.")
+    fits = len(array.shape) == len(shape) and all(
+        want is None or have == want for have, want in zip(array.shape, shape, strict=True)
+    )
+    if found != dtype or not fits:
+        wanted = ", ".join("*" if want is None else str(want) for want in shape)
+        raise ValueError(f"{name} must be {dtype} ({wanted}), got {found} {tuple(array.shape)}")
+    if isinstance(array, np.ndarray) and not array.flags.c_contiguous:
+        raise ValueError(f"{name} must be C-contiguous")
