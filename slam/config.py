@@ -52,6 +52,17 @@ class TrackingConfig:
 
     geometry: Literal["sdf", "projective"] = "sdf"
     photometric: bool = True
+    photometric_weight: float = 0.1  # of its information: neighbouring pixels do not err independently
+    intensity_sigma: float = 4.0  # grey levels
+    max_iterations: int = 12  # a pyramid level
+    max_distance_m: float = 0.1  # pairs farther apart are no pairs
+    min_conditioning: float = 0.003  # below, some direction is not constrained
+    min_inlier_ratio: float = 0.25  # of the points with depth; below, the pose is weak
+    lost_inlier_ratio: float = 0.1
+    max_residual_sigmas: float = 4.0  # residual in standard deviations of the sensor; above, the pose is lost
+    max_weak_frames: int = 30  # in a row; then the track counts as lost
+    max_translation_m: float = 0.3  # from the predicted pose, a frame
+    max_rotation_deg: float = 25.0
 
 
 @dataclass(frozen=True)

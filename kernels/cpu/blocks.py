@@ -1,0 +1,173 @@
+"""The block hash in numba; contracts in `kernels.blocks`."""
+
+import numpy as np
+
+from kernels.blocks import MAX_COORD
+from kernels.cpu.compile import inline, kernel
+from kernels.cpu.depth import sigma
+
+ZERO = np.float32(0.0)
+HALF = np.float32(0.5)
+
+
+@inline
+def pack(x, y, z):
+    """Pack a block coordinate into 63 bits."""
+    return (
+        ((np.int64(x) + MAX_COORD) << 42)
+        | ((np.int64(y) + MAX_COORD) << 21)
+        | (np.int64(z) + MAX_COORD)
+    )
+
+
+@inline
+def bucket(key, mask):
+    """Fibonacci hashing: the high bits of the product with 2^64 / golden ratio."""
+    return ((key * np.int64(-7046029254386353131)) >> np.int64(29)) & mask
+
+
+@inline
+def find(index, x, y, z):
+    """Return the slot of a block, -1 if there is none."""
+    key = pack(x, y, z)
+    mask = np.int64(index.keys.shape[0] - 1)
+    i = bucket(key, mask)
+    slot = np.int32(-1)
+    while True:
+        found = index.keys[i]
+        if found == key:
+            slot = index.slots[i]
+            break
+        if found == -1:
+            break
+        i = (i + 1) & mask
+    return slot
+
+
+@kernel
+def _insert(index, x, y, z):
+    """Return the slot of a block, new or known; -1 if it is full, -2 if the coordinate is out of range."""
+    if (
+        x <= -MAX_COORD or y <= -MAX_COORD or z <= -MAX_COORD
+        or x >= MAX_COORD - 1 or y >= MAX_COORD - 1 or z >= MAX_COORD - 1
+    ):  # fmt: skip
+        return np.int32(-2)
+    key = pack(x, y, z)
+    mask = np.int64(index.keys.shape[0] - 1)
+    i = bucket(key, mask)
+    while index.keys[i] != -1:
+        if index.keys[i] == key:
+            return index.slots[i]
+        i = (i + 1) & mask
+    slot = index.count[0]
+    if slot >= index.coords.shape[0]:
+        return np.int32(-1)
+    index.coords[slot, 0] = x
+    index.coords[slot, 1] = y
+    index.coords[slot, 2] = z
+    index.count[0] = slot + 1
+    index.slots[i] = slot
+    index.keys[i] = key  # last: a reader in another thread meets a complete entry or none
+    for d in range(8):
+        dx, dy, dz = d >> 2, (d >> 1) & 1, d & 1
+        index.neighbors[slot, d] = find(index, x + dx, y + dy, z + dz)
+        behind = find(index, x - dx, y - dy, z - dz)
+        if behind >= 0:
+            index.neighbors[behind, d] = slot
+    return slot
+
+
+@kernel
+def insert_blocks(index, coords):
+    for i in range(coords.shape[0]):
+        if _insert(index, coords[i, 0], coords[i, 1], coords[i, 2]) == -1:
+            return False
+    return True
+
+
+@kernel
+def find_blocks(index, coords):
+    out = np.empty(coords.shape[0], np.int32)
+    for i in range(coords.shape[0]):
+        out[i] = find(index, coords[i, 0], coords[i, 1], coords[i, 2])
+    return out
+
+
+@inline
+def _truncation(z, noise, truncation_m):
+    wide = np.float32(3.0) * sigma(z, noise)
+    return min(max(wide, np.float32(truncation_m[0])), np.float32(truncation_m[1]))
+
+
+@kernel
+def touch_band(
+    index, depth_m, intrinsics, T_world_camera, block_size_m, noise, truncation_m,
+    stride, stamps, stamp, visible,
+):  # fmt: skip
+    T = T_world_camera
+    per_block = np.float32(1.0 / block_size_m)
+    num_visible = 0
+    for v in range(stride // 2, depth_m.shape[0], stride):
+        y = (np.float32(v) - intrinsics[3]) / intrinsics[1]
+        for u in range(stride // 2, depth_m.shape[1], stride):
+            z = depth_m[v, u]
+            if z <= ZERO:
+                continue
+            x = (np.float32(u) - intrinsics[2]) / intrinsics[0]
+            tau = _truncation(z, noise, truncation_m)
+            ray_x = (T[0, 0] * x + T[0, 1] * y + T[0, 2]) * per_block
+            ray_y = (T[1, 0] * x + T[1, 1] * y + T[1, 2]) * per_block
+            ray_z = (T[2, 0] * x + T[2, 1] * y + T[2, 2]) * per_block
+            num_steps = int(np.float32(4.0) * tau * per_block) + 2
+            step = np.float32(2.0) * tau / np.float32(num_steps)
+            last_x, last_y, last_z = np.int32(1 << 30), np.int32(0), np.int32(0)
+            for s in range(num_steps + 1):
+                t = z - tau + step * np.float32(s)
+                bx = np.int32(np.floor(ray_x * t + T[0, 3] * per_block))
+                by = np.int32(np.floor(ray_y * t + T[1, 3] * per_block))
+                bz = np.int32(np.floor(ray_z * t + T[2, 3] * per_block))
+                if bx == last_x and by == last_y and bz == last_z:
+                    continue
+                last_x, last_y, last_z = bx, by, bz
+                slot = find(index, bx, by, bz)
+                if slot < 0:
+                    slot = _insert(index, bx, by, bz)
+                if slot == -1:
+                    return -1
+                if slot >= 0 and stamps[slot] != stamp:
+                    stamps[slot] = stamp
+                    visible[num_visible] = slot
+                    num_visible += 1
+    return num_visible
+
+
+@kernel
+def touch_free(
+    index, depth_m, intrinsics, T_world_camera, block_size_m, noise, truncation_m,
+    stride, offset, near_m, stamps, stamp, visible, num_visible,
+):  # fmt: skip
+    T = T_world_camera
+    per_block = np.float32(1.0 / block_size_m)
+    for v in range(offset[0], depth_m.shape[0], stride):
+        y = (np.float32(v) - intrinsics[3]) / intrinsics[1]
+        for u in range(offset[1], depth_m.shape[1], stride):
+            z = depth_m[v, u]
+            if z <= ZERO:
+                continue
+            x = (np.float32(u) - intrinsics[2]) / intrinsics[0]
+            end = z - _truncation(z, noise, truncation_m)
+            ray_x = (T[0, 0] * x + T[0, 1] * y + T[0, 2]) * per_block
+            ray_y = (T[1, 0] * x + T[1, 1] * y + T[1, 2]) * per_block
+            ray_z = (T[2, 0] * x + T[2, 1] * y + T[2, 2]) * per_block
+            t = np.float32(near_m)
+            while t < end:
+                bx = np.int32(np.floor(ray_x * t + T[0, 3] * per_block))
+                by = np.int32(np.floor(ray_y * t + T[1, 3] * per_block))
+                bz = np.int32(np.floor(ray_z * t + T[2, 3] * per_block))
+                slot = find(index, bx, by, bz)
+                if slot >= 0 and stamps[slot] != stamp:
+                    stamps[slot] = stamp
+                    visible[num_visible] = slot
+                    num_visible += 1
+                t += HALF * np.float32(block_size_m)
+    return num_visible

@@ -1,0 +1,227 @@
+"""Analytic scenes in numba: solids are drawn front to back, tile by tile; contracts in `kernels.scene`."""
+
+import numpy as np
+from numba import prange
+
+from kernels.cpu.compile import inline, kernel, parallel_kernel
+from kernels.cpu.scene_shading import shade_pixel
+from kernels.scene import BOX, CYLINDER, LIGHT, NEAR_M
+
+TILE_WIDTH, TILE_HEIGHT = 64, 32
+ZERO, ONE, FAR_M = np.float32(0.0), np.float32(1.0), np.float32(1e9)
+NEAR = np.float32(NEAR_M)
+TINY = np.float32(1e-9)
+
+
+def render_scene(solids, kinds, textures, intrinsics, T_world_camera, width, height):
+    """See `kernels.scene.render_scene`."""
+    views, rects, nearest_m = _place(solids, T_world_camera, intrinsics, width, height)
+    order = np.argsort(nearest_m, kind="stable").astype(np.int32)
+    order = order[rects[order, 0] < rects[order, 1]]
+    depth_m = np.empty((height, width), np.float32)
+    color = np.empty((height, width, 3), np.uint8)
+    _draw(solids, kinds, textures, views, rects, nearest_m, order, intrinsics[0], depth_m, color)
+    return depth_m, color
+
+
+@parallel_kernel
+def scene_sdf(solids, kinds, points):
+    """See `kernels.scene.scene_sdf`."""
+    sdf_m = np.empty(len(points), np.float32)
+    for k in prange(len(points)):
+        nearest_m = FAR_M
+        for i in range(len(solids)):
+            s = solids[i]
+            x, y, z = points[k, 0] - s[0], points[k, 1] - s[1], points[k, 2] - s[2]
+            if kinds[i] == BOX:
+                qx = abs(s[6] * x + s[7] * y) - s[3]
+                qy = abs(s[6] * y - s[7] * x) - s[4]
+                qz = abs(z) - s[5]
+            elif kinds[i] == CYLINDER:
+                qx = np.sqrt(x * x + y * y) - s[3]
+                qy = qx
+                qz = abs(z) - s[5]
+            else:
+                qx = np.sqrt(x * x + y * y + z * z) - s[3]
+                qy = qx
+                qz = qx
+            inside_m = min(max(qx, qy, qz), ZERO)
+            qx = max(qx, ZERO)
+            qy = max(qy, ZERO) if kinds[i] == BOX else ZERO
+            qz = max(qz, ZERO) if kinds[i] <= CYLINDER else ZERO
+            nearest_m = min(nearest_m, np.sqrt(qx * qx + qy * qy + qz * qz) + inside_m)
+        sdf_m[k] = nearest_m
+    return sdf_m
+
+
+@kernel
+def _place(solids, T_world_camera, intrinsics, width, height):
+    """Return each solid's view, the pixels it may cover (u0, u1, v0, v1; empty where unseen) and its least depth.
+
+    A view is float32 (15,) in the solid's frame: the camera's centre, then the ray of pixel (u, v) as
+    first + u * per_u + v * per_v with z-depth 1, then the light.
+    """
+    n = len(solids)
+    views = np.empty((n, 15), np.float32)
+    rects = np.zeros((n, 4), np.int32)
+    nearest_m = np.empty(n, np.float32)
+    R, position = T_world_camera[:3, :3], T_world_camera[:3, 3]
+    fx, fy, cx, cy = intrinsics.astype(np.float64)
+    corners = np.empty((8, 3))
+    for i in range(n):
+        s = solids[i].astype(np.float64)
+        for k in range(5):
+            if k == 0:
+                x, y, z = position - s[:3]
+            elif k == 1:
+                x, y, z = R[:, 2] - R[:, 0] * (cx / fx) - R[:, 1] * (cy / fy)
+            elif k == 2:
+                x, y, z = R[:, 0] / fx
+            elif k == 3:
+                x, y, z = R[:, 1] / fy
+            else:
+                x, y, z = LIGHT
+            views[i, 3 * k] = s[6] * x + s[7] * y
+            views[i, 3 * k + 1] = s[6] * y - s[7] * x
+            views[i, 3 * k + 2] = z
+        for k in range(8):
+            x = s[3] if k & 1 else -s[3]
+            y = s[4] if k & 2 else -s[4]
+            z = s[5] if k & 4 else -s[5]
+            dx = s[0] + s[6] * x - s[7] * y - position[0]
+            dy = s[1] + s[7] * x + s[6] * y - position[1]
+            dz = s[2] + z - position[2]
+            for j in range(3):
+                corners[k, j] = R[0, j] * dx + R[1, j] * dy + R[2, j] * dz
+        nearest_m[i] = max(corners[:, 2].min(), NEAR_M)
+        rects[i] = _pixel_bounds(corners, fx, fy, cx, cy, width, height)
+    return views, rects, nearest_m
+
+
+@kernel
+def _pixel_bounds(corners, fx, fy, cx, cy, width, height):
+    """Bound the pixels of a box given by its corners in the camera's frame, cut at the near plane."""
+    u0, u1, v0, v1 = 1e9, -1e9, 1e9, -1e9
+    for k in range(8):
+        for bit in (1, 2, 4):  # the three edges at a corner; seen from both ends, which does no harm
+            z0, z1 = corners[k, 2], corners[k ^ bit, 2]
+            if z0 < NEAR_M and z1 < NEAR_M:
+                continue
+            share = (NEAR_M - z0) / (z1 - z0) if z0 < NEAR_M else 0.0
+            x = corners[k, 0] + share * (corners[k ^ bit, 0] - corners[k, 0])
+            y = corners[k, 1] + share * (corners[k ^ bit, 1] - corners[k, 1])
+            z = max(z0, NEAR_M)
+            u, v = fx * x / z + cx, fy * y / z + cy
+            u0, u1, v0, v1 = min(u0, u), max(u1, u), min(v0, v), max(v1, v)
+    first_u = int(max(u0 - 1.0, 0.0))
+    first_v = int(max(v0 - 1.0, 0.0))
+    last_u = int(max(min(u1 + 2.0, float(width)), 0.0))
+    last_v = int(max(min(v1 + 2.0, float(height)), 0.0))
+    if first_u >= last_u or first_v >= last_v:
+        return np.zeros(4, np.int32)
+    return np.array([first_u, last_u, first_v, last_v], np.int32)
+
+
+@parallel_kernel
+def _draw(solids, kinds, textures, views, rects, nearest_m, order, fx, depth_m, color):
+    height, width = depth_m.shape
+    num_columns = (width + TILE_WIDTH - 1) // TILE_WIDTH
+    num_rows = (height + TILE_HEIGHT - 1) // TILE_HEIGHT
+    for tile in prange(num_rows * num_columns):
+        first_v = tile // num_columns * TILE_HEIGHT
+        first_u = tile % num_columns * TILE_WIDTH
+        last_v = min(first_v + TILE_HEIGHT, height)
+        last_u = min(first_u + TILE_WIDTH, width)
+        seen = np.full((TILE_HEIGHT, TILE_WIDTH), -1, np.int32)
+        depth = depth_m[first_v:last_v, first_u:last_u]
+        depth[:] = FAR_M
+        farthest_m = FAR_M
+        for i in order:
+            if nearest_m[i] > farthest_m:
+                break
+            u0, u1 = max(rects[i, 0], first_u), min(rects[i, 1], last_u)
+            v0, v1 = max(rects[i, 2], first_v), min(rects[i, 3], last_v)
+            if u0 >= u1 or v0 >= v1:
+                continue
+            for v in range(v0, v1):
+                row, ids = depth[v - first_v], seen[v - first_v]
+                if kinds[i] == BOX:
+                    _enter_box(views[i], solids[i], i, u0, u1, v, first_u, row, ids)
+                elif kinds[i] == CYLINDER:
+                    _enter_cylinder(views[i], solids[i], i, u0, u1, v, first_u, row, ids)
+                else:
+                    _enter_sphere(views[i], solids[i], i, u0, u1, v, first_u, row, ids)
+            farthest_m = ZERO
+            for v in range(last_v - first_v):
+                for u in range(last_u - first_u):
+                    farthest_m = max(farthest_m, depth[v, u])
+        for v in range(first_v, last_v):
+            for u in range(first_u, last_u):
+                i = seen[v - first_v, u - first_u]
+                if i >= 0:
+                    texture = textures[int(solids[i, 14])]
+                    rgb = color[v, u]
+                    shade_pixel(kinds[i], solids[i], views[i], texture, u, v, depth_m[v, u], fx, rgb)
+                else:
+                    depth_m[v, u] = ZERO
+                    color[v, u, :] = 0
+
+
+@inline
+def _slab(half, origin, direction):
+    d = direction if abs(direction) > TINY else TINY
+    inverse = ONE / d
+    t1, t2 = (-half - origin) * inverse, (half - origin) * inverse
+    return min(t1, t2), max(t1, t2)
+
+
+@kernel
+def _enter_box(view, s, i, u0, u1, v, first_u, row, ids):
+    """Draw one row of a box into the depths and indices of the nearest solids so far."""
+    fv = np.float32(v)
+    for u in range(u0, u1):
+        fu = np.float32(u)
+        in_x, out_x = _slab(s[3], view[0], view[3] + fu * view[6] + fv * view[9])
+        in_y, out_y = _slab(s[4], view[1], view[4] + fu * view[7] + fv * view[10])
+        in_z, out_z = _slab(s[5], view[2], view[5] + fu * view[8] + fv * view[11])
+        entry, leave = max(in_x, in_y, in_z), min(out_x, out_y, out_z)
+        is_nearest = (entry <= leave) & (entry > NEAR) & (entry < row[u - first_u])
+        row[u - first_u] = entry if is_nearest else row[u - first_u]
+        ids[u - first_u] = i if is_nearest else ids[u - first_u]
+
+
+@kernel
+def _enter_cylinder(view, s, i, u0, u1, v, first_u, row, ids):
+    fv = np.float32(v)
+    for u in range(u0, u1):
+        fu = np.float32(u)
+        dx = view[3] + fu * view[6] + fv * view[9]
+        dy = view[4] + fu * view[7] + fv * view[10]
+        a = max(dx * dx + dy * dy, np.float32(1e-12))
+        middle = -(dx * view[0] + dy * view[1]) / a
+        x, y = view[0] + middle * dx, view[1] + middle * dy
+        margin = s[3] * s[3] - x * x - y * y
+        half_chord = np.sqrt(max(margin, ZERO) / a)
+        in_z, out_z = _slab(s[5], view[2], view[5] + fu * view[8] + fv * view[11])
+        entry, leave = max(middle - half_chord, in_z), min(middle + half_chord, out_z)
+        is_nearest = (margin > ZERO) & (entry <= leave) & (entry > NEAR) & (entry < row[u - first_u])
+        row[u - first_u] = entry if is_nearest else row[u - first_u]
+        ids[u - first_u] = i if is_nearest else ids[u - first_u]
+
+
+@kernel
+def _enter_sphere(view, s, i, u0, u1, v, first_u, row, ids):
+    fv = np.float32(v)
+    for u in range(u0, u1):
+        fu = np.float32(u)
+        dx = view[3] + fu * view[6] + fv * view[9]
+        dy = view[4] + fu * view[7] + fv * view[10]
+        dz = view[5] + fu * view[8] + fv * view[11]
+        a = dx * dx + dy * dy + dz * dz
+        middle = -(dx * view[0] + dy * view[1] + dz * view[2]) / a
+        x, y, z = view[0] + middle * dx, view[1] + middle * dy, view[2] + middle * dz
+        margin = s[3] * s[3] - x * x - y * y - z * z
+        entry = middle - np.sqrt(max(margin, ZERO) / a)
+        is_nearest = (margin > ZERO) & (entry > NEAR) & (entry < row[u - first_u])
+        row[u - first_u] = entry if is_nearest else row[u - first_u]
+        ids[u - first_u] = i if is_nearest else ids[u - first_u]

@@ -1,0 +1,122 @@
+"""The TSDF on sparse blocks: integration, point query, ray casting.
+
+A voxel holds its signed distance as int16 in units of `sdf_unit_m` (positive in free space), the weight of its
+readings as uint16 in units of `WEIGHT_UNIT`, and RGB with a colour weight as four uint8: eight bytes. A voxel is
+known where its weight is above 0. All camera matrices are float32 (4, 4).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kernels.blocks import BlockIndex
+from kernels.dispatch import check_array, implementation
+
+WEIGHT_UNIT = 1.0 / 256.0
+MAX_COLOR_WEIGHT = 32
+
+
+class TsdfBlocks(NamedTuple):
+    """The voxels of all blocks, by slot."""
+
+    sdf: np.ndarray  # int16 (capacity, 512)
+    weight: np.ndarray  # uint16 (capacity, 512)
+    color: np.ndarray  # uint8 (capacity, 4, 512): red, green, blue, weight
+
+
+class RenderedArrays(NamedTuple):
+    """What a raycast returns; see `raycast`."""
+
+    depth_m: np.ndarray
+    normals: np.ndarray
+    color: np.ndarray
+    confidence: np.ndarray
+
+
+def new_blocks(capacity: int) -> TsdfBlocks:
+    """Return unknown voxels for `capacity` blocks (the pages are only taken when they are first written)."""
+    return TsdfBlocks(
+        sdf=np.zeros((capacity, 512), np.int16),
+        weight=np.zeros((capacity, 512), np.uint16),
+        color=np.zeros((capacity, 4, 512), np.uint8),
+    )
+
+
+def integrate(
+    index: BlockIndex,
+    blocks: TsdfBlocks,
+    visible: np.ndarray,
+    planes: np.ndarray,
+    weights: np.ndarray,
+    rgba: np.ndarray,
+    image_size: tuple[int, int],
+    intrinsics: np.ndarray,
+    T_camera_world: np.ndarray,
+    voxel_size_m: float,
+    sdf_unit_m: float,
+    noise: np.ndarray,
+    truncation_m: tuple[float, float],
+    max_weight: float,
+    dither: np.ndarray,
+) -> None:
+    """Fuse one frame into the visible blocks, in place (Curless and Levoy's running average).
+
+    A voxel takes the pixel nearest to its projection; its reading is the distance to that pixel's tangent plane
+    (`kernels.depth.fusion_planes`), which has neither the half-pixel nor the incidence error of the plain depth
+    difference. tau = clip(3 sigma(z), *truncation_m) at the voxel's own depth; readings below -tau are dropped and
+    those above tau clamped. Colour is fused within half of tau. `rgba` is uint32 (h w + 1,), red in the low byte,
+    or empty for a frame without colour. Values are rounded by `dither`, float32 (1024,) in [0, 1): plain rounding would freeze
+    every average as soon as its weight is large.
+    """
+    check_array("visible", visible, "int32", (None,))
+    check_array("planes", planes, "float32", (image_size[0] * image_size[1] + 1, 4))
+    check_array("weights", weights, "float32", (image_size[0] * image_size[1] + 1,))
+    check_array("rgba", rgba, "uint32", (None,))
+    check_array("intrinsics", intrinsics, "float32", (4,))
+    check_array("T_camera_world", T_camera_world, "float32", (4, 4))
+    check_array("dither", dither, "float32", (1024,))
+    implementation("tsdf", planes).integrate(
+        index, blocks, visible, planes, weights, rgba, image_size, intrinsics, T_camera_world,
+        voxel_size_m, sdf_unit_m, noise, truncation_m, max_weight, dither,
+    )  # fmt: skip
+
+
+def query(
+    index: BlockIndex,
+    blocks: TsdfBlocks,
+    points: np.ndarray,
+    voxel_size_m: float,
+    sdf_unit_m: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Interpolate the signed distance trilinearly at world points (n, 3).
+
+    Returns sdf_m float32 (n,), its exact gradient float32 (n, 3) and is_valid bool (n,): all eight voxels are known.
+    Where invalid, distance and gradient are 0.
+    """
+    check_array("points", points, "float32", (None, 3))
+    return implementation("tsdf", points).query(index, blocks, points, voxel_size_m, sdf_unit_m)
+
+
+def raycast(
+    index: BlockIndex,
+    blocks: TsdfBlocks,
+    image_size: tuple[int, int],
+    intrinsics: np.ndarray,
+    T_world_camera: np.ndarray,
+    voxel_size_m: float,
+    sdf_unit_m: float,
+    truncation_m: float,
+    depth_range_m: tuple[float, float],
+) -> RenderedArrays:
+    """Render the zero crossing that each pixel's ray meets first, from free space into the surface.
+
+    Returns z-depth float32 (h, w), 0 where nothing was met; unit world normals (h, w, 3) from the analytic gradient;
+    RGB uint8 (h, w, 3), trilinear; and confidence float32 (h, w): the interpolated
+    weight, in readings at 1 m.
+    """
+    check_array("intrinsics", intrinsics, "float32", (4,))
+    check_array("T_world_camera", T_world_camera, "float32", (4, 4))
+    return implementation("raycast", T_world_camera).raycast(
+        index, blocks, image_size, intrinsics, T_world_camera, voxel_size_m, sdf_unit_m,
+        truncation_m, depth_range_m,
+    )  # fmt: skip

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Install what is needed, then run every check. Arguments go to pytest: scripts/test.sh -k config
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+scripts/setup.sh dev
+use_writable_numba_cache
+python=.venv/bin/python
+failed=()
+
+check() { # check NAME COMMAND...: go on after a failure, so that one run shows all of them
+    heading "$1"
+    "${@:2}" || failed+=("$1")
+}
+
+check "ruff check" "$python" -m ruff check .
+check "ruff format" "$python" -m ruff format --check .
+check "pyright" "$python" -m pyright
+check "pytest" "$python" -m pytest "$@"
+
+if [[ ${#failed[@]} != 0 ]]; then
+    printf -v names '%s, ' "${failed[@]}"
+    fail "failed: ${names%, }"
+fi
+heading "all checks passed"

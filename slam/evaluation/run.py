@@ -1,0 +1,66 @@
+"""Evaluation of a finished run: scores into `metrics.json`, and the report anew."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slam.errors import SlamError
+from slam.evaluation.mesh import evaluate_mesh
+from slam.evaluation.report import report_html
+from slam.evaluation.trajectory import align, associate_poses, evaluate_trajectory
+from slam.geometry import transform_points
+from slam.maps.base import Mesh
+from slam.meshio import read_mesh
+from slam.output import Run, RunFolder, load_run
+from slam.sources.base import Source
+from slam.trajectory import Trajectory
+
+
+def evaluate_run(
+    run_dir: Path, source: Source | None, gt_mesh: Mesh | None = None
+) -> dict[str, Any]:
+    """Score a run against its source's true poses and a true mesh, where there are any; return its metrics.
+
+    The true mesh is in the world of the true poses.
+    """
+    run = load_run(run_dir)
+    truth = source.ground_truth() if source is not None else None
+    metrics = dict(run.metrics)
+    if truth is not None:
+        metrics |= asdict(evaluate_trajectory(run.trajectory, truth))
+    if gt_mesh is not None:
+        if source is None or truth is None:
+            raise SlamError(
+                "a true mesh needs true poses to align the run with; this source has none"
+            )
+        metrics["mesh"] = (metrics.get("mesh") or {}) | _mesh_scores(run, source, truth, gt_mesh)
+    folder = RunFolder(run_dir)
+    report = report_html(replace(run, metrics=metrics), truth)
+    folder.write_all(lambda: folder.write_metrics(metrics), lambda: folder.write_report(report))
+    return metrics
+
+
+def _mesh_scores(run: Run, source: Source, truth: Trajectory, gt_mesh: Mesh) -> dict[str, Any]:
+    if run.mesh_path is None:
+        raise SlamError(
+            "the run has no mesh.ply to score; `slam mesh RUN` extracts one from its map"
+        )
+    mesh = read_mesh(run.mesh_path)
+    T_truth_estimate = align(*associate_poses(run.trajectory, truth))
+    vertices_m = transform_points(T_truth_estimate, mesh.vertices_m.astype(np.float64))
+    mesh = replace(mesh, vertices_m=vertices_m.astype(np.float32))
+    return asdict(evaluate_mesh(mesh, gt_mesh, source.camera, _views(run, truth).Ts_world_camera))
+
+
+def _views(run: Run, truth: Trajectory) -> Trajectory:
+    """Return the true poses while the run lasted, lost frames too: what they saw should be mapped."""
+    stamps_s = np.array(
+        [record.timestamp_s for record in run.frames] or run.trajectory.timestamps_s
+    )
+    is_in_run = (truth.timestamps_s >= stamps_s.min() - 0.02) & (
+        truth.timestamps_s <= stamps_s.max() + 0.02
+    )
+    is_in_run &= np.isfinite(truth.Ts_world_camera).all(axis=(1, 2))
+    return Trajectory(truth.timestamps_s[is_in_run], truth.Ts_world_camera[is_in_run])

@@ -1,0 +1,71 @@
+"""A mesh to be measured: points on it, distances to it, depth images and occlusion by it."""
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64
+
+from slam.camera import Camera
+from slam.errors import SlamError
+from slam.maps.base import Mesh
+from slam.meshio import import_open3d
+
+
+class Surface:
+    """A mesh in open3d's ray casting scene (Embree), which sees triangles from both sides."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        """Build the search structure; a mesh without any area is an error."""
+        corners = mesh.vertices_m[mesh.triangles].astype(np.float64)  # (t, 3, 3)
+        normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        self._cumulative_m2 = np.cumsum(0.5 * np.linalg.norm(normals, axis=1))
+        if not len(self._cumulative_m2) or self._cumulative_m2[-1] <= 0.0:
+            raise SlamError(f"the mesh is empty: {len(mesh.triangles)} triangles without any area")
+        self._corners = corners
+        self._o3c = import_open3d().core
+        self._scene = import_open3d().t.geometry.RaycastingScene()
+        self._scene.add_triangles(
+            self._o3c.Tensor(np.ascontiguousarray(mesh.vertices_m)),
+            self._o3c.Tensor(np.ascontiguousarray(mesh.triangles.astype(np.uint32))),
+        )
+
+    def sample(self, num_points: int, seed: int) -> Float32[np.ndarray, "n 3"]:
+        """Draw points uniformly by area; the same seed draws the same points."""
+        random = np.random.default_rng(seed)
+        at_m2 = random.random(num_points) * self._cumulative_m2[-1]
+        triangle = np.searchsorted(self._cumulative_m2, at_m2, side="right")
+        corners = self._corners[np.minimum(triangle, len(self._corners) - 1)]
+        a, b = random.random((2, num_points, 1))
+        a, b = np.where(a + b > 1.0, 1.0 - a, a), np.where(a + b > 1.0, 1.0 - b, b)
+        points = corners[:, 0] * (1.0 - a - b) + corners[:, 1] * a + corners[:, 2] * b
+        return points.astype(np.float32)
+
+    def distances_m(self, points: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n"]:
+        """Return the exact distance of each point to the nearest triangle."""
+        return self._scene.compute_distance(self._o3c.Tensor(np.ascontiguousarray(points))).numpy()
+
+    def depth_m(
+        self, camera: Camera, T_world_camera: Float64[np.ndarray, "4 4"]
+    ) -> Float32[np.ndarray, "h w"]:
+        """Render z-depth, 0 where a pixel's ray hits nothing."""
+        v, u = np.mgrid[: camera.height, : camera.width]
+        x, y = (u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy
+        rays = np.empty((camera.height, camera.width, 6), dtype=np.float32)
+        rays[..., :3] = T_world_camera[:3, 3]
+        rays[..., 3:] = np.stack([x, y, np.ones_like(x)], axis=-1) @ T_world_camera[:3, :3].T
+        # Directions keep z = 1 in the camera, so the ray parameter of the hit is its z-depth.
+        hits = self._scene.cast_rays(self._o3c.Tensor(rays))["t_hit"].numpy()
+        return np.where(np.isfinite(hits), hits, np.float32(0.0))
+
+    def is_blocking(
+        self,
+        points: Float32[np.ndarray, "n 3"],
+        origin_m: Float64[np.ndarray, "3"],
+        tolerance_m: float,
+    ) -> Bool[np.ndarray, "n"]:
+        """Tell which points the surface hides from the origin by more than the tolerance."""
+        to_points = points.astype(np.float64) - origin_m
+        distances_m = np.linalg.norm(to_points, axis=1, keepdims=True)
+        rays = np.empty((len(points), 6), dtype=np.float32)
+        rays[:, :3] = origin_m
+        rays[:, 3:] = to_points * np.maximum(1.0 - tolerance_m / np.maximum(distances_m, 1e-9), 0.0)
+        blocked = self._scene.test_occlusions(self._o3c.Tensor(rays), tnear=0.0, tfar=1.0)
+        return blocked.numpy()

@@ -1,0 +1,196 @@
+"""The TSDF map: KinectFusion's volume on sparse voxel blocks."""
+
+import threading
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Float64, Int32
+
+from kernels import blocks as block_ops
+from kernels import depth as depth_ops
+from kernels import tsdf as tsdf_ops
+from slam.camera import Camera, DepthNoise
+from slam.config import TsdfConfig
+from slam.frame import Frame
+from slam.geometry import Transform, inverse
+from slam.maps.base import Rendering, SdfSamples
+
+BYTES_PER_BLOCK = 512 * 8 + 44  # voxels, coordinates and neighbours
+NEAR_M = 0.1
+FAR_M = 8.0
+BAND_STRIDE = 4  # every 4th pixel allocates: at 4 m they are 3 cm apart, well under a block
+FREE_STRIDE = 16  # the lattice of free-space rays moves from frame to frame
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """Index and voxels of one capacity; growth replaces both at once, so that a reader always has a matching pair."""
+
+    index: block_ops.BlockIndex
+    blocks: tsdf_ops.TsdfBlocks
+
+    @property
+    def capacity(self) -> int:
+        return len(self.index.coords)
+
+    @property
+    def count(self) -> int:
+        return int(self.index.count[0])
+
+
+class TsdfMap:
+    """A TSDF with colour on 8^3 blocks, without a scene bound (Curless and Levoy 1996; Newcombe et al. 2011).
+
+    One thread may integrate while others query and render: voxels are read as they are, and growth hands over a new
+    storage at once.
+    """
+
+    def __init__(
+        self, config: TsdfConfig, depth_noise: DepthNoise, initial_capacity: int = 1 << 14
+    ) -> None:
+        self.config = config
+        self.depth_noise = depth_noise
+        voxel_size_m = config.voxel_size_m
+        narrow_m = config.truncation_voxels * voxel_size_m
+        wide_m = min(3.0 * depth_noise.sigma_m(FAR_M), config.max_truncation_voxels * voxel_size_m)
+        self.truncation_m = (narrow_m, max(narrow_m, wide_m))
+        self.sdf_unit_m = self.truncation_m[1] / 32767.0
+        self._storage = _new_storage(initial_capacity)
+        self._stamps = np.full(initial_capacity, -1, np.int32)
+        self._dither = np.random.default_rng(0).random(1024, dtype=np.float32)
+        self.num_integrated = 0
+        self.num_refused = 0  # frames whose new blocks did not fit into the budget
+        self._lock = threading.Lock()
+
+    def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
+        """Fuse a posed frame: allocate its band, carve its free space, average distance and colour."""
+        with self._lock:
+            visible = self._touch(frame, T_world_camera)
+            planes, weights = surface_readings(frame)
+            h, w = frame.depth_m.shape
+            storage = self._storage
+            tsdf_ops.integrate(
+                storage.index,
+                storage.blocks,
+                visible,
+                planes,
+                weights,
+                _pack_color(frame),
+                (h, w),
+                frame.camera.intrinsics,
+                inverse(T_world_camera).astype(np.float32),
+                self.config.voxel_size_m,
+                self.sdf_unit_m,
+                frame.depth_noise.coefficients,
+                self.truncation_m,
+                self.config.max_weight,
+                self._dither,
+            )
+            self.num_integrated += 1
+
+    def _touch(self, frame: Frame, T_world_camera: Transform) -> Int32[np.ndarray, "n"]:
+        """Allocate and list the blocks that a frame updates."""
+        depth_m, noise = frame.depth_m, frame.depth_noise.coefficients
+        T = T_world_camera.astype(np.float32)
+        block_size_m = 8.0 * self.config.voxel_size_m
+        while True:
+            storage = self._storage
+            visible = np.empty(storage.capacity, np.int32)
+            stamp = self.num_integrated
+            num_band = block_ops.touch_band(
+                storage.index, depth_m, frame.camera.intrinsics, T, block_size_m, noise,
+                self.truncation_m, BAND_STRIDE, self._stamps, stamp, visible,
+            )  # fmt: skip
+            if num_band >= 0 or not self._grow():
+                break
+            self._stamps[: storage.count] = -1
+        if num_band < 0:
+            self.num_refused += 1
+            num_band = int(np.count_nonzero(self._stamps == stamp))
+            visible[:num_band] = np.flatnonzero(self._stamps == stamp)
+        offset = (stamp * 7 % FREE_STRIDE, stamp * 11 % FREE_STRIDE)
+        num_visible = block_ops.touch_free(
+            storage.index, depth_m, frame.camera.intrinsics, T, block_size_m, noise,
+            self.truncation_m, FREE_STRIDE, offset, NEAR_M, self._stamps, stamp, visible, num_band,
+        )  # fmt: skip
+        return visible[:num_visible]
+
+    def _grow(self) -> bool:
+        """Double the capacity, within the budget; False where that is used up."""
+        old = self._storage
+        most = self.config.budget_mb * 1_000_000 // BYTES_PER_BLOCK
+        capacity = min(2 * old.capacity, most)
+        if capacity <= old.capacity:
+            return False
+        new = _new_storage(capacity)
+        block_ops.insert_blocks(new.index, old.index.coords[: old.count])
+        for old_array, new_array in zip(old.blocks, new.blocks, strict=True):
+            new_array[: old.count] = old_array[: old.count]
+        stamps = np.full(capacity, -1, np.int32)
+        stamps[: old.capacity] = self._stamps
+        self._stamps = stamps
+        self._storage = new
+        return True
+
+    def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:
+        """Evaluate the signed distance at world points."""
+        storage = self._storage
+        return SdfSamples(
+            *tsdf_ops.query(
+                storage.index, storage.blocks, points, self.config.voxel_size_m, self.sdf_unit_m
+            )
+        )
+
+    def render(
+        self, camera: Camera, T_world_camera: Float64[np.ndarray, "4 4"]
+    ) -> Rendering:
+        """Cast the camera's rays into the map."""
+        storage = self._storage
+        return Rendering(
+            *tsdf_ops.raycast(
+                storage.index,
+                storage.blocks,
+                (camera.height, camera.width),
+                camera.intrinsics,
+                T_world_camera.astype(np.float32),
+                self.config.voxel_size_m,
+                self.sdf_unit_m,
+                self.truncation_m[0],
+                (NEAR_M, FAR_M),
+            )
+        )
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks in use."""
+        return self._storage.count
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of map data in use, without the hash table."""
+        return self.num_blocks * BYTES_PER_BLOCK
+
+
+def surface_readings(
+    frame: Frame,
+) -> tuple[Float32[np.ndarray, "m 4"], Float32[np.ndarray, "m"]]:
+    """Return the tangent plane and the weight of every pixel; the slopes come from 4 x 4 averaged depth."""
+    noise = frame.depth_noise.coefficients
+    quarter = depth_ops.halve_depth(depth_ops.halve_depth(frame.depth_m, noise), noise)
+    gradient = depth_ops.inverse_depth_gradient(quarter, noise)
+    return depth_ops.fusion_planes(frame.depth_m, gradient, frame.camera.intrinsics, noise)
+
+
+def _pack_color(frame: Frame) -> np.ndarray:
+    """Return the colour image as uint32 (h w + 1,), red in the low byte; empty where the frame has none."""
+    if frame.color is None:
+        return np.empty(0, np.uint32)
+    h, w = frame.depth_m.shape
+    packed = np.zeros((h * w + 1, 4), np.uint8)
+    cv2.cvtColor(frame.color, cv2.COLOR_RGB2RGBA, dst=packed[:-1].reshape(h, w, 4))
+    return packed.view(np.uint32).ravel()
+
+
+def _new_storage(capacity: int) -> _Storage:
+    return _Storage(block_ops.new_index(capacity), tsdf_ops.new_blocks(capacity))

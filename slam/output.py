@@ -1,0 +1,225 @@
+"""The folder that a run leaves: its files, how they are written and read back."""
+
+import csv
+import json
+import logging
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from slam.config import Config, dump_config, load_config
+from slam.errors import SlamError
+from slam.maps.base import Mesh
+from slam.meshio import replaced_file, write_ply
+from slam.tracking.base import TrackState
+from slam.trajectory import Trajectory, read_tum, tum_text
+
+MAP_SUFFIXES = (".npz", ".safetensors")
+_FIRST_METRICS = (
+    "source map frames tracked lost dropped wall_s warmup_s fps tracking_ms mapping_ms "
+    "peak_rss_mb map_mb ate_rmse_m ate_unaligned_rmse_m rpe_trans_m rpe_rot_deg mesh"
+).split()
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """One frame, a row of `frames.csv`. A float that does not apply is NaN (an empty cell)."""
+
+    index: int
+    timestamp_s: float
+    state: TrackState
+    tracking_ms: float
+    mapping_ms: float
+    residual_m: float
+    inlier_ratio: float
+    conditioning: float
+    num_blocks: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run as read from its folder; mesh and map are paths, since they are large."""
+
+    config: Config
+    trajectory: Trajectory
+    metrics: dict[str, Any]
+    frames: list[FrameRecord]
+    mesh_path: Path | None
+    map_path: Path | None
+
+
+class LogFile(logging.FileHandler):
+    """A log file that stops at its first error and keeps it: a full disk makes no tracebacks."""
+
+    error: BaseException | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, unless an earlier one failed."""
+        if self.error is None:
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Keep the error for `RunFolder.write_all`."""
+        self.error = sys.exc_info()[1]
+
+
+class RunFolder:
+    """Writes the files of a run, each whole or not at all; a failure is a one-line `SlamError`."""
+
+    def __init__(self, path: Path) -> None:
+        """Create the folder. Files of an earlier run stay until they are written again."""
+        self.path = path
+        self._log_file: LogFile | None = None
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SlamError(f"cannot create run folder {path}: {error.strerror}") from error
+
+    def log_handler(self) -> LogFile:
+        """Open `run.log` and return its handler, always the same one, to attach to a logger."""
+        if self._log_file is None:
+            path = self.path / "run.log"
+            try:
+                self._log_file = LogFile(path, mode="w", encoding="utf-8")
+            except OSError as error:
+                raise SlamError(f"cannot write {path}: {error.strerror}") from error
+            self._log_file.setFormatter(
+                logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+            )
+        return self._log_file
+
+    def map_path(self, suffix: str = ".npz") -> Path:
+        """Return where the map is to be saved."""
+        return self.path / f"map{suffix}"
+
+    def write_config(self, config: Config) -> None:
+        """Write `config.yaml`, which loads to an equal config."""
+        self._write_text("config.yaml", dump_config(config))
+
+    def write_trajectory(self, trajectory: Trajectory) -> None:
+        """Write `trajectory.txt` in TUM format."""
+        self._write_text("trajectory.txt", tum_text(trajectory))
+
+    def write_mesh(self, mesh: Mesh) -> None:
+        """Write `mesh.ply`."""
+        write_ply(self.path / "mesh.ply", mesh)
+
+    def write_frames(self, records: Sequence[FrameRecord]) -> None:
+        """Write `frames.csv`."""
+        names = [field.name for field in fields(FrameRecord)]
+        rows = [",".join(names)]
+        rows += [",".join(_cell(getattr(record, name)) for name in names) for record in records]
+        self._write_text("frames.csv", "\n".join(rows) + "\n")
+
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Write `metrics.json`: fixed order, six significant digits, null for NaN and infinity."""
+        names = [name for name in _FIRST_METRICS if name in metrics]
+        names += [name for name in metrics if name not in _FIRST_METRICS]
+        values = {name: _plain(metrics[name]) for name in names}
+        self._write_text("metrics.json", json.dumps(values, indent=2, allow_nan=False) + "\n")
+
+    def write_report(self, html: str) -> None:
+        """Write `report.html`."""
+        self._write_text("report.html", html)
+
+    def write_all(self, *writers: Callable[[], None]) -> None:
+        """Call every writer even if one fails, then raise the first error."""
+        errors: list[Exception] = []
+        for write in writers:
+            try:
+                write()
+            except OSError as error:  # from a writer of another module
+                what = error.filename or self.path
+                errors.append(SlamError(f"cannot write {what}: {error.strerror or error}"))
+            except Exception as error:
+                errors.append(error)
+        if self._log_file and self._log_file.error:
+            reason = getattr(self._log_file.error, "strerror", None) or self._log_file.error
+            errors.append(SlamError(f"cannot write {self.path / 'run.log'}: {reason}"))
+        if errors:
+            raise errors[0]
+
+    def _write_text(self, name: str, text: str) -> None:
+        with replaced_file(self.path / name) as file:
+            file.write(text.encode("utf-8"))
+
+
+def load_run(path: Path) -> Run:
+    """Read a finished run; `frames.csv`, the mesh and the map may be absent."""
+    if not path.is_dir():
+        raise SlamError(f"no run folder at {path}; `slam run SOURCE --out {path}` makes one")
+    for name in ("config.yaml", "trajectory.txt", "metrics.json"):
+        if not (path / name).is_file():
+            raise SlamError(f"{path} is not a finished run: {name} is missing")
+    try:
+        metrics = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
+        trajectory = read_tum(path / "trajectory.txt")
+        frames = _read_frames(path / "frames.csv")
+    except OSError as error:
+        raise SlamError(f"cannot read run {path}: {error.filename}: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        raise SlamError(f"{path / 'metrics.json'} is not JSON: {error}") from error
+    except UnicodeDecodeError as error:
+        raise SlamError(
+            f"run {path} is damaged: a text file holds bytes that are not UTF-8"
+        ) from error
+    if not isinstance(metrics, dict):
+        raise SlamError(
+            f"{path / 'metrics.json'} must hold an object, got {type(metrics).__name__}"
+        )
+    maps = [path / f"map{suffix}" for suffix in MAP_SUFFIXES if (path / f"map{suffix}").is_file()]
+    mesh_path = path / "mesh.ply"
+    return Run(
+        config=load_config([path / "config.yaml"]),
+        trajectory=trajectory,
+        metrics=metrics,
+        frames=frames,
+        mesh_path=mesh_path if mesh_path.is_file() else None,
+        map_path=maps[0] if maps else None,
+    )
+
+
+def _read_frames(path: Path) -> list[FrameRecord]:
+    if not path.is_file():
+        return []
+    records = []
+    with path.open(encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            try:
+                values = {
+                    field.name: _parse(field.type, row[field.name]) for field in fields(FrameRecord)
+                }
+            except (KeyError, TypeError, ValueError) as error:
+                raise SlamError(f"{path}:{number}: not a row of a frame table: {error}") from error
+            records.append(FrameRecord(**values))
+    return records
+
+
+def _parse(kind: Any, text: str) -> Any:
+    if kind is float:
+        return float(text) if text else math.nan
+    return kind(text)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, TrackState):
+        return value.value
+    if isinstance(value, float):
+        return repr(float(value)) if math.isfinite(value) else ""
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """Turn a metric into what JSON holds."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):  # a numpy scalar
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,135 @@
+"""Depth noise added to a clean source: ICL-NUIM's Kinect model, dropouts, and gross errors."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+from jaxtyping import Float32
+
+from slam.camera import DepthNoise
+from slam.config import NoiseConfig
+from slam.frame import Frame
+from slam.sources.base import Source
+from slam.trajectory import Trajectory
+
+DISPARITY_AT_1M = (
+    351.3  # in eighths of a pixel: 8 x 585 px x 7.5 cm (Handa et al. 2014, 35130 with depth in cm)
+)
+SENSOR_RANGE_M = (0.4, 5.0)
+_SAME_SURFACE = (
+    0.02  # neighbours whose disparities differ by more than this share are not interpolated
+)
+_GRAZING_SLOPE = (2.75, 5.67)  # tangents of 70 and 80 degrees
+_MAX_DROPOUT = 0.8
+
+
+class NoisySource:
+    """A source whose depth is made worse, the same way for the same seed and frame in whatever order they are read."""
+
+    def __init__(self, source: Source, config: NoiseConfig) -> None:
+        self.name = source.name
+        self.camera = source.camera
+        self.timestamps_s = source.timestamps_s
+        self.depth_noise = source.depth_noise
+        if config.model == "kinect":
+            self.depth_noise = kinect_depth_noise(source.depth_noise, config.disparity_sigma)
+        self._source = source
+        self._config = config
+
+    def read(self, index: int) -> Frame:
+        """Return frame `index` with noise."""
+        frame = self._source.read(index)
+        rng = np.random.Generator(np.random.SFC64([self._config.seed, index]))
+        depth_m = frame.depth_m
+        if self._config.model == "kinect":
+            depth_m = add_kinect_noise(depth_m, self.camera.fx, self._config, rng)
+        if self._config.outliers > 0:
+            depth_m = add_outliers(depth_m, self._config.outliers, rng)
+        return dataclasses.replace(frame, depth_m=depth_m, depth_noise=self.depth_noise)
+
+    def ground_truth(self) -> Trajectory | None:
+        """Return the wrapped source's poses."""
+        return self._source.ground_truth()
+
+
+def kinect_depth_noise(clean: DepthNoise, disparity_sigma: float) -> DepthNoise:
+    """Return the noise of a clean source after `add_kinect_noise`.
+
+    Disparity d = 351.3 / z has the variance of the Gaussian plus that of rounding, 1/12; |dz/dd| = z^2 / 351.3.
+    """
+    added = np.sqrt(disparity_sigma**2 + 1.0 / 12.0) / DISPARITY_AT_1M
+    return DepthNoise(clean.constant_m, clean.linear, float(np.hypot(clean.quadratic_per_m, added)))
+
+
+def add_kinect_noise(
+    depth_m: Float32[np.ndarray, "h w"],
+    focal_px: float,
+    config: NoiseConfig,
+    rng: np.random.Generator,
+) -> Float32[np.ndarray, "h w"]:
+    """Return depth as a Kinect v1 reports it: shifted sideways, jittered and rounded in disparity, and with dropouts."""
+    valid = depth_m > 0
+    disparity = np.where(
+        valid, np.float32(DISPARITY_AT_1M) / np.maximum(depth_m, np.float32(1e-3)), np.float32(0)
+    )
+    shifted = _shift_sideways(disparity, config.lateral_sigma_px, rng)
+    noise = rng.standard_normal(depth_m.shape, dtype=np.float32)
+    noise *= np.float32(config.disparity_sigma)
+    reported = np.rint(noise + shifted)
+    is_kept = (shifted > 0) & (reported >= 1)
+    is_kept &= rng.random(depth_m.shape, dtype=np.float32) >= _dropout_probability(
+        disparity, focal_px
+    )
+    return np.where(
+        is_kept, np.float32(DISPARITY_AT_1M) / np.maximum(reported, np.float32(1)), np.float32(0)
+    )
+
+
+def add_outliers(
+    depth_m: Float32[np.ndarray, "h w"], share: float, rng: np.random.Generator
+) -> Float32[np.ndarray, "h w"]:
+    """Return depth with this share of its readings replaced by anything in the sensor's range."""
+    is_hit = (rng.random(depth_m.shape, dtype=np.float32) < share) & (depth_m > 0)
+    result = depth_m.copy()
+    result[is_hit] = rng.uniform(*SENSOR_RANGE_M, size=int(is_hit.sum()))
+    return result
+
+
+def _shift_sideways(
+    disparity: Float32[np.ndarray, "h w"], sigma_px: float, rng: np.random.Generator
+) -> Float32[np.ndarray, "h w"]:
+    """Look each pixel up at a place sigma_px away, interpolated within a surface (disparity is linear on a plane), nearest
+    across an edge: a mixture of two surfaces would be a surface that is nowhere.
+    """
+    height, width = disparity.shape
+    map_u = rng.standard_normal(disparity.shape, dtype=np.float32)
+    map_u *= np.float32(sigma_px)
+    map_u += np.arange(width, dtype=np.float32)
+    map_v = rng.standard_normal(disparity.shape, dtype=np.float32)
+    map_v *= np.float32(sigma_px)
+    map_v += np.arange(height, dtype=np.float32)[:, None]
+    smooth = cv2.remap(disparity, map_u, map_v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    nearest = cv2.remap(disparity, map_u, map_v, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    is_same_surface = cv2.absdiff(smooth, nearest) <= np.float32(_SAME_SURFACE) * nearest
+    return np.where(is_same_surface, smooth, nearest)
+
+
+def _dropout_probability(
+    disparity: Float32[np.ndarray, "h w"], focal_px: float
+) -> Float32[np.ndarray, "h w"]:
+    """Return how likely each pixel is to report nothing: from 0 at 70 degrees of slope up to 0.8 from 80 on.
+
+    The slope is that of the surface against the image plane, |grad z| f / z = |grad d| f / d. A depth edge, or the
+    edge of a hole, is a very steep slope, so one rule serves both.
+    """
+    d_disparity_d_u = cv2.Sobel(disparity, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
+    d_disparity_d_v = cv2.Sobel(disparity, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
+    slope = cv2.magnitude(d_disparity_d_u, d_disparity_d_v)
+    slope *= np.float32(focal_px)
+    slope /= np.maximum(disparity, np.float32(1e-3))
+    low, high = _GRAZING_SLOPE
+    return np.clip(
+        (slope - np.float32(low)) * np.float32(_MAX_DROPOUT / (high - low)),
+        0,
+        np.float32(_MAX_DROPOUT),
+    )

@@ -1,0 +1,51 @@
+"""Colour and depth of the same pixels: the check, and the warp between two cameras with one optical centre."""
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from slam.camera import Camera
+from slam.errors import BadFrameError
+
+
+def require_same_size(
+    depth_m: Float32[np.ndarray, "h w"], color: UInt8[np.ndarray, "a b 3"] | None, name: str
+) -> None:
+    """Raise `BadFrameError` where colour and depth cannot be of the same pixels."""
+    if color is not None and color.shape[:2] != depth_m.shape:
+        sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (color, depth_m)]
+        raise BadFrameError(
+            f"colour is {sizes[0]} but depth {name} is {sizes[1]}: colour must be registered to depth"
+        )
+
+
+def pixel_rays(camera: Camera) -> tuple[Float32[np.ndarray, "w"], Float32[np.ndarray, "h"]]:
+    """Return x/z of each column and y/z of each row."""
+    x = (np.arange(camera.width) - camera.cx) / camera.fx
+    y = (np.arange(camera.height) - camera.cy) / camera.fy
+    return x.astype(np.float32), y.astype(np.float32)
+
+
+class FixedWarp:
+    """Warps colour images into a depth camera with the same optical centre: the same map for every depth."""
+
+    def __init__(self, color_camera: Camera, depth_camera: Camera) -> None:
+        self._num_halvings = 0
+        # Sampling a much finer image bilinearly aliases: average 2x2 pixels until the two are within a factor 1.5.
+        while color_camera.fx >= 1.5 * depth_camera.fx:
+            color_camera = color_camera.scaled(0.5)
+            self._num_halvings += 1
+        x, y = pixel_rays(depth_camera)
+        map_u, map_v = np.meshgrid(
+            x * color_camera.fx + color_camera.cx, y * color_camera.fy + color_camera.cy
+        )
+        self._maps = cv2.convertMaps(
+            map_u.astype(np.float32), map_v.astype(np.float32), cv2.CV_16SC2
+        )
+
+    def __call__(self, color: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "a b 3"]:
+        """Return the colour of the depth camera's pixels."""
+        for _ in range(self._num_halvings):
+            size = (color.shape[1] // 2, color.shape[0] // 2)
+            color = cv2.resize(color, size, interpolation=cv2.INTER_AREA)
+        return cv2.remap(color, *self._maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -1,0 +1,176 @@
+"""Dense tracking: coarse-to-fine, robust Gauss-Newton on a geometric and a photometric residual together."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kernels.align import NormalEquations
+from slam.config import TrackingConfig
+from slam.frame import Frame
+from slam.geometry import Transform, inverse, orthonormalise, rotation_angle_rad, se3_exp
+from slam.maps.base import Map
+from slam.tracking.base import TrackResult, TrackState
+from slam.tracking.geometric import Geometry, ProjectiveGeometry, SdfGeometry
+from slam.tracking.motion import ConstantVelocity
+from slam.tracking.photometric import PhotometricKeyframe, PhotometricTerm, make_keyframe
+from slam.tracking.prepare import PointCloud, PreparedFrame, prepare
+from slam.tracking.solve import Step, solve
+
+COARSE_STEP = 4  # the first level uses every 4th point
+CONVERGED_M = 2e-5
+MIN_POINTS = 200
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """One pyramid level of the alignment."""
+
+    level: int
+    point_step: int
+    scale: float  # of the robust loss, in standard deviations
+
+
+STAGES = (_Stage(2, COARSE_STEP, 10.0), _Stage(1, 1, 3.0))
+
+
+class DenseTracker:
+    """Tracks each frame against the map (geometry) and against the last keyframe (intensity)."""
+
+    def __init__(self, config: TrackingConfig, T_world_first: Transform | None = None) -> None:
+        self._config = config
+        self._T_world_first = np.eye(4) if T_world_first is None else T_world_first
+        self._motion = ConstantVelocity()
+        self._keyframe: PhotometricKeyframe | None = None
+        self._num_weak = 0
+
+    def track(self, frame: Frame, map_: Map) -> TrackResult:
+        """Estimate T_world_camera of the next frame."""
+        prepared = prepare(frame)
+        T_predicted = self._motion.predict(frame.timestamp_s)
+        if T_predicted is None:
+            result = self._start(prepared)
+        else:
+            result = self._align(prepared, map_, T_predicted)
+            result = self._judge(result, T_predicted)
+        self._remember(prepared, result)
+        return result
+
+    def _start(self, prepared: PreparedFrame) -> TrackResult:
+        """Take the first usable frame as the origin."""
+        num_points = len(prepared.cloud.points)
+        if num_points < MIN_POINTS:
+            reason = f"the first frame has only {num_points} depth points"
+            return TrackResult(self._T_world_first, TrackState.LOST, reason, 0.0, 0.0, 0.0, 0)
+        return TrackResult(self._T_world_first, TrackState.OK, "", 0.0, 1.0, 1.0, 0)
+
+    def _align(self, prepared: PreparedFrame, map_: Map, T_predicted: Transform) -> TrackResult:
+        """Run Gauss-Newton from the prediction through all stages."""
+        geometry = self._geometry(prepared, map_, T_predicted)
+        photometric = self._photometric(prepared)
+        cloud = prepared.cloud
+        if len(cloud.points) < MIN_POINTS:
+            reason = f"only {len(cloud.points)} depth points"
+            return TrackResult(T_predicted, TrackState.LOST, reason, 0.0, 0.0, 0.0, 0)
+        lever_m = float(np.median(cloud.points[:, 2]))
+        T = T_predicted
+        num_iterations = 0
+        step, equations = Step(np.zeros(6), 0.0), None
+        for stage in STAGES:
+            points = cloud if stage.point_step == 1 else cloud.subsample(stage.point_step)
+            for _ in range(self._config.max_iterations):
+                step, equations = self._step(geometry, photometric, points, stage, T, lever_m)
+                T = T @ se3_exp(step.twist)
+                num_iterations += 1
+                moved_m = np.abs(step.twist) @ np.array([1, 1, 1, lever_m, lever_m, lever_m])
+                if moved_m < CONVERGED_M:
+                    break
+        assert equations is not None
+        return self._result(orthonormalise(T), cloud, equations, step, num_iterations)
+
+    def _step(
+        self,
+        geometry: Geometry,
+        photometric: PhotometricTerm | None,
+        points: PointCloud,
+        stage: _Stage,
+        T: Transform,
+        lever_m: float,
+    ) -> tuple[Step, NormalEquations]:
+        """Linearise both residuals at T and solve for one step."""
+        geometric = geometry.equations(points, T, stage.scale, self._config.max_distance_m)
+        H, b = _normalised(geometric)
+        if photometric is not None:
+            H_photo, b_photo = _normalised(photometric.equations(stage.level, T, stage.scale))
+            H = H + self._config.photometric_weight * H_photo
+            b = b + self._config.photometric_weight * b_photo
+        return solve(H, b, lever_m, self._config.min_conditioning), geometric
+
+    def _geometry(self, prepared: PreparedFrame, map_: Map, T_predicted: Transform) -> Geometry:
+        if self._config.geometry == "sdf":
+            return SdfGeometry(map_)
+        return ProjectiveGeometry(map_, prepared.levels[1].camera, T_predicted)
+
+    def _photometric(self, prepared: PreparedFrame) -> PhotometricTerm | None:
+        if not self._config.photometric or self._keyframe is None or prepared.frame.color is None:
+            return None
+        return PhotometricTerm(self._keyframe, prepared, self._config.intensity_sigma)
+
+    def _result(
+        self,
+        T: Transform,
+        cloud: PointCloud,
+        equations: NormalEquations,
+        step: Step,
+        num_iterations: int,
+    ) -> TrackResult:
+        residual_sigmas = float(np.sqrt(equations.squared_error / max(equations.weight, 1e-9)))
+        inlier_ratio = equations.weight / len(cloud.points)
+        state, reason = TrackState.OK, ""
+        if inlier_ratio < self._config.lost_inlier_ratio:
+            state, reason = TrackState.LOST, f"only {inlier_ratio:.0%} of the points meet the map"
+        elif residual_sigmas > self._config.max_residual_sigmas:
+            state = TrackState.LOST
+            reason = f"residual is {residual_sigmas:.1f} times the sensor's noise"
+        elif step.conditioning < self._config.min_conditioning:
+            state = TrackState.WEAK
+            reason = f"the view does not constrain the pose (conditioning {step.conditioning:.1e})"
+        elif inlier_ratio < self._config.min_inlier_ratio:
+            state, reason = TrackState.WEAK, f"only {inlier_ratio:.0%} of the points meet the map"
+        residual_m = residual_sigmas * float(np.median(cloud.sigma_m))
+        return TrackResult(
+            T, state, reason, residual_m, inlier_ratio, step.conditioning, num_iterations
+        )
+
+    def _judge(self, result: TrackResult, T_predicted: Transform) -> TrackResult:
+        """Refuse jumps, and give up on a pose that has been weak for too long."""
+        if result.state is TrackState.LOST:
+            return replace(result, T_world_camera=T_predicted)
+        T_jump = inverse(T_predicted) @ result.T_world_camera
+        jump_m = float(np.linalg.norm(T_jump[:3, 3]))
+        jump_deg = float(np.degrees(rotation_angle_rad(T_jump[:3, :3])))
+        if jump_m > self._config.max_translation_m or jump_deg > self._config.max_rotation_deg:
+            reason = f"the pose jumps by {jump_m:.2f} m and {jump_deg:.0f} deg in one frame"
+            return replace(result, state=TrackState.LOST, reason=reason, T_world_camera=T_predicted)
+        if result.state is TrackState.WEAK and self._num_weak >= self._config.max_weak_frames:
+            reason = f"weak for {self._num_weak} frames: {result.reason}"
+            return replace(result, state=TrackState.LOST, reason=reason)
+        return result
+
+    def _remember(self, prepared: PreparedFrame, result: TrackResult) -> None:
+        """Update motion prior and keyframe."""
+        if result.state is TrackState.LOST:
+            self._motion.forget_velocity()
+            return
+        self._num_weak = self._num_weak + 1 if result.state is TrackState.WEAK else 0
+        self._motion.observe(prepared.frame.timestamp_s, result.T_world_camera)
+        keyframe = self._keyframe
+        if keyframe is None or keyframe.is_worn_out(result.T_world_camera):
+            self._keyframe = make_keyframe(prepared, result.T_world_camera) or keyframe
+
+
+def _normalised(equations: NormalEquations) -> tuple[np.ndarray, np.ndarray]:
+    """Divide by the variance that the residuals really have: it balances the two terms when a noise model is off."""
+    if equations.count == 0:
+        return np.zeros((6, 6)), np.zeros(6)
+    variance = max(equations.squared_error / max(equations.weight, 1e-9), 0.01)
+    return equations.H / variance, equations.b / variance

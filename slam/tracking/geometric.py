@@ -1,0 +1,81 @@
+"""The two geometric residuals: against the map's signed distance, and against its rendered surface."""
+
+from typing import Protocol
+
+import numpy as np
+
+from kernels import align as align_ops
+from kernels.align import NormalEquations
+from slam.camera import Camera
+from slam.geometry import Transform, inverse, transform_points
+from slam.maps.base import Map
+from slam.tracking.prepare import PointCloud
+
+
+class Geometry(Protocol):
+    """A geometric residual of a point cloud at a pose."""
+
+    def equations(
+        self, cloud: PointCloud, T_world_camera: Transform, scale: float, max_distance_m: float
+    ) -> NormalEquations:
+        """Linearise at T_world_camera."""
+        ...
+
+
+class SdfGeometry:
+    """Point-to-SDF: every point should lie where the map's signed distance is 0."""
+
+    def __init__(self, map_: Map) -> None:
+        self._map = map_
+
+    def equations(
+        self, cloud: PointCloud, T_world_camera: Transform, scale: float, max_distance_m: float
+    ) -> NormalEquations:
+        samples = self._map.query(transform_points(T_world_camera, cloud.points))
+        return align_ops.align_sdf(
+            cloud.points,
+            cloud.sigma_m,
+            samples.sdf_m,
+            samples.gradient,
+            samples.is_valid,
+            np.ascontiguousarray(T_world_camera[:3, :3], dtype=np.float32),
+            scale,
+            max_distance_m,
+        )
+
+
+class ProjectiveGeometry:
+    """Point-to-plane against the surface that the map renders from a nearby pose (KinectFusion)."""
+
+    def __init__(self, map_: Map, camera: Camera, T_world_model: Transform) -> None:
+        rendering = map_.render(camera, T_world_model)
+        z = rendering.depth_m
+        v, u = np.mgrid[: camera.height, : camera.width].astype(np.float32)
+        self._points = np.ascontiguousarray(
+            np.stack(
+                [
+                    (u - np.float32(camera.cx)) / np.float32(camera.fx) * z,
+                    (v - np.float32(camera.cy)) / np.float32(camera.fy) * z,
+                    z,
+                ],
+                axis=-1,
+            )
+        )
+        R_world_model = T_world_model[:3, :3].astype(np.float32)
+        self._normals = np.ascontiguousarray(rendering.normals @ R_world_model)
+        self._camera = camera
+        self._T_model_world = inverse(T_world_model)
+
+    def equations(
+        self, cloud: PointCloud, T_world_camera: Transform, scale: float, max_distance_m: float
+    ) -> NormalEquations:
+        return align_ops.align_projective(
+            cloud.points,
+            cloud.sigma_m,
+            self._points,
+            self._normals,
+            self._camera.intrinsics,
+            (self._T_model_world @ T_world_camera).astype(np.float32),
+            scale,
+            max_distance_m,
+        )

@@ -1,0 +1,37 @@
+"""The motion prior."""
+
+from slam.geometry import Transform, inverse, orthonormalise, se3_exp, se3_log
+
+
+class ConstantVelocity:
+    """Predicts the next pose by repeating the last motion, scaled by the time that passed."""
+
+    def __init__(self) -> None:
+        self._last: tuple[float, Transform] | None = None
+        self._before: tuple[float, Transform] | None = None
+
+    def predict(self, timestamp_s: float) -> Transform | None:
+        """Return the predicted T_world_camera, None before the first pose."""
+        if self._last is None:
+            return None
+        last_s, T_last = self._last
+        if self._before is None:
+            return T_last
+        before_s, T_before = self._before
+        ratio = (timestamp_s - last_s) / (last_s - before_s)
+        if not 0.2 < ratio < 5.0:  # after a gap the old velocity says nothing
+            return T_last
+        return orthonormalise(T_last @ scaled_motion(inverse(T_before) @ T_last, ratio))
+
+    def observe(self, timestamp_s: float, T_world_camera: Transform) -> None:
+        """Take in an estimated pose."""
+        self._before, self._last = self._last, (timestamp_s, T_world_camera)
+
+    def forget_velocity(self) -> None:
+        """Predict from the last pose alone: after a loss the velocity is unknown."""
+        self._before = None
+
+
+def scaled_motion(T: Transform, ratio: float) -> Transform:
+    """Return the motion that goes `ratio` times as far along T's screw."""
+    return T if ratio == 1.0 else se3_exp(ratio * se3_log(T))

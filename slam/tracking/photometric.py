@@ -1,0 +1,99 @@
+"""The photometric residual: the last keyframe's pixels should look the same now."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from kernels import align as align_ops
+from kernels.align import NormalEquations
+from slam.geometry import Transform, inverse, rotation_angle_rad
+from slam.tracking.prepare import LEVELS, PreparedFrame
+
+MIN_GRADIENT = 6.0  # grey levels a pixel; flatter pixels carry no information
+MAX_POINTS = 8000  # a level
+MAX_ROTATION_RAD = 0.2
+MAX_RELATIVE_TRANSLATION = 0.12  # of the median depth
+
+
+@dataclass(frozen=True)
+class KeyframeLevel:
+    """Textured points of one pyramid level, in the keyframe's camera frame."""
+
+    points: Float32[np.ndarray, "n 3"]
+    intensities: Float32[np.ndarray, "n"]
+
+
+@dataclass(frozen=True)
+class PhotometricKeyframe:
+    """A posed frame whose pixels later frames are compared with."""
+
+    T_world_keyframe: Transform
+    levels: dict[int, KeyframeLevel]
+    median_depth_m: float
+
+    def is_worn_out(self, T_world_camera: Transform) -> bool:
+        """Whether the camera has moved so far that a new keyframe sees more of what is in view."""
+        T = inverse(self.T_world_keyframe) @ T_world_camera
+        distance_m = float(np.linalg.norm(T[:3, 3]))
+        return (
+            distance_m > MAX_RELATIVE_TRANSLATION * self.median_depth_m
+            or rotation_angle_rad(T[:3, :3]) > MAX_ROTATION_RAD
+        )
+
+
+def make_keyframe(
+    prepared: PreparedFrame, T_world_keyframe: Transform
+) -> PhotometricKeyframe | None:
+    """Pick the textured pixels of a frame; None where it has no colour."""
+    levels = {}
+    for l in LEVELS:
+        level = prepared.levels[l]
+        if level.gray is None:
+            return None
+        gray, depth_m, camera = level.gray, level.depth_m, level.camera
+        du = np.zeros_like(gray)
+        dv = np.zeros_like(gray)
+        du[:, 1:-1] = 0.5 * (gray[:, 2:] - gray[:, :-2])
+        dv[1:-1] = 0.5 * (gray[2:] - gray[:-2])
+        has_texture = (du * du + dv * dv > MIN_GRADIENT**2) & (depth_m > 0)
+        v, u = np.nonzero(has_texture)
+        if len(v) > MAX_POINTS:
+            keep = np.linspace(0, len(v) - 1, MAX_POINTS).astype(np.int64)
+            v, u = v[keep], u[keep]
+        z = depth_m[v, u]
+        x = (u.astype(np.float32) - np.float32(camera.cx)) / np.float32(camera.fx)
+        y = (v.astype(np.float32) - np.float32(camera.cy)) / np.float32(camera.fy)
+        levels[l] = KeyframeLevel(np.stack([x * z, y * z, z], axis=1), gray[v, u])
+    valid = prepared.cloud.points[:, 2]
+    median_depth_m = float(np.median(valid)) if len(valid) else 1.0
+    return PhotometricKeyframe(T_world_keyframe, levels, median_depth_m)
+
+
+class PhotometricTerm:
+    """Intensity residuals of a frame against a keyframe, with one brightness offset that follows the iterations."""
+
+    def __init__(self, keyframe: PhotometricKeyframe, prepared: PreparedFrame, sigma: float) -> None:
+        self._keyframe = keyframe
+        self._prepared = prepared
+        self._sigma = sigma
+        self._offset = 0.0
+
+    def equations(self, level: int, T_world_camera: Transform, scale: float) -> NormalEquations:
+        """Linearise at T_world_camera on one pyramid level."""
+        here, there = self._prepared.levels[level], self._keyframe.levels[level]
+        assert here.gray is not None
+        equations = align_ops.align_photometric(
+            there.points,
+            there.intensities,
+            here.gray,
+            here.depth_m,
+            here.camera.intrinsics,
+            (inverse(T_world_camera) @ self._keyframe.T_world_keyframe).astype(np.float32),
+            self._offset,
+            self._sigma,
+            scale,
+        )
+        if equations.weight > 0:
+            self._offset += equations.signed_error / equations.weight * self._sigma
+        return equations

@@ -1,0 +1,83 @@
+"""What the tracker computes once a frame: grey pyramid, and depth points with their noise."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float32
+
+from kernels import depth as depth_ops
+from slam.camera import Camera
+from slam.frame import Frame
+
+LEVELS = (2, 1)  # pyramid levels that are aligned, coarse to fine: a quarter and half of the image
+
+
+@dataclass(frozen=True)
+class Level:
+    """One pyramid level: grey levels as float32 (None without colour) and depth, for the same camera."""
+
+    camera: Camera
+    depth_m: Float32[np.ndarray, "h w"]
+    gray: Float32[np.ndarray, "h w"] | None
+
+
+@dataclass(frozen=True)
+class PointCloud:
+    """Camera-frame points with the standard deviation of their distance along the surface normal."""
+
+    points: Float32[np.ndarray, "n 3"]
+    sigma_m: Float32[np.ndarray, "n"]
+
+    def subsample(self, step: int) -> "PointCloud":
+        """Keep every `step`-th point."""
+        return PointCloud(
+            np.ascontiguousarray(self.points[::step]), np.ascontiguousarray(self.sigma_m[::step])
+        )
+
+
+@dataclass(frozen=True)
+class PreparedFrame:
+    """A frame as the tracker uses it."""
+
+    frame: Frame
+    levels: dict[int, Level]
+    cloud: PointCloud
+
+
+def prepare(frame: Frame) -> PreparedFrame:
+    """Build the pyramid; the points come from its coarsest level, each the average of 4 x 4 readings."""
+    noise = frame.depth_noise.coefficients
+    depth_m = frame.depth_m
+    gray = None if frame.color is None else cv2.cvtColor(frame.color, cv2.COLOR_RGB2GRAY)
+    camera = frame.camera
+    levels = {}
+    for level in range(1, max(LEVELS) + 1):
+        depth_m = depth_ops.halve_depth(depth_m, noise)
+        camera = camera.scaled(0.5)
+        if gray is not None:
+            gray = cv2.resize(gray, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
+        levels[level] = Level(
+            camera, depth_m, None if gray is None else gray.astype(np.float32)
+        )
+    coarsest = levels[max(LEVELS)]
+    return PreparedFrame(frame, levels, _point_cloud(coarsest, frame))
+
+
+def _point_cloud(level: Level, frame: Frame) -> PointCloud:
+    """Unproject a level; a reading's error along the normal is sigma(z) cos(incidence)."""
+    noise = frame.depth_noise
+    gradient = depth_ops.inverse_depth_gradient(level.depth_m, noise.coefficients)
+    v, u = np.nonzero((level.depth_m > 0) & (gradient[..., 0] != depth_ops.NO_GRADIENT))
+    z = level.depth_m[v, u]
+    camera = level.camera
+    x = (u.astype(np.float32) - np.float32(camera.cx)) / np.float32(camera.fx)
+    y = (v.astype(np.float32) - np.float32(camera.cy)) / np.float32(camera.fy)
+    points = np.stack([x * z, y * z, z], axis=1)
+    nx = gradient[v, u, 0] * np.float32(camera.fx)
+    ny = gradient[v, u, 1] * np.float32(camera.fy)
+    nz = 1.0 / z - nx * x - ny * y
+    cosine = 1.0 / (z * np.sqrt((nx * nx + ny * ny + nz * nz) * (x * x + y * y + 1.0)))
+    constant, linear, quadratic = noise.coefficients
+    sigma_m = constant + z * (linear + z * quadratic)
+    return PointCloud(points, (sigma_m * np.maximum(cosine, 0.3)).astype(np.float32))
