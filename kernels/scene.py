@@ -29,7 +29,7 @@ NUM_LEVELS = 10
 NUM_TEXELS = (4 * TEXTURE_SIZE**2 - 1) // 3
 NEAR_M = 0.05  # surface nearer to the camera's plane is not drawn
 LIGHT = (0.48, 0.36, 0.80)  # unit vector towards the light, world frame
-AMBIENT, DIFFUSE = 0.72, 0.28  # a surface's brightness is AMBIENT + DIFFUSE * cosine, which may be negative
+AMBIENT, DIFFUSE = 0.8, 0.2  # a surface's brightness is AMBIENT + DIFFUSE * cosine, which may be negative
 
 
 def render_scene(

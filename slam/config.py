@@ -1,4 +1,4 @@
-"""All parameters and their defaults, and the strict loader that fills them from YAML files and `--section.field` flags."""
+"""All parameters and their defaults, and the strict loader that fills them."""
 
 import dataclasses
 import types
@@ -69,6 +69,8 @@ class TrackingConfig:
 class Config:
     """Everything that can be set."""
 
+    map: Literal["tsdf"] = "tsdf"
+    deterministic: bool = False  # one frame at a time: same input, same bits
     playback: PlaybackConfig = field(default_factory=PlaybackConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     tsdf: TsdfConfig = field(default_factory=TsdfConfig)
@@ -76,7 +78,7 @@ class Config:
 
 
 def load_config(paths: list[Path], overrides: Mapping[str, str] | None = None) -> Config:
-    """Merge YAML files left to right, then `{"section.field": "value"}` overrides, over the defaults."""
+    """Merge YAML files left to right over the defaults, then `{"section.field": "value"}`."""
     tree: dict[str, Any] = {}
     for path in paths:
         try:

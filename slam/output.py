@@ -36,7 +36,7 @@ class FrameRecord:
     residual_m: float
     inlier_ratio: float
     conditioning: float
-    num_blocks: int
+    map_mb: float
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class MeshScores:
 
 @dataclass(frozen=True)
 class DepthScores:
-    """Mean difference of rendered depth where both meshes are hit; share where only the truth is."""
+    """Mean difference of rendered depth where both are hit, and share where only the truth is."""
 
     l1_cm: float
     hole_ratio: float

@@ -44,19 +44,19 @@ def plot_paths(estimate: Trajectory, truth: Trajectory | None) -> bytes:
 
 def plot_errors(stamps_s: Float64[np.ndarray, "n"], errors_m: Float64[np.ndarray, "n"]) -> bytes:
     """Draw the position error after alignment over time."""
-    axes = _single_axes(2.6)
+    figure, axes = _single_axes(2.6)
     axes.plot(stamps_s - stamps_s[0], 100.0 * errors_m, color=_BLUE, lw=1.2)
     rmse_cm = 100.0 * float(np.sqrt(np.mean(errors_m**2)))
     axes.axhline(rmse_cm, color=_GREY, lw=1, ls="--", label=f"RMSE {rmse_cm:.3g} cm")
     axes.set_ylim(bottom=0.0)
     axes.legend(frameon=False, loc="upper left")
     _label(axes, "Position error after alignment", "time (s)", "error (cm)")
-    return _png(axes.figure)
+    return _png(figure)
 
 
 def plot_times(records: Sequence[FrameRecord]) -> bytes:
     """Draw the stage times of every frame, with their percentiles in the legend."""
-    axes = _single_axes(3.0)
+    figure, axes = _single_axes(3.0)
     stamps_s = _times_s(records)
     shown_ms = []
     for name, color in [("tracking_ms", _BLUE), ("mapping_ms", _ORANGE)]:
@@ -75,12 +75,12 @@ def plot_times(records: Sequence[FrameRecord]) -> bytes:
     if shown_ms:
         axes.legend(frameon=False, loc="upper right")
     _label(axes, "Time per frame", "time (s)", "ms")
-    return _png(axes.figure)
+    return _png(figure)
 
 
 def plot_states(records: Sequence[FrameRecord]) -> bytes:
     """Draw the tracking state of every frame as a coloured strip."""
-    axes = _single_axes(1.3)
+    figure, axes = _single_axes(1.3)
     stamps_s = _times_s(records)
     interval_s = float(np.median(np.diff(stamps_s))) if len(stamps_s) > 1 else 1.0
     for state, color in _STATE_COLORS.items():
@@ -92,19 +92,19 @@ def plot_states(records: Sequence[FrameRecord]) -> bytes:
     axes.set_ylim(0.0, 1.0)
     axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0))
     _label(axes, "Tracking state (frames)", "time (s)", "")
-    return _png(axes.figure)
+    return _png(figure)
 
 
 def plot_residuals(records: Sequence[FrameRecord]) -> bytes:
     """Draw the distribution of the tracker's residual over the frames."""
-    axes = _single_axes(2.6)
+    figure, axes = _single_axes(2.6)
     residuals_mm = np.array([1e3 * record.residual_m for record in records])
     residuals_mm = residuals_mm[np.isfinite(residuals_mm)]
     if len(residuals_mm):
         limit_mm = float(np.percentile(residuals_mm, 99.5)) + 1e-6
         axes.hist(np.minimum(residuals_mm, limit_mm), bins=60, color=_BLUE)
     _label(axes, "Tracking residual", "residual (mm; the last bin holds all beyond)", "frames")
-    return _png(axes.figure)
+    return _png(figure)
 
 
 def _times_s(records: Sequence[FrameRecord]) -> Float64[np.ndarray, "n"]:
@@ -112,8 +112,9 @@ def _times_s(records: Sequence[FrameRecord]) -> Float64[np.ndarray, "n"]:
     return stamps_s - stamps_s[:1].sum()
 
 
-def _single_axes(height_in: float) -> Axes:
-    return Figure(figsize=(_WIDTH_IN, height_in), layout="constrained").add_subplot()
+def _single_axes(height_in: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
+    return figure, figure.add_subplot()
 
 
 def _label(axes: Axes, title: str, x_label: str, y_label: str) -> None:

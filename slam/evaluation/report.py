@@ -14,20 +14,25 @@ from slam.output import Run
 from slam.trajectory import Trajectory
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1f2328; max-width: 1160px; margin: 2em auto; padding: 0 1.5em; }
-h1 { font-size: 1.6em; margin-bottom: 0; } h2 { font-size: 1.2em; margin-top: 1.8em; }
-p.lead { color: #57606a; margin-top: 0.2em; } img { max-width: 100%; display: block; margin: 0.4em 0 1em; }
-table { border-collapse: collapse; margin: 0.3em 0; } div.tables { display: flex; flex-wrap: wrap; gap: 0 3.5em; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1f2328; background: #fff;
+       max-width: 1160px; margin: 2em auto; padding: 0 1.5em; }
+h1 { font-size: 1.6em; margin-bottom: 0; }
+h2 { font-size: 1.2em; margin-top: 1.8em; }
+p.lead { color: #57606a; margin-top: 0.2em; }
+img { max-width: 100%; display: block; margin: 0.4em 0 1em; }
+div.tables { display: flex; flex-wrap: wrap; gap: 0 3.5em; align-items: flex-start; }
+table { border-collapse: collapse; margin: 0.3em 0; }
 caption { text-align: left; font-weight: 600; padding-bottom: 0.2em; }
 td { padding: 0.18em 1.6em 0.18em 0; border-bottom: 1px solid #e6e8eb; vertical-align: top; }
 td.number { text-align: right; padding-right: 0; font-variant-numeric: tabular-nums; }
 pre { background: #f6f8fa; padding: 1em; overflow-x: auto; font-size: 13px; }
-"""  # noqa: E501
+"""
 _NOTES = """
-ATE: frames paired one to one within 20 ms, rigid alignment without scale; unaligned: aligned at the first frame only.
-RPE: over 1 s. Mesh: points sampled by area on both meshes, culled by view frustum and by occlusion behind the true
-mesh; exact point-to-mesh distances. Depth L1: random views near the trajectory, pixels where both meshes are hit;
-the hole ratio is the share where only the truth is.
+ATE: frames paired one to one within 20 ms, rigid alignment without scale; unaligned: aligned at
+the first frame only. RPE: over 1 s. Mesh: points sampled by area on both meshes, culled by view
+frustum and by occlusion behind the true mesh; exact point-to-mesh distances. Depth L1: random
+views near the trajectory, mean over pixels where both meshes are hit; holes: the share of pixels
+where only the truth is.
 """
 # metric, its label, the factor to the unit shown, that unit
 _ACCURACY = [
@@ -65,8 +70,9 @@ def report_html(run: Run, truth: Trajectory | None = None) -> str:
     images = "".join(_image(name, png) for name, png in _plots(run, truth))
     versions = _table("Versions", _rows(metrics.get("versions") or {}))
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(source)} report'
-        f"</title><style>{_STYLE}</style></head><body>\n<h1>Run report</h1>"
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>{_text(source)} report</title><style>{_STYLE}</style></head>\n"
+        "<body><h1>Run report</h1>"
         f'<p class="lead">{_text(lead)}</p>\n<div class="tables">{tables}</div>\n'
         f'<p class="lead">{_NOTES.strip()}</p>\n<h2>Plots</h2>\n{images}'
         f"<h2>Config</h2>\n<pre>{_text(dump_config(run.config))}</pre>\n{versions}</body></html>\n"

@@ -21,7 +21,7 @@ from slam.trajectory import Trajectory
 def evaluate_run(
     run_dir: Path, source: Source | None, gt_mesh: Mesh | None = None
 ) -> dict[str, Any]:
-    """Score a run against its source's true poses and a true mesh, where there are any; return its metrics.
+    """Score a run against true poses and a true mesh, where there are any; return its metrics.
 
     The true mesh is in the world of the true poses.
     """
@@ -55,12 +55,10 @@ def _mesh_scores(run: Run, source: Source, truth: Trajectory, gt_mesh: Mesh) -> 
 
 
 def _views(run: Run, truth: Trajectory) -> Trajectory:
-    """Return the true poses while the run lasted, lost frames too: what they saw should be mapped."""
-    stamps_s = np.array(
-        [record.timestamp_s for record in run.frames] or run.trajectory.timestamps_s
-    )
-    is_in_run = (truth.timestamps_s >= stamps_s.min() - 0.02) & (
-        truth.timestamps_s <= stamps_s.max() + 0.02
-    )
+    """Return the true poses of the run's time, lost frames too: what they saw should be mapped."""
+    recorded_s = [record.timestamp_s for record in run.frames]
+    stamps_s = np.array(recorded_s or list(run.trajectory.timestamps_s), dtype=np.float64)
+    first_s, last_s = stamps_s.min() - 0.02, stamps_s.max() + 0.02
+    is_in_run = (truth.timestamps_s >= first_s) & (truth.timestamps_s <= last_s)
     is_in_run &= np.isfinite(truth.Ts_world_camera).all(axis=(1, 2))
     return Trajectory(truth.timestamps_s[is_in_run], truth.Ts_world_camera[is_in_run])

@@ -52,7 +52,7 @@ def evaluate_trajectory(estimate: Trajectory, truth: Trajectory) -> TrajectorySc
 
 
 def associate_poses(estimate: Trajectory, truth: Trajectory) -> tuple[Trajectory, Trajectory]:
-    """Return the poses that both have, paired one to one within 20 ms; skip true poses not finite."""
+    """Return the poses that both have, paired one to one within 20 ms; true poses may be NaN."""
     truth = _take(truth, np.flatnonzero(np.isfinite(truth.Ts_world_camera).all(axis=(1, 2))))
     in_estimate, in_truth = associate(estimate.timestamps_s, truth.timestamps_s, _MAX_DIFFERENCE_S)
     if len(in_estimate) < _MIN_PAIRS:

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,12 +10,14 @@ from jaxtyping import Float32, Float64, Int32
 
 from kernels import blocks as block_ops
 from kernels import depth as depth_ops
+from kernels import mesh as mesh_ops
 from kernels import tsdf as tsdf_ops
 from slam.camera import Camera, DepthNoise
 from slam.config import TsdfConfig
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
-from slam.maps.base import Rendering, SdfSamples
+from slam.maps.base import Mesh, Rendering, SdfSamples
+from slam.maps.tsdf_file import TsdfContent, read_tsdf, write_tsdf
 
 BYTES_PER_BLOCK = 512 * 8 + 44  # voxels, coordinates and neighbours
 NEAR_M = 0.1
@@ -104,7 +107,7 @@ class TsdfMap:
             )  # fmt: skip
             if num_band >= 0 or not self._grow():
                 break
-            self._stamps[: storage.count] = -1
+            self._stamps[self._stamps == stamp] = -1  # list them again
         if num_band < 0:
             self.num_refused += 1
             num_band = int(np.count_nonzero(self._stamps == stamp))
@@ -160,6 +163,55 @@ class TsdfMap:
                 (NEAR_M, FAR_M),
             )
         )
+
+    def mesh(self, slots: Int32[np.ndarray, "n"] | None = None) -> Mesh:
+        """Extract the surface, of some blocks only if asked (see `changed_blocks`)."""
+        storage = self._storage
+        if slots is None:
+            slots = np.arange(storage.count, dtype=np.int32)
+        return Mesh(
+            *mesh_ops.extract_mesh(
+                storage.index, storage.blocks, slots, self.config.voxel_size_m, 1
+            )
+        )
+
+    def changed_blocks(self, since: int) -> Int32[np.ndarray, "n"]:
+        """Return the blocks whose mesh may have changed since `num_integrated` was `since`.
+
+        Those are the blocks that were updated, and the ones whose last cells reach into them.
+        """
+        storage = self._storage
+        is_updated = np.append(self._stamps[: storage.count] >= since, False)  # -1: no neighbour
+        is_changed = is_updated[storage.index.neighbors[: storage.count]].any(axis=1)
+        return np.flatnonzero(is_changed).astype(np.int32)
+
+    def save(self, path: Path) -> None:
+        """Write the map; see `slam.maps.tsdf_file` for the format."""
+        storage, count = self._storage, self._storage.count
+        write_tsdf(
+            path,
+            TsdfContent(
+                config=self.config,
+                depth_noise=self.depth_noise,
+                coords=storage.index.coords[:count],
+                sdf=storage.blocks.sdf[:count],
+                weight=storage.blocks.weight[:count],
+                color=storage.blocks.color[:count],
+            ),
+        )
+
+    @staticmethod
+    def load(path: Path) -> "TsdfMap":
+        """Read a map that `save` wrote."""
+        content = read_tsdf(path)
+        count = len(content.coords)
+        map_ = TsdfMap(content.config, content.depth_noise, max(1 << 14, count))
+        storage = map_._storage
+        block_ops.insert_blocks(storage.index, content.coords)
+        storage.blocks.sdf[:count] = content.sdf
+        storage.blocks.weight[:count] = content.weight
+        storage.blocks.color[:count] = content.color
+        return map_
 
     @property
     def num_blocks(self) -> int:

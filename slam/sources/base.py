@@ -1,6 +1,6 @@
-"""What every source delivers: metres, seconds, RGB, OpenCV axes, colour registered to depth, 0 for missing."""
+"""What every source delivers: metres, seconds, RGB, OpenCV axes, registered colour, 0 = missing."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
@@ -10,6 +10,7 @@ from slam.frame import Frame
 from slam.trajectory import Trajectory
 
 
+@runtime_checkable  # the tests check argument types at run time
 class Source(Protocol):
     """A recording (or a rendered scene) with random access."""
 
@@ -23,5 +24,5 @@ class Source(Protocol):
         ...
 
     def ground_truth(self) -> Trajectory | None:
-        """Return the true poses, where the recording has them. Only evaluation and --use-gt-poses may ask."""
+        """Return the true poses, if any. Only evaluation and --use-gt-poses may ask."""
         ...

@@ -42,7 +42,7 @@ class CameraFile:
 
 
 def read_camera_file(path: Path, depth_scale: float | None = None) -> CameraFile:
-    """Read `camera.yaml`; `depth_scale` is the format's own, used where the file does not state one."""
+    """Read `camera.yaml`; `depth_scale` is the format's own, used where the file states none."""
     values = read_yaml_mapping(path)
     if depth_scale is not None:
         values = {"depth_scale": depth_scale, **values}

@@ -1,4 +1,4 @@
-"""Reading depth images in metres, with a check that the scale of the files is the one that was stated."""
+"""Reading depth images in metres, with a check that their scale is the one that was stated."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ _SATURATED = 65535
 
 
 class DepthReader:
-    """Reads the 16-bit depth images of one camera; `depth_scale` is the stored value of one metre."""
+    """Reads the 16-bit depth images of a camera; `depth_scale` is the stored value of one metre."""
 
     def __init__(self, camera: Camera, depth_scale: float) -> None:
         if not depth_scale > 0:
@@ -27,9 +27,10 @@ class DepthReader:
         self._is_scale_checked = False
 
     def read(self, path: Path) -> Float32[np.ndarray, "h w"]:
-        """Return z-depth in metres, 0 where missing. The saturated 65535 is no measurement and is missing too.
+        """Return z-depth in metres, 0 where missing; the saturated 65535 is missing, too.
 
-        The first image that holds depth also tests the scale: a median that no room has raises `SlamError`.
+        The first image that holds depth also tests the scale: a median that no room has raises
+        `SlamError`.
         """
         raw = read_image(path, cv2.IMREAD_UNCHANGED)
         if raw.dtype != np.uint16 or raw.ndim != 2:
@@ -39,7 +40,9 @@ class DepthReader:
         cv2.threshold(raw, _SATURATED - 1, 0, cv2.THRESH_TOZERO_INV, dst=raw)
         if not self._is_scale_checked:
             self._check_scale(raw, path)
-        return np.multiply(raw, np.float32(1.0 / self._depth_scale), dtype=np.float32)
+        depth_m = raw.astype(np.float32)
+        depth_m *= np.float32(1.0 / self._depth_scale)
+        return depth_m
 
     def _check_scale(self, raw: UInt16[np.ndarray, "h w"], path: Path) -> None:
         valid = raw[raw > 0]

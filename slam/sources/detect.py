@@ -13,7 +13,7 @@ from slam.sources.scannet import ScanNetSource
 from slam.sources.seven_scenes import SevenScenesSource
 from slam.sources.tum import TumSource
 
-# The first format of which any mark is found is taken: a plain folder's mark would also fit ScanNet.
+# The first format of which any mark is found is taken: a plain folder's mark also fits ScanNet.
 FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Path], Source]]] = {
     "TUM RGB-D": (("depth.txt",), TumSource),
     "Replica": (("results/depth*.png",), ReplicaSource),
@@ -24,7 +24,7 @@ FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Path], Source]]] = {
 
 
 def open_source(spec: str, config: Config) -> Source:
-    """Open a folder (its format is detected) or `synthetic[:NAME]`, with noise added where the config asks for it."""
+    """Open a folder (its format is detected) or `synthetic[:NAME]`; add the config's noise."""
     source = _open(spec)
     if config.noise.model == "none" and config.noise.outliers == 0:
         return source

@@ -1,4 +1,4 @@
-"""A plain folder: `color/`, `depth/`, `camera.yaml`, optional `groundtruth.txt` or `trajectory.txt`."""
+"""A plain folder: `color/`, `depth/`, `camera.yaml`, and `groundtruth.txt` or `trajectory.txt`."""
 
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from slam.trajectory import Trajectory, read_tum
 
 
 class FolderSource:
-    """Frames in the order of the numbers in their names; colour and depth with the same numbers are one frame.
+    """Frames in the order of the numbers in their names, by which depth and colour are paired.
 
-    Stamps are nominal: the position in that order over `fps`. A recording with stamps of its own belongs in the TUM layout.
+    Stamps are nominal: the position in that order over `fps`. A recording with stamps of its own
+    belongs in the TUM layout.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -19,7 +19,8 @@ _JPEG_SIGNATURE = b"\xff\xd8"
 def read_image(path: Path, flags: int) -> np.ndarray:
     """Decode one image with cv2's `flags`; raise `BadFrameError` if the file is missing or damaged.
 
-    OpenCV returns a truncated image half decoded, with a warning at most, so the bytes are checked first.
+    OpenCV returns a truncated image half decoded, with a warning at most, so the bytes are checked
+    first.
     """
     try:
         data = path.read_bytes()
@@ -39,13 +40,13 @@ def read_image(path: Path, flags: int) -> np.ndarray:
 
 
 def read_color(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """Read a colour image as RGB, as it is stored (EXIF orientation would turn it against the depth image)."""
+    """Read a colour image as RGB, as stored (EXIF orientation would turn it against the depth)."""
     image = read_image(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
 
 
 def read_color_or_none(path: Path | None) -> UInt8[np.ndarray, "h w 3"] | None:
-    """Read a colour image; None, with a log line, where it is missing or damaged: the depth still tracks."""
+    """Read a colour image; None, with a log line, where it is damaged: depth alone still tracks."""
     if path is None:
         return None
     try:

@@ -9,7 +9,7 @@ Number = tuple[int, ...]
 
 
 def files_by_number(folder: Path, pattern: str) -> dict[Number, Path]:
-    """Return the files that match, by the numbers in their names and in that order (so 2 comes before 10)."""
+    """Return the files that match, by the numbers in their names, in that order (2 before 10)."""
     files: dict[Number, Path] = {}
     for path in sorted(folder.glob(pattern)):
         number = tuple(int(digits) for digits in re.findall(r"\d+", path.stem))

@@ -24,7 +24,7 @@ _MAX_DROPOUT = 0.8
 
 
 class NoisySource:
-    """A source whose depth is made worse, the same way for the same seed and frame in whatever order they are read."""
+    """A source with worse depth: the same for a seed and frame, in whatever order they are read."""
 
     def __init__(self, source: Source, config: NoiseConfig) -> None:
         self.name = source.name
@@ -55,7 +55,8 @@ class NoisySource:
 def kinect_depth_noise(clean: DepthNoise, disparity_sigma: float) -> DepthNoise:
     """Return the noise of a clean source after `add_kinect_noise`.
 
-    Disparity d = 351.3 / z has the variance of the Gaussian plus that of rounding, 1/12; |dz/dd| = z^2 / 351.3.
+    Disparity d = 351.3 / z has the variance of the Gaussian plus that of rounding, 1/12, and
+    |dz/dd| = z^2 / 351.3.
     """
     added = np.sqrt(disparity_sigma**2 + 1.0 / 12.0) / DISPARITY_AT_1M
     return DepthNoise(clean.constant_m, clean.linear, float(np.hypot(clean.quadratic_per_m, added)))
@@ -67,7 +68,7 @@ def add_kinect_noise(
     config: NoiseConfig,
     rng: np.random.Generator,
 ) -> Float32[np.ndarray, "h w"]:
-    """Return depth as a Kinect v1 reports it: shifted sideways, jittered and rounded in disparity, and with dropouts."""
+    """Return depth as a Kinect v1 reports it: moved sideways, jittered, rounded, with dropouts."""
     valid = depth_m > 0
     disparity = np.where(
         valid, np.float32(DISPARITY_AT_1M) / np.maximum(depth_m, np.float32(1e-3)), np.float32(0)
@@ -98,8 +99,10 @@ def add_outliers(
 def _shift_sideways(
     disparity: Float32[np.ndarray, "h w"], sigma_px: float, rng: np.random.Generator
 ) -> Float32[np.ndarray, "h w"]:
-    """Look each pixel up at a place sigma_px away, interpolated within a surface (disparity is linear on a plane), nearest
-    across an edge: a mixture of two surfaces would be a surface that is nowhere.
+    """Look each pixel up about sigma_px away.
+
+    Within a surface it is interpolated (disparity is linear on a plane), across an edge it is the
+    nearest pixel: a mixture of two surfaces would be a surface that is nowhere.
     """
     height, width = disparity.shape
     map_u = rng.standard_normal(disparity.shape, dtype=np.float32)
@@ -117,10 +120,10 @@ def _shift_sideways(
 def _dropout_probability(
     disparity: Float32[np.ndarray, "h w"], focal_px: float
 ) -> Float32[np.ndarray, "h w"]:
-    """Return how likely each pixel is to report nothing: from 0 at 70 degrees of slope up to 0.8 from 80 on.
+    """Return how likely each pixel is to report nothing: 0 up to 70 degrees of slope, 0.8 from 80.
 
-    The slope is that of the surface against the image plane, |grad z| f / z = |grad d| f / d. A depth edge, or the
-    edge of a hole, is a very steep slope, so one rule serves both.
+    The slope is that of the surface against the image plane, |grad z| f / z = |grad d| f / d. A
+    depth edge, or the edge of a hole, is a very steep slope, so one rule serves both.
     """
     d_disparity_d_u = cv2.Sobel(disparity, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
     d_disparity_d_v = cv2.Sobel(disparity, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)

@@ -37,10 +37,15 @@ def playback(
 ) -> Iterator[Frame]:
     """Yield the usable frames of a source, with depth outside [min_depth_m, max_depth_m] set to 0.
 
-    `limit` counts the frames that the stride selects, used or not. With pace "realtime" a frame is held until its time
-    stamp is due, and one that is more than a frame period late *when the consumer asks for it* is dropped undecoded;
-    a consumer behind a queue asks whenever the queue has room. Pass an event's `wait` as `sleep_s` to wake it early.
+    `limit` counts the frames that the stride selects, used or not. With pace "realtime" a frame is
+    held until its time stamp is due, and one that is more than a frame period late *when the
+    consumer asks for it* is dropped undecoded; a reader thread before a bounded queue asks whenever
+    the queue has room. Pass an event's `wait` as `sleep_s` to wake it early.
     """
+    if config.stride < 1 or config.limit < 0:
+        raise SlamError(
+            f"stride {config.stride} must be >= 1 and limit {config.limit} must be >= 0"
+        )
     counts = PlaybackCounts() if counts is None else counts
     indices = range(0, len(source.timestamps_s), config.stride)[: config.limit or None]
     pacer = (
@@ -85,10 +90,11 @@ def _clamped(frame: Frame, camera: Camera, config: PlaybackConfig) -> Frame:
         raise BadFrameError(
             f"its depth is {width}x{height}, the camera is {camera.width}x{camera.height}"
         )
-    is_valid = cv2.inRange(frame.depth_m, config.min_depth_m, config.max_depth_m)  # type: ignore[arg-type]
+    is_valid = cv2.inRange(frame.depth_m, (config.min_depth_m,), (config.max_depth_m,))
     if not is_valid.any():
         raise BadFrameError(
-            f"no depth between {config.min_depth_m:g} and {config.max_depth_m:g} m ({_median_text(frame.depth_m)})"
+            f"no depth between {config.min_depth_m:g} and {config.max_depth_m:g} m"
+            f" ({_median_text(frame.depth_m)})"
         )
     return replace(frame, depth_m=cv2.copyTo(frame.depth_m, is_valid))
 

@@ -11,7 +11,7 @@ from slam.trajectory import Trajectory
 
 
 def parse_pose(text: str) -> Transform | None:
-    """Return T_world_camera from 16 numbers, row by row; None where they are not finite (tracking was lost there)."""
+    """Return T_world_camera from 16 numbers, row by row; None where they are not finite."""
     try:
         values = np.array([float(field) for field in text.split()])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Colour and depth of the same pixels: the check, and the warp between two cameras with one optical centre."""
+"""Colour and depth of the same pixels: the check, and the warp between cameras with one centre."""
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ def require_same_size(
     if color is not None and color.shape[:2] != depth_m.shape:
         sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (color, depth_m)]
         raise BadFrameError(
-            f"colour is {sizes[0]} but depth {name} is {sizes[1]}: colour must be registered to depth"
+            f"colour is {sizes[0]} but depth {name} is {sizes[1]}: they must have one size"
         )
 
 
@@ -27,11 +27,13 @@ def pixel_rays(camera: Camera) -> tuple[Float32[np.ndarray, "w"], Float32[np.nda
 
 
 class FixedWarp:
-    """Warps colour images into a depth camera with the same optical centre: the same map for every depth."""
+    """Warps colour into a depth camera with the same optical centre: one map for every depth."""
 
     def __init__(self, color_camera: Camera, depth_camera: Camera) -> None:
+        self._size = (color_camera.height, color_camera.width)
         self._num_halvings = 0
-        # Sampling a much finer image bilinearly aliases: average 2x2 pixels until the two are within a factor 1.5.
+        # Sampling a much finer image bilinearly aliases: average 2x2 pixels until it is not finer
+        # than by a factor of 1.5.
         while color_camera.fx >= 1.5 * depth_camera.fx:
             color_camera = color_camera.scaled(0.5)
             self._num_halvings += 1
@@ -45,6 +47,9 @@ class FixedWarp:
 
     def __call__(self, color: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "a b 3"]:
         """Return the colour of the depth camera's pixels."""
+        if color.shape[:2] != self._size:
+            sizes = [f"{width}x{height}" for height, width in (color.shape[:2], self._size)]
+            raise BadFrameError(f"colour is {sizes[0]}, its camera is {sizes[1]}")
         for _ in range(self._num_halvings):
             size = (color.shape[1] // 2, color.shape[0] // 2)
             color = cv2.resize(color, size, interpolation=cv2.INTER_AREA)

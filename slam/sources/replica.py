@@ -1,4 +1,4 @@
-"""Replica as NICE-SLAM ships it: `results/frame*.jpg`, `results/depth*.png`, `traj.txt`, `cam_params.json`."""
+"""Replica as NICE-SLAM ships it: `results/`, `traj.txt`, `cam_params.json`."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ class ReplicaSource:
         )
 
     def ground_truth(self) -> Trajectory | None:
-        """Return `traj.txt`: one T_world_camera a line, OpenCV axes, the n-th line for frame number n."""
+        """Return `traj.txt`: T_world_camera of OpenCV axes, line n (from 0) for frame number n."""
         path = self._folder / "traj.txt"
         if not path.exists():
             return None
@@ -57,7 +57,7 @@ class ReplicaSource:
 
 
 def _read_camera(folder: Path) -> tuple[Camera, float]:
-    """Read the camera and the depth scale from `cam_params.json` beside the data, or one folder up."""
+    """Read the camera and the depth scale from `cam_params.json`, here or one folder up."""
     resolved = folder.resolve()
     candidates = [resolved / "cam_params.json", resolved.parent / "cam_params.json"]
     path = next((path for path in candidates if path.exists()), None)

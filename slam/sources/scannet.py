@@ -22,8 +22,8 @@ FPS = 30.0
 class ScanNetSource:
     """A Structure sensor (a Kinect v1 in kind); time stamps are nominal, frame number / 30 Hz.
 
-    Colour (1296x968) has its own intrinsics but, as exported, depth's optical centre: it is resampled for
-    depth's pixels.
+    Colour (1296x968) has its own intrinsics but, as exported, depth's optical centre: it is
+    resampled for depth's pixels.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,7 +55,7 @@ class ScanNetSource:
         )
 
     def ground_truth(self) -> Trajectory | None:
-        """Return `pose/*.txt` (T_world_camera), without the frames where ScanNet's own tracking was lost."""
+        """Return `pose/*.txt` (T_world_camera), without the frames that ScanNet itself lost."""
         paths = [self._folder / "pose" / f"{number}.txt" for number in self._numbers]
         return trajectory_from(self.timestamps_s, [read_pose(path) for path in paths])
 

@@ -1,4 +1,4 @@
-"""7-Scenes as published: `frame-XXXXXX.color.png|jpg`, `.depth.png`, `.pose.txt`; colour is not registered to depth."""
+"""7-Scenes as published: `frame-*.{color,depth,pose}.*`, with colour not registered to depth."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from slam.sources.depth_reader import DepthReader
 from slam.sources.images import read_color_or_none
 from slam.sources.listing import files_by_number, require_frames
 from slam.sources.poses import read_pose, trajectory_from
-from slam.sources.registered import pixel_rays
+from slam.sources.registered import pixel_rays, require_same_size
 from slam.trajectory import Trajectory
 
 _HOLE_CELL_PX = 8
@@ -24,7 +24,7 @@ _HOLE_CELL_PX = 8
 
 @dataclass(frozen=True)
 class KinectCalibration:
-    """The depth camera, the colour camera, and p_color = p_depth + color_xyz_m: the two are parallel.
+    """The depth camera, and the colour camera parallel to it: p_color = p_depth + (x, y, 0).
 
     The colour camera is not published; these values are fitted to the RedKitchen images.
     """
@@ -79,6 +79,7 @@ class SevenScenesSource:
         """Return frame `index`, its colour warped into the depth image."""
         depth_m = self._depth_reader.read(self._depth_paths[index])
         color = read_color_or_none(self._color_paths[index])
+        require_same_size(depth_m, color, self._depth_paths[index].name)
         if color is not None:
             color = register_color(color, depth_m, self.camera, self._calibration)
         return Frame(
@@ -102,9 +103,9 @@ def register_color(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Return the colour at each depth pixel: the pixel's point is projected into the colour image.
 
-    Pixels without depth take the inverse depth of their surroundings, so that the image has no black holes whose
-    borders photometric tracking would take for edges. A surface that the colour camera does not see takes the
-    colour of what hides it.
+    Pixels without depth take the inverse depth of their surroundings, so that the image has no
+    black holes whose borders photometric tracking would take for edges. A surface that the colour
+    camera does not see takes the colour of what hides it.
     """
     inverse_depth = fill_holes(depth_m)
     x, y = pixel_rays(camera)
@@ -118,7 +119,7 @@ def register_color(
 
 
 def fill_holes(depth_m: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """Return inverse depth (1/m) with holes filled by the mean of their surroundings, on a coarse grid."""
+    """Return inverse depth (1/m) with holes filled by the mean of their surroundings."""
     mask = (depth_m > 0).astype(np.float32)
     inverse = mask / np.maximum(depth_m, np.float32(1e-3))
     height, width = depth_m.shape

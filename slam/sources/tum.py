@@ -28,8 +28,9 @@ FREIBURG_CAMERAS = {
 class TumSource:
     """One frame per depth image, at the depth image's time.
 
-    Colour is paired with depth one to one, closest first, within 20 ms; a depth image without a partner is kept
-    with `color=None`. Lines stay in the file's order, so that playback sees stamps that run backwards.
+    Colour is paired with depth one to one, closest first, within 20 ms; a depth image without a
+    partner is kept with `color=None`. Lines stay in the file's order, so that playback sees stamps
+    that run backwards.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -36,9 +36,10 @@ STAGES = (_Stage(2, COARSE_STEP, 10.0), _Stage(1, 1, 3.0))
 class DenseTracker:
     """Tracks each frame against the map (geometry) and against the last keyframe (intensity)."""
 
-    def __init__(self, config: TrackingConfig, T_world_first: Transform | None = None) -> None:
+    def __init__(self, config: TrackingConfig, has_map: bool = False) -> None:
+        """Start at the origin; with `has_map` the first frame is aligned with the map from there."""
         self._config = config
-        self._T_world_first = np.eye(4) if T_world_first is None else T_world_first
+        self._has_map = has_map
         self._motion = ConstantVelocity()
         self._keyframe: PhotometricKeyframe | None = None
         self._num_weak = 0
@@ -47,9 +48,10 @@ class DenseTracker:
         """Estimate T_world_camera of the next frame."""
         prepared = prepare(frame)
         T_predicted = self._motion.predict(frame.timestamp_s)
-        if T_predicted is None:
+        if T_predicted is None and not self._has_map:
             result = self._start(prepared)
         else:
+            T_predicted = np.eye(4) if T_predicted is None else T_predicted
             result = self._align(prepared, map_, T_predicted)
             result = self._judge(result, T_predicted)
         self._remember(prepared, result)
@@ -60,8 +62,8 @@ class DenseTracker:
         num_points = len(prepared.cloud.points)
         if num_points < MIN_POINTS:
             reason = f"the first frame has only {num_points} depth points"
-            return TrackResult(self._T_world_first, TrackState.LOST, reason, 0.0, 0.0, 0.0, 0)
-        return TrackResult(self._T_world_first, TrackState.OK, "", 0.0, 1.0, 1.0, 0)
+            return TrackResult(np.eye(4), TrackState.LOST, reason, 0.0, 0.0, 0.0, 0)
+        return TrackResult(np.eye(4), TrackState.OK, "", 0.0, 1.0, 1.0, 0)
 
     def _align(self, prepared: PreparedFrame, map_: Map, T_predicted: Transform) -> TrackResult:
         """Run Gauss-Newton from the prediction through all stages."""

@@ -1,0 +1,102 @@
+"""The file of a TSDF map: a NumPy .npz archive of plain arrays, so that reading one executes nothing.
+
+    header  uint8     JSON text: format "twinmap-tsdf", version, the map's config and its depth noise
+    coords  int32     (n, 3)      block coordinates; block c covers voxels 8 c .. 8 c + 7
+    sdf     int16     (n, 512)    distance in units of truncation / 32767, z fastest
+    weight  uint16    (n, 512)    in 1/256 of a reading at 1 m; 0 = unknown
+    color   uint8     (n, 4, 512) red, green, blue, colour weight
+
+A reader refuses other formats and newer versions.
+"""
+
+import json
+import zipfile
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int16, Int32, UInt8, UInt16
+
+from slam.camera import DepthNoise
+from slam.config import TsdfConfig, build
+from slam.errors import SlamError
+from slam.meshio import replaced_file
+
+FORMAT = "twinmap-tsdf"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class TsdfContent:
+    """What a map file holds."""
+
+    config: TsdfConfig
+    depth_noise: DepthNoise
+    coords: Int32[np.ndarray, "n 3"]
+    sdf: Int16[np.ndarray, "n 512"]
+    weight: UInt16[np.ndarray, "n 512"]
+    color: UInt8[np.ndarray, "n 4 512"]
+
+
+def write_tsdf(path: Path, content: TsdfContent) -> None:
+    """Write a map file, whole or not at all."""
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "config": asdict(content.config),
+        "depth_noise": asdict(content.depth_noise),
+    }
+    with replaced_file(path) as file:
+        np.savez(
+            file,
+            header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+            coords=content.coords,
+            sdf=content.sdf,
+            weight=content.weight,
+            color=content.color,
+        )
+
+
+def read_tsdf(path: Path) -> TsdfContent:
+    """Read a map file; whatever is wrong with it is one line."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            header = json.loads(archive["header"].tobytes())
+            if header["format"] != FORMAT or header["version"] > VERSION:
+                raise SlamError(
+                    f"{path} holds {header['format']} version {header['version']}; "
+                    f"this program reads {FORMAT} up to version {VERSION}"
+                )
+            content = TsdfContent(
+                config=build(TsdfConfig, header["config"]),
+                depth_noise=build(DepthNoise, header["depth_noise"]),
+                coords=archive["coords"],
+                sdf=archive["sdf"],
+                weight=archive["weight"],
+                color=archive["color"],
+            )
+    except FileNotFoundError as error:
+        raise SlamError(f"{path}: no such map file") from error
+    except (
+        OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error,
+    ) as error:  # fmt: skip
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise SlamError(f"{path} is not a readable map file: {reason}") from error
+    _check(path, content)
+    return content
+
+
+def _check(path: Path, content: TsdfContent) -> None:
+    n = len(content.coords)
+    shapes = {
+        "coords": (content.coords, np.int32, (n, 3)),
+        "sdf": (content.sdf, np.int16, (n, 512)),
+        "weight": (content.weight, np.uint16, (n, 512)),
+        "color": (content.color, np.uint8, (n, 4, 512)),
+    }
+    for name, (array, dtype, shape) in shapes.items():
+        if array.dtype != dtype or array.shape != shape:
+            raise SlamError(f"{path} is damaged: {name} is {array.dtype} {array.shape}")
+    if len(np.unique(content.coords, axis=0)) != n:
+        raise SlamError(f"{path} is damaged: a block occurs twice")

@@ -1,0 +1,128 @@
+"""Periodic grey textures of the scenes: black shows a solid's base colour, white its accent colour."""
+
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from kernels.scene import TEXTURE_SIZE
+
+Image = Float[np.ndarray, "size size"]
+
+NAMES = ("plaster", "wood", "fabric", "tiles", "books", "picture", "pattern")
+
+
+@cache
+def texture_pyramids() -> UInt8[np.ndarray, "k t"]:
+    """Return the textures in the order of `NAMES`, as `kernels.scene` takes them."""
+    rng = np.random.default_rng(20)
+    make = {
+        "plaster": _plaster,
+        "wood": _wood,
+        "fabric": _fabric,
+        "tiles": _tiles,
+        "books": _books,
+        "picture": _picture,
+        "pattern": _pattern,
+    }
+    return np.stack([_pyramid(make[name](rng)) for name in NAMES])
+
+
+def _pyramid(image: Image) -> UInt8[np.ndarray, "t"]:
+    level = np.clip(image, 0.0, 1.0) * 255.0
+    levels = []
+    while True:
+        levels.append(np.round(level).astype(np.uint8).ravel())
+        if level.shape[0] == 1:
+            return np.concatenate(levels)
+        level = (level[::2, ::2] + level[1::2, ::2] + level[::2, 1::2] + level[1::2, 1::2]) / 4.0
+
+
+def _fractal(rng: np.random.Generator, slope: float, stretch: float = 1.0) -> Image:
+    """Return noise whose amplitude falls with frequency^slope, mean 0.5; `stretch` lengthens it along a row."""
+    fv = np.fft.fftfreq(TEXTURE_SIZE)[:, None] * TEXTURE_SIZE
+    fu = np.fft.rfftfreq(TEXTURE_SIZE)[None, :] * TEXTURE_SIZE * stretch
+    frequency = np.maximum(np.hypot(fu, fv), 3.0)  # nothing longer than a third of the tile
+    spectrum = np.fft.rfft2(rng.standard_normal((TEXTURE_SIZE, TEXTURE_SIZE))) / frequency**slope
+    spectrum[0, 0] = 0.0
+    noise = np.fft.irfft2(spectrum, s=(TEXTURE_SIZE, TEXTURE_SIZE))
+    return 0.5 + 0.22 * noise / noise.std()
+
+
+def _distance(u: float, v: float) -> Image:
+    """Return each texel's distance to a centre, round the edges of the tile."""
+    axis = np.arange(TEXTURE_SIZE)
+    half = TEXTURE_SIZE / 2
+    du = (axis - u + half) % TEXTURE_SIZE - half
+    dv = (axis - v + half) % TEXTURE_SIZE - half
+    return np.hypot(du[None, :], dv[:, None])
+
+
+def _plaster(rng: np.random.Generator) -> Image:
+    image = _fractal(rng, 1.15)
+    for _ in range(140):  # stains and chips, which give corners to track
+        disc = _distance(*rng.uniform(0, TEXTURE_SIZE, 2)) < rng.uniform(1.5, 7.0)
+        image = image + disc * rng.choice([-0.35, 0.35])
+    return image
+
+
+def _wood(rng: np.random.Generator) -> Image:
+    grain = _fractal(rng, 0.9, stretch=9.0)
+    plank = np.arange(TEXTURE_SIZE) // 32
+    shade = rng.uniform(-0.25, 0.25, TEXTURE_SIZE // 32)[plank][:, None]
+    start = rng.integers(0, TEXTURE_SIZE, TEXTURE_SIZE // 32)[plank][:, None]
+    ends = (np.arange(TEXTURE_SIZE)[None, :] - start) % 256 < 2
+    seams = (np.arange(TEXTURE_SIZE) % 32 < 2)[:, None]
+    return np.where(seams | ends, 0.05, grain + shade)
+
+
+def _fabric(rng: np.random.Generator) -> Image:
+    v, u = np.mgrid[:TEXTURE_SIZE, :TEXTURE_SIZE]
+    weave = 0.12 * np.where((u // 4 + v // 4) % 2 == 0, 1.0, -1.0)
+    bands = 0.22 * np.sign(np.sin(u * (2 * np.pi * 8 / TEXTURE_SIZE)) + 0.6)
+    return _fractal(rng, 0.8) + weave + bands
+
+
+def _tiles(rng: np.random.Generator) -> Image:
+    v, u = np.mgrid[:TEXTURE_SIZE, :TEXTURE_SIZE]
+    value = rng.uniform(0.2, 0.9, (8, 8))[v // 64, u // 64]
+    grout = (u % 64 < 3) | (v % 64 < 3)
+    return np.where(grout, 0.0, value + 0.8 * (_fractal(rng, 1.0) - 0.5))
+
+
+def _books(rng: np.random.Generator) -> Image:
+    image = np.zeros((TEXTURE_SIZE, TEXTURE_SIZE))
+    u = 0
+    while u < TEXTURE_SIZE:
+        thickness = min(int(rng.integers(7, 17)), TEXTURE_SIZE - u)
+        image[:, u : u + thickness] = rng.uniform(0.15, 1.0)
+        for _ in range(int(rng.integers(8, 16))):  # titles
+            v, length = int(rng.integers(0, TEXTURE_SIZE)), int(rng.integers(6, 28))
+            image[v : v + length, u + 2 : u + thickness - 2] = rng.uniform(0.0, 1.0)
+        image[:, u] = 0.0
+        u += thickness
+    return image + 0.5 * (_fractal(rng, 0.8) - 0.5)
+
+
+def _picture(rng: np.random.Generator) -> Image:
+    image = _fractal(rng, 1.3)
+    for _ in range(260):
+        u, v = rng.integers(0, TEXTURE_SIZE, 2)
+        width, height = rng.integers(6, 70, 2)
+        patch = np.zeros((TEXTURE_SIZE, TEXTURE_SIZE), dtype=bool)
+        patch[:height, :width] = True
+        if rng.random() < 0.5:
+            patch = _distance(width / 2, width / 2) < width / 2
+        patch = np.roll(patch, (int(v), int(u)), axis=(0, 1))
+        image = np.where(patch, 0.35 * image + 0.65 * rng.random(), image)
+    return image
+
+
+def _pattern(rng: np.random.Generator) -> Image:
+    image = _fractal(rng, 1.0) * 0.7
+    for _ in range(130):
+        distance = _distance(*rng.uniform(0, TEXTURE_SIZE, 2))
+        radius = rng.uniform(4.0, 22.0)
+        image = np.where(distance < radius, 0.3 * image + rng.uniform(0.1, 0.8), image)
+        image = np.where(np.abs(distance - radius) < 1.2, 0.0, image)
+    return image

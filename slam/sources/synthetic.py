@@ -1,0 +1,49 @@
+"""Synthetic scenes as a source: rendered on the fly, with exact poses, depth, signed distance and mesh."""
+
+import numpy as np
+from jaxtyping import Float64
+
+from slam.camera import Camera, DepthNoise
+from slam.errors import SlamError
+from slam.frame import Frame
+from slam.scenes import apartment, room, thin, wall
+from slam.scenes.scene import Scene
+from slam.scenes.walk import FRAME_RATE_HZ, Walk
+from slam.trajectory import Trajectory
+
+CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
+SCENES = {"room": room, "apartment": apartment, "wall": wall, "thin": thin}
+
+
+class SyntheticSource:
+    """A camera on its walk through a scene. Poses are in the scene's own world, whose z points up."""
+
+    def __init__(self, scene: Scene, walk: Walk, num_frames: int | None = None) -> None:
+        num_frames = walk.period_frames if num_frames is None else num_frames
+        self.name = f"synthetic:{scene.name}"
+        self.scene = scene
+        self.camera = CAMERA
+        self.depth_noise = DepthNoise.rendered()
+        self.timestamps_s: Float64[np.ndarray, "n"] = np.arange(num_frames) / FRAME_RATE_HZ
+        self._Ts_world_camera = walk.poses(num_frames)
+
+    def read(self, index: int) -> Frame:
+        """Render frame `index`."""
+        depth_m, color = self.scene.render(self.camera, self._Ts_world_camera[index])
+        timestamp_s = float(self.timestamps_s[index])
+        return Frame(index, timestamp_s, self.camera, depth_m, color, self.depth_noise)
+
+    def ground_truth(self) -> Trajectory:
+        """Return the poses that the frames are rendered from."""
+        return Trajectory(self.timestamps_s, self._Ts_world_camera)
+
+
+def open_synthetic(name: str | None = None, num_frames: int | None = None) -> SyntheticSource:
+    """Open a scene by name (nothing means room) for its whole walk, or for so many frames; longer walks go round again."""
+    name = name or "room"
+    if name not in SCENES:
+        raise SlamError(f"unknown synthetic scene {name!r}; choose one of {', '.join(SCENES)}")
+    if num_frames is not None and num_frames < 1:
+        raise SlamError(f"a synthetic scene needs at least 1 frame, got {num_frames}")
+    module = SCENES[name]
+    return SyntheticSource(module.scene(), module.walk(), num_frames)

@@ -1,0 +1,114 @@
+"""The whole method: one frame in, one pose out, the map updated beside it."""
+
+from dataclasses import dataclass
+from math import nan
+
+import numba
+import numpy as np
+
+from slam.frame import Frame
+from slam.geometry import Transform
+from slam.maps.base import Map
+from slam.output import FrameRecord
+from slam.timing import StageTimes
+from slam.tracking.base import Tracker, TrackResult, TrackState
+from slam.trajectory import Trajectory
+from slam.workers import Worker
+
+
+@dataclass(frozen=True)
+class PosedFrame:
+    """What the mapping thread takes."""
+
+    frame: Frame
+    T_world_camera: Transform
+
+
+@dataclass(frozen=True)
+class _TrackedFrame:
+    index: int
+    timestamp_s: float
+    result: TrackResult
+    map_bytes: int
+
+
+class Slam:
+    """A tracker and a map, fed with one frame after another.
+
+    The mapping thread works on a frame while the next is tracked; `deterministic` waits for it instead, so that the
+    same input gives the same bits. The map is left alone unless the pose is OK.
+    """
+
+    def __init__(self, tracker: Tracker, map_: Map, deterministic: bool = False) -> None:
+        self.map = map_
+        self.tracking_times = StageTimes()
+        self.mapping_times = StageTimes()
+        self.num_lost = 0
+        self.num_weak = 0
+        self.last_state = TrackState.LOST
+        self._tracker = tracker
+        self._max_pending = 0 if deterministic else 1
+        self._frames: list[_TrackedFrame] = []
+        tracking_threads, mapping_threads = _share_threads(deterministic)
+        numba.set_num_threads(tracking_threads)
+        self._mapper = Worker(self._integrate, mapping_threads)
+
+    def step(self, frame: Frame) -> TrackResult:
+        """Track a frame and hand it to the map."""
+        self._mapper.wait(self._max_pending)
+        with self.tracking_times.measure():
+            result = self._tracker.track(frame, self.map)
+        self._record(frame, result)
+        if result.state is TrackState.OK:
+            self._mapper.submit(PosedFrame(frame, result.T_world_camera))
+        return result
+
+    def finish(self) -> None:
+        """Map what is still queued and end the mapping thread; raise what it raised."""
+        self._mapper.close()
+        self._mapper.wait(0)
+
+    def _integrate(self, posed: PosedFrame) -> None:
+        with self.mapping_times.measure():
+            self.map.integrate(posed.frame, posed.T_world_camera)
+
+    def _record(self, frame: Frame, result: TrackResult) -> None:
+        self.num_lost += result.state is TrackState.LOST
+        self.num_weak += result.state is TrackState.WEAK
+        self.last_state = result.state
+        self._frames.append(_TrackedFrame(frame.index, frame.timestamp_s, result, self.map.nbytes))
+
+    def trajectory(self) -> Trajectory:
+        """Return the poses of all frames that were tracked."""
+        tracked = [f for f in self._frames if f.result.state is not TrackState.LOST]
+        return Trajectory(
+            np.array([f.timestamp_s for f in tracked], dtype=np.float64),
+            np.array([f.result.T_world_camera for f in tracked]).reshape(-1, 4, 4),
+        )
+
+    def records(self) -> list[FrameRecord]:
+        """Return the table of all frames; call it after `finish`."""
+        mapping_ms = iter(self.mapping_times.values_ms)
+        return [
+            FrameRecord(
+                index=f.index,
+                timestamp_s=f.timestamp_s,
+                state=f.result.state,
+                tracking_ms=tracking_ms,
+                mapping_ms=next(mapping_ms, nan) if f.result.state is TrackState.OK else nan,
+                residual_m=f.result.residual_m,
+                inlier_ratio=f.result.inlier_ratio,
+                conditioning=f.result.conditioning,
+                map_mb=f.map_bytes / 1e6,
+            )
+            for f, tracking_ms in zip(self._frames, self.tracking_times.values_ms, strict=True)
+        ]
+
+
+def _share_threads(deterministic: bool) -> tuple[int, int]:
+    """Return how many threads the kernels of tracker and mapper use: all when they take turns, else half each."""
+    num_threads = numba.config.NUMBA_NUM_THREADS
+    if deterministic:
+        return num_threads, num_threads
+    mapping = max(1, num_threads // 2)
+    return max(1, num_threads - mapping), mapping

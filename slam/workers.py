@@ -1,0 +1,126 @@
+"""The threads of a run: one reads ahead, one maps. Nothing else in the project starts a thread."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+import numba
+
+Item = TypeVar("Item")
+POLL_S = 0.1  # how often a blocked thread looks whether it should stop
+
+
+class StopEvent:
+    """A flag that ends the reader, also while it waits for a frame's time."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        """Ask everything to stop."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but wake up at once when asked to stop."""
+        self._event.wait(seconds)
+
+
+class ReadAhead(Generic[Item]):
+    """Runs an iterator in its own thread, a few items ahead of whoever iterates over this."""
+
+    def __init__(self, items: Iterable[Item], capacity: int, stop: StopEvent) -> None:
+        self._queue: queue.Queue[Item | None] = queue.Queue(capacity)
+        self._stop = stop
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(items,), name="reader")
+        self._thread.start()
+
+    def _run(self, items: Iterable[Item]) -> None:
+        try:
+            for item in items:
+                if not self._put(item):
+                    return
+        except BaseException as error:
+            self._error = error
+        self._put(None)
+
+    def _put(self, item: Item | None) -> bool:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=POLL_S)
+                return True
+            except queue.Full:
+                pass
+        return False
+
+    def __iter__(self) -> Iterator[Item]:
+        while not self._stop.is_set():
+            try:
+                item = self._queue.get(timeout=POLL_S)
+            except queue.Empty:
+                continue
+            if item is None:
+                break
+            yield item
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Stop the thread and wait for it."""
+        self._stop.set()
+        self._thread.join()
+
+
+class Worker(Generic[Item]):
+    """Calls a function on submitted items, in order, in its own thread."""
+
+    def __init__(self, function: Callable[[Item], None], num_threads: int) -> None:
+        self._function = function
+        self._num_threads = num_threads
+        self._queue: queue.Queue[Item | None] = queue.Queue()
+        self._condition = threading.Condition()
+        self._num_pending = 0
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="mapper")
+        self._thread.start()
+
+    def submit(self, item: Item) -> None:
+        """Queue an item; raise what an earlier one raised."""
+        self._raise_error()
+        with self._condition:
+            self._num_pending += 1
+        self._queue.put(item)
+
+    def wait(self, max_pending: int) -> None:
+        """Wait until at most so many items are unfinished; raise what one raised."""
+        with self._condition:
+            self._condition.wait_for(
+                lambda: self._num_pending <= max_pending or self._error is not None
+            )
+        self._raise_error()
+
+    def close(self) -> None:
+        """Finish what was submitted and end the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        numba.set_num_threads(self._num_threads)  # holds for kernels started by this thread
+        while (item := self._queue.get()) is not None:
+            try:
+                if self._error is None:
+                    self._function(item)
+            except BaseException as error:
+                self._error = error
+            with self._condition:
+                self._num_pending -= 1
+                self._condition.notify_all()
+
+    def _raise_error(self) -> None:
+        if self._error is not None:
+            raise self._error

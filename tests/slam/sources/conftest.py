@@ -1,0 +1,178 @@
+"""Tiny sequences, written in each format's own layout, and a source that lives in memory."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from slam.camera import Camera, DepthNoise
+from slam.errors import BadFrameError
+from slam.frame import Frame
+from slam.geometry import quaternion_xyzw_from_rotation, se3_exp
+from slam.trajectory import Trajectory
+
+WIDTH, HEIGHT, NUM_FRAMES = 64, 48, 4
+CAMERA = Camera(WIDTH, HEIGHT, 58.5, 58.5, 31.5, 23.5)
+CAMERA_YAML = f"width: {WIDTH}\nheight: {HEIGHT}\nfx: 58.5\nfy: 58.5\ncx: 31.5\ncy: 23.5\n"
+
+
+def true_depth_m(index: int) -> np.ndarray:
+    """A slanted plane with a missing corner, which moves away by 10 cm a frame."""
+    depth_m = np.tile(np.linspace(1.0, 3.0, WIDTH), (HEIGHT, 1)) + 0.1 * index
+    depth_m[:8, :8] = 0.0
+    return depth_m.astype(np.float32)
+
+
+def true_color(index: int) -> np.ndarray:
+    """RGB that is smooth enough for JPEG, and different in each channel."""
+    color = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    color[..., 0] = np.linspace(10, 200, WIDTH)
+    color[..., 1] = np.linspace(30, 90, HEIGHT)[:, None]
+    color[..., 2] = 20 * index
+    return color
+
+
+def true_pose(index: int) -> np.ndarray:
+    return se3_exp(np.array([0.1 * index, -0.05, 0.2, 0.02, 0.3 * index, -0.1]))
+
+
+def pose_text(T: np.ndarray) -> str:
+    return "\n".join(" ".join(f"{value:.12f}" for value in row) for row in T) + "\n"
+
+
+def write_png(path: Path, image: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image)
+
+
+def write_depth(path: Path, depth_m: np.ndarray, scale: float) -> None:
+    write_png(path, np.rint(depth_m * scale).astype(np.uint16))
+
+
+def write_color(path: Path, color: np.ndarray) -> None:
+    write_png(path, np.ascontiguousarray(color[..., ::-1]))
+
+
+def write_tum(folder: Path) -> None:
+    lines: dict[str, list[str]] = {"rgb": [], "depth": [], "groundtruth": []}
+    for i in range(NUM_FRAMES):
+        stamp_s, color_stamp_s = 100.0 + i / 30, 100.012 + i / 30
+        write_depth(folder / f"depth/{stamp_s:.6f}.png", true_depth_m(i), 5000.0)
+        write_color(folder / f"rgb/{color_stamp_s:.6f}.png", true_color(i))
+        lines["depth"].append(f"{stamp_s:.6f} depth/{stamp_s:.6f}.png")
+        lines["rgb"].append(f"{color_stamp_s:.6f} rgb/{color_stamp_s:.6f}.png")
+        T = true_pose(i)
+        values = [*T[:3, 3], *quaternion_xyzw_from_rotation(T[:3, :3])]
+        lines["groundtruth"].append(f"{stamp_s:.6f} " + " ".join(f"{v:.12f}" for v in values))
+    for name, rows in lines.items():
+        (folder / f"{name}.txt").write_text("# a comment\n" + "\n".join(rows) + "\n")
+    (folder / "camera.yaml").write_text(CAMERA_YAML)
+
+
+def write_replica(folder: Path) -> None:
+    rows = []
+    for i in range(NUM_FRAMES):
+        write_depth(folder / f"results/depth{i:06d}.png", true_depth_m(i), 6553.5)
+        write_color(folder / f"results/frame{i:06d}.jpg", true_color(i))
+        rows.append(" ".join(f"{value:.12f}" for value in true_pose(i).ravel()))
+    (folder / "traj.txt").write_text("\n".join(rows) + "\n")
+    camera = {"w": WIDTH, "h": HEIGHT, "fx": 58.5, "fy": 58.5, "cx": 31.5, "cy": 23.5}
+    (folder / "cam_params.json").write_text(json.dumps({"camera": camera | {"scale": 6553.5}}))
+
+
+def write_seven_scenes(folder: Path) -> None:
+    """The colour camera is the depth camera here, so that registration must be the identity."""
+    for i in range(NUM_FRAMES):
+        stored = np.rint(true_depth_m(i) * 1000).astype(np.uint16)
+        stored[8:12, :8] = 65535  # missing, too
+        write_png(folder / f"frame-{i:06d}.depth.png", stored)
+        write_color(folder / f"frame-{i:06d}.color.png", true_color(i))
+        (folder / f"frame-{i:06d}.pose.txt").write_text(pose_text(true_pose(i)))
+    color = "color_fx: 58.5\ncolor_fy: 58.5\ncolor_cx: 31.5\ncolor_cy: 23.5\n"
+    (folder / "camera.yaml").write_text(CAMERA_YAML + color + "color_x_m: 0\ncolor_y_m: 0\n")
+
+
+def write_scannet(folder: Path) -> None:
+    """Colour has twice the resolution of depth."""
+    for i in range(NUM_FRAMES):
+        write_depth(folder / f"depth/{i}.png", true_depth_m(i), 1000.0)
+        write_color(folder / f"color/{i}.jpg", true_color(i).repeat(2, axis=0).repeat(2, axis=1))
+        (folder / "pose").mkdir(exist_ok=True)
+        (folder / f"pose/{i}.txt").write_text(pose_text(true_pose(i)))
+    (folder / "intrinsic").mkdir()
+    for name, camera in (("depth", CAMERA), ("color", CAMERA.scaled(2.0))):
+        K = np.eye(4)
+        K[0, 0], K[1, 1], K[0, 2], K[1, 2] = camera.fx, camera.fy, camera.cx, camera.cy
+        (folder / f"intrinsic/intrinsic_{name}.txt").write_text(pose_text(K))
+
+
+def write_folder(folder: Path) -> None:
+    rows = []
+    for i in range(NUM_FRAMES):
+        write_depth(folder / f"depth/{i + 8}.png", true_depth_m(i), 1000.0)  # 8, 9, 10, 11
+        write_color(folder / f"color/{i + 8}.jpg", true_color(i))
+        T = true_pose(i)
+        values = [*T[:3, 3], *quaternion_xyzw_from_rotation(T[:3, :3])]
+        rows.append(f"{i / 30:.6f} " + " ".join(f"{v:.12f}" for v in values))
+    (folder / "groundtruth.txt").write_text("\n".join(rows) + "\n")
+    (folder / "camera.yaml").write_text(CAMERA_YAML + "depth_scale: 1000\nfps: 30\n")
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "tum": write_tum,
+    "replica": write_replica,
+    "seven_scenes": write_seven_scenes,
+    "scannet": write_scannet,
+    "folder": write_folder,
+}
+
+
+@dataclass
+class Sample:
+    """The truth of the tiny sequences, and their writers, for the tests."""
+
+    camera: Camera = CAMERA
+    num_frames: int = NUM_FRAMES
+    depth_m: Callable[[int], np.ndarray] = true_depth_m
+    color: Callable[[int], np.ndarray] = true_color
+    pose: Callable[[int], np.ndarray] = true_pose
+    write_depth: Callable[[Path, np.ndarray, float], None] = write_depth
+    write_color: Callable[[Path, np.ndarray], None] = write_color
+    write: dict[str, Callable[[Path], None]] = field(default_factory=lambda: WRITERS)
+
+
+@pytest.fixture(scope="session")
+def sample() -> Sample:
+    return Sample()
+
+
+@dataclass
+class MemorySource:
+    """Depth images and stamps as given; an image that is None is a frame that cannot be read."""
+
+    images: list[np.ndarray | None]
+    timestamps_s: np.ndarray
+    camera: Camera = CAMERA
+    name: str = "memory"
+    depth_noise: DepthNoise = field(default_factory=lambda: DepthNoise(0.001, 0.0, 0.0))
+    reads: list[int] = field(default_factory=list)
+
+    def read(self, index: int) -> Frame:
+        self.reads.append(index)
+        depth_m = self.images[index]
+        if depth_m is None:
+            raise BadFrameError("it was made bad")
+        stamp_s = float(self.timestamps_s[index])
+        return Frame(index, stamp_s, self.camera, depth_m, None, self.depth_noise)
+
+    def ground_truth(self) -> Trajectory | None:
+        return None
+
+
+@pytest.fixture(scope="session")
+def memory_source() -> type[MemorySource]:
+    return MemorySource

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from slam.camera import DepthNoise
+from slam.errors import SlamError
+from slam.sources.folder import FolderSource
+
+
+@pytest.fixture
+def folder(tmp_path, sample):
+    sample.write["folder"](tmp_path)
+    return tmp_path
+
+
+def test_names_are_ordered_by_number(folder, sample):
+    """8, 9, 10, 11: as text 10 would come first."""
+    depth_m = FolderSource(folder).read(0).depth_m
+    np.testing.assert_allclose(depth_m, sample.depth_m(0), atol=0.0006)
+
+
+def test_without_a_camera_says_what_to_add(folder):
+    (folder / "camera.yaml").unlink()
+    with pytest.raises(SlamError, match=r"add a camera\.yaml with width"):
+        FolderSource(folder)
+
+
+def test_depth_scale_must_be_stated(folder):
+    path = folder / "camera.yaml"
+    path.write_text(path.read_text().replace("depth_scale: 1000\n", ""))
+    with pytest.raises(SlamError, match="lacks depth_scale"):
+        FolderSource(folder)
+
+
+def test_names_without_or_with_equal_numbers_are_refused(folder):
+    copy = folder / "depth/008.png"
+    copy.write_bytes((folder / "depth/8.png").read_bytes())
+    with pytest.raises(SlamError, match="same frame number"):
+        FolderSource(folder)
+    copy.rename(folder / "depth/first.png")
+    with pytest.raises(SlamError, match="no frame number"):
+        FolderSource(folder)
+
+
+def test_rate_and_noise_of_the_camera_file(folder):
+    path = folder / "camera.yaml"
+    path.write_text(path.read_text().replace("fps: 30", "fps: 15\ndepth_noise: rendered"))
+    source = FolderSource(folder)
+    np.testing.assert_allclose(source.timestamps_s, np.arange(4) / 15)
+    assert source.depth_noise == DepthNoise.rendered()
+
+
+def test_reference_is_no_ground_truth(folder):
+    (folder / "groundtruth.txt").rename(folder / "reference.txt")
+    assert FolderSource(folder).ground_truth() is None
+    (folder / "reference.txt").rename(folder / "trajectory.txt")
+    assert len(FolderSource(folder).ground_truth()) == 4
+
+
+def test_real_livingroom(data_dir):
+    source = FolderSource(data_dir / "redwood_livingroom")
+    assert len(source.timestamps_s) == 211
+    assert source.ground_truth() is None
+    frame = source.read(100)
+    assert frame.color.shape == (480, 640, 3)
+    assert (frame.depth_m > 0).mean() > 0.9
+    assert 1.0 < np.median(frame.depth_m[frame.depth_m > 0]) < 4.0

@@ -1,0 +1,104 @@
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+
+from slam.camera import Camera
+from slam.errors import SlamError
+from slam.sources.images import read_color
+from slam.sources.seven_scenes import (
+    KinectCalibration,
+    SevenScenesSource,
+    fill_holes,
+    register_color,
+)
+from slam.sources.tum import TumSource
+
+
+def test_a_scene_root_names_its_sequences(tmp_path, sample):
+    for name in ("seq-02", "seq-01"):
+        sample.write["seven_scenes"](tmp_path / name)
+    with pytest.raises(SlamError, match="seq-01, seq-02"):
+        SevenScenesSource(tmp_path)
+
+
+def test_a_removed_frame_keeps_stamps_and_poses_of_the_others(tmp_path, sample):
+    sample.write["seven_scenes"](tmp_path)
+    (tmp_path / "frame-000001.depth.png").unlink()
+    source = SevenScenesSource(tmp_path)
+    np.testing.assert_allclose(source.timestamps_s, np.array([0, 2, 3]) / 30)
+    np.testing.assert_allclose(source.ground_truth().Ts_world_camera[1], sample.pose(2), atol=1e-9)
+
+
+def test_color_is_that_of_the_projected_point():
+    """On a plane at 2 m the warp is a shift by f t / z."""
+    calibration = dataclasses.replace(
+        KinectCalibration(), color_fx=585.0, color_fy=585.0, color_cx=320.0, color_cy=240.0
+    )
+    calibration = dataclasses.replace(calibration, color_x_m=-8 * 2 / 585, color_y_m=3 * 2 / 585)
+    camera = Camera(640, 480, 585.0, 585.0, 320.0, 240.0)
+    color = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
+    warped = register_color(color, np.full((480, 640), 2.0, np.float32), camera, calibration)
+    # OpenCV interpolates at 1/32 px: on white noise that is up to 255/32 grey levels an axis.
+    difference = np.abs(warped[:-3, 8:].astype(int) - color[3:, :-8].astype(int))
+    assert difference.max() <= 16
+
+
+def test_holes_take_the_depth_around_them():
+    depth_m = np.full((480, 640), 2.0, np.float32)
+    depth_m[100:140, 200:260] = 0.0
+    np.testing.assert_allclose(fill_holes(depth_m), 0.5, rtol=1e-3)
+
+
+def test_an_image_without_depth_still_warps():
+    assert np.isfinite(fill_holes(np.zeros((48, 64), np.float32))).all()
+
+
+@pytest.fixture
+def pair(data_dir):
+    """The same frames: as published, and registered by another program."""
+    return (
+        SevenScenesSource(data_dir / "seven_scenes_raw"),
+        TumSource(data_dir / "redkitchen"),
+    )
+
+
+@pytest.mark.parametrize("index", [0, 10, 19])
+def test_real_color_agrees_with_its_registered_copy(pair, data_dir, index):
+    raw, registered = pair
+    warped, expected = raw.read(index), registered.read(index)
+    np.testing.assert_array_equal(warped.depth_m, expected.depth_m)
+    unwarped = read_color(data_dir / f"seven_scenes_raw/frame-{index:06d}.color.jpg")
+    has_depth = warped.depth_m > 0
+
+    def difference(color):
+        return np.abs(_gray(color) - _gray(expected.color))[has_depth].mean()
+
+    # What is left is two JPEG compressions; without the warp the images are 10 px apart.
+    assert difference(warped.color) < 2.0 < 15.0 < difference(unwarped)
+
+
+def test_real_depth_edges_lie_on_color_edges(pair, data_dir):
+    """Needs no reference: the image gradient is stronger at depth edges after the warp."""
+    frame = pair[0].read(5)
+    unwarped = read_color(data_dir / "seven_scenes_raw/frame-000005.color.jpg")
+    near = cv2.erode(frame.depth_m, np.ones((3, 3)))
+    far = cv2.dilate(frame.depth_m, np.ones((3, 3)))
+    is_edge = (near > 0) & (far - near > 0.08)
+    assert _gradient(frame.color)[is_edge].mean() > 1.2 * _gradient(unwarped)[is_edge].mean()
+
+
+def test_real_sequence(pair):
+    source = pair[0]
+    assert len(source.timestamps_s) == len(source.ground_truth()) == 20
+    assert source.read(0).depth_m.max() < 10.0  # 65535 does not come through
+
+
+def _gray(color):
+    return cv2.cvtColor(color, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
+def _gradient(color):
+    gray = cv2.GaussianBlur(_gray(color), (0, 0), 1.5)
+    return cv2.magnitude(cv2.Sobel(gray, -1, 1, 0), cv2.Sobel(gray, -1, 0, 1))

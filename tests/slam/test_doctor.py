@@ -1,0 +1,126 @@
+import importlib
+import os
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+import kernels
+from slam import doctor
+from slam.doctor import Check
+
+
+def check_named(checks, name):
+    return next(check for check in checks if check.name == name)
+
+
+def block(monkeypatch, *names, error=None):
+    """Make importing these modules fail as if they were not installed, or with `error`."""
+    real = importlib.import_module
+
+    def import_module(name, package=None):
+        if name in names:
+            raise error or ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, package)
+
+    monkeypatch.setattr(doctor.importlib, "import_module", import_module)
+
+
+def test_this_environment_is_healthy():
+    checks = doctor.report()
+    assert [check for check in checks if check.status == "failed"] == []
+    assert doctor.exit_code(checks) == 0
+    assert doctor.lines(checks)[-1] == "the core works"
+
+
+def test_every_line_is_one_line():
+    assert all("\n" not in line and line.strip() for line in doctor.lines(doctor.report()))
+
+
+def test_a_missing_requirement_fails_and_is_named(monkeypatch):
+    block(monkeypatch, "cv2")
+    checks = doctor.report()
+    missing = check_named(checks, "opencv-python")
+    assert missing.status == "failed"
+    assert "pip install twinmap" in missing.detail
+    assert doctor.exit_code(checks) == 1
+    assert doctor.lines(checks)[-1] == "needs attention: opencv-python"
+
+
+def test_missing_optional_packages_are_notes_with_the_extra_to_install(monkeypatch):
+    block(monkeypatch, "rerun", "pyrealsense2")
+    checks = doctor.report()
+    assert check_named(checks, "rerun-sdk").status == "note"
+    assert "twinmap[viewer]" in check_named(checks, "rerun-sdk").detail
+    assert "twinmap[realsense]" in check_named(checks, "pyrealsense2").detail
+    assert doctor.exit_code(checks) == 0
+
+
+def test_a_missing_shared_library_names_its_debian_package(monkeypatch):
+    error = ImportError("libusb-1.0.so.0: cannot open shared object file: No such file")
+    block(monkeypatch, "open3d", error=error)
+    check = check_named(doctor.report(), "open3d")
+    assert check.status == "note"
+    assert check.detail.endswith("sudo apt-get install libusb-1.0-0")
+
+
+@pytest.mark.parametrize("name", ["python", "kernels", "threads", "numba cache"])
+def test_a_check_that_raises_is_reported_not_raised(monkeypatch, name):
+    def broken():
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr(doctor, "_" + name.replace(" ", "_"), broken)
+    assert check_named(doctor.report(), name) == Check(
+        name, "failed", "RuntimeError: first line second line"
+    )
+
+
+def test_another_package_named_kernels_is_found_out(monkeypatch, tmp_path):
+    monkeypatch.setattr(kernels, "__file__", str(tmp_path / "kernels" / "__init__.py"))
+    check = doctor._kernels()
+    assert check.status == "failed"
+    assert "pip uninstall kernels" in check.detail
+
+
+def test_threads_names_a_layer_that_two_python_threads_may_share():
+    check = doctor._threads()
+    assert check.status == "ok", check.detail
+    assert check.detail.split()[-1] in ("omp", "tbb")
+
+
+def test_cameras_are_listed_with_their_serial_numbers(monkeypatch):
+    device = SimpleNamespace(supports=lambda info: True, get_info=lambda info: info)
+    rs = ModuleType("pyrealsense2")
+    rs.camera_info = SimpleNamespace(name="RealSense D435", serial_number="0123")
+    rs.context = lambda: SimpleNamespace(query_devices=lambda: [device])
+    monkeypatch.setitem(doctor.sys.modules, "pyrealsense2", rs)
+    assert doctor._cameras() == Check("cameras", "ok", "RealSense D435 0123")
+
+
+def test_a_camera_driver_that_breaks_is_a_note(monkeypatch):
+    rs = ModuleType("pyrealsense2")  # without any attribute
+    monkeypatch.setitem(doctor.sys.modules, "pyrealsense2", rs)
+    check = check_named(doctor.report(), "cameras")
+    assert check.status == "note"
+    assert "AttributeError" in check.detail
+
+
+def test_numba_cache_that_cannot_be_written_fails_with_the_remedy(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()  # no folder can be made below a file, not even by root
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    check = doctor._numba_cache()
+    assert check.status == "failed"
+    assert "NUMBA_CACHE_DIR" in check.detail
+
+
+def test_numba_cache_that_does_not_exist_yet_is_fine(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new" / "cache"))
+    assert doctor._numba_cache() == Check(
+        "numba cache", "ok", os.fspath(tmp_path / "new" / "cache")
+    )
+
+
+def test_a_full_disk_is_a_note(monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=1e8))
+    check = doctor._disk()
+    assert check.status == "note"
+    assert "0.1 GB" in check.detail
