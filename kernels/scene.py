@@ -14,8 +14,9 @@ A scene is three arrays.
 
 `kinds` is int32 (n,): BOX, CYLINDER (vertical) or SPHERE.
 
-`textures` is uint8 (k, 349525): a pyramid of square, periodic textures, 512x512 down to 1x1, one after the other; each level
-is the 2x2 mean of the one before.
+`textures` is uint32 (k, 349525): a pyramid of square, periodic, grey textures, 512x512 down to 1x1, one after the other; each
+level is the 2x2 mean of the one before. An entry packs what one bilinear sample needs, a byte each from the lowest up: its
+texel, the texel on its right, the one below, the one below on the right.
 """
 
 from typing import Any
@@ -49,7 +50,7 @@ def render_scene(
     `intrinsics` is float32 (4,) fx, fy, cx, cy; `T_world_camera` float64 (4, 4), camera in OpenCV axes.
     """
     _check_scene(solids, kinds)
-    check_array("textures", textures, "uint8", (None, NUM_TEXELS))
+    check_array("textures", textures, "uint32", (None, NUM_TEXELS))
     check_array("intrinsics", intrinsics, "float32", (4,))
     check_array("T_world_camera", T_world_camera, "float64", (4, 4))
     if width < 1 or height < 1:

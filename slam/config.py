@@ -1,6 +1,7 @@
 """All parameters and their defaults, and the strict loader that fills them."""
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -52,11 +53,11 @@ class TrackingConfig:
 
     geometry: Literal["sdf", "projective"] = "sdf"
     photometric: bool = True
-    photometric_weight: float = 0.1  # of its information: neighbouring pixels do not err independently
     intensity_sigma: float = 4.0  # grey levels
     max_iterations: int = 12  # a pyramid level
     max_distance_m: float = 0.1  # pairs farther apart are no pairs
-    min_conditioning: float = 0.003  # below, some direction is not constrained
+    min_conditioning: float = 0.002  # geometry below that, relative to its best direction, is noise
+    max_uncertainty_m: float = 0.003  # of the pose in its least certain direction; above, it is weak
     min_inlier_ratio: float = 0.25  # of the points with depth; below, the pose is weak
     lost_inlier_ratio: float = 0.1
     max_residual_sigmas: float = 4.0  # residual in standard deviations of the sensor; above, the pose is lost
@@ -92,7 +93,10 @@ def load_config(paths: list[Path], overrides: Mapping[str, str] | None = None) -
         _merge(tree, loaded or {})
     for dotted, text in (overrides or {}).items():
         *sections, leaf = dotted.replace("-", "_").split(".")
-        branch: dict[str, Any] = {leaf: yaml.safe_load(text)}
+        try:
+            branch: dict[str, Any] = {leaf: yaml.safe_load(text)}
+        except yaml.YAMLError as error:
+            raise SlamError(f"config {dotted}: cannot read {text!r}") from error
         for section in reversed(sections):
             branch = {section: branch}
         _merge(tree, branch)
@@ -130,7 +134,8 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
     if hint is float:
         return _to_float(value, name)
     if type(value) is not hint:
-        raise SlamError(f"config {name} must be {hint.__name__}, got {value!r}")
+        expected = getattr(hint, "__name__", str(hint))
+        raise SlamError(f"config {name} must be {expected}, got {value!r}")
     return value
 
 
@@ -138,10 +143,12 @@ def _to_float(value: Any, name: str) -> float:
     """Take ints, and strings such as 1e-3, which YAML 1.1 does not see as a number."""
     if not isinstance(value, bool):
         try:
-            return float(value)
-        except (TypeError, ValueError):
-            pass
-    raise SlamError(f"config {name} must be a number, got {value!r}")
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not math.isnan(number):
+            return number
+    raise SlamError(f"config {name} must be a number, got {str(value)[:60]!r}")
 
 
 def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:

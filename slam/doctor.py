@@ -208,8 +208,8 @@ def _torch_gpus() -> Iterator[str]:
         return
     for index in range(torch.cuda.device_count()):
         gpu = torch.cuda.get_device_properties(index)
-        capability = f"sm_{gpu.major}{gpu.minor}"
-        yield f"{gpu.name} ({capability}, {gpu.total_memory / 2**30:.0f} GB, torch CUDA {torch.version.cuda})"
+        memory = f"{gpu.total_memory / 2**30:.0f} GiB"
+        yield f"{gpu.name} (sm_{gpu.major}{gpu.minor}, {memory}, torch CUDA {torch.version.cuda})"
 
 
 def _numba_gpus() -> Iterator[str]:

@@ -4,7 +4,7 @@ import numpy as np
 from numba import prange
 
 from kernels.cpu.compile import inline, kernel, parallel_kernel
-from kernels.cpu.scene_shading import shade_pixel
+from kernels.cpu.scene_shading import shade_run, solid_values, view_values
 from kernels.scene import BOX, CYLINDER, LIGHT, NEAR_M
 
 TILE_WIDTH, TILE_HEIGHT = 64, 32
@@ -133,6 +133,7 @@ def _draw(solids, kinds, textures, views, rects, nearest_m, order, fx, depth_m, 
         last_v = min(first_v + TILE_HEIGHT, height)
         last_u = min(first_u + TILE_WIDTH, width)
         seen = np.full((TILE_HEIGHT, TILE_WIDTH), -1, np.int32)
+        scratch = np.empty((4, TILE_WIDTH), np.float32)
         depth = depth_m[first_v:last_v, first_u:last_u]
         depth[:] = FAR_M
         farthest_m = FAR_M
@@ -143,28 +144,35 @@ def _draw(solids, kinds, textures, views, rects, nearest_m, order, fx, depth_m, 
             v0, v1 = max(rects[i, 2], first_v), min(rects[i, 3], last_v)
             if u0 >= u1 or v0 >= v1:
                 continue
+            s, view = solid_values(solids[i]), view_values(views[i])
             for v in range(v0, v1):
                 row, ids = depth[v - first_v], seen[v - first_v]
                 if kinds[i] == BOX:
-                    _enter_box(views[i], solids[i], i, u0, u1, v, first_u, row, ids)
+                    _enter_box(view, s, i, u0, u1, v, first_u, row, ids)
                 elif kinds[i] == CYLINDER:
-                    _enter_cylinder(views[i], solids[i], i, u0, u1, v, first_u, row, ids)
+                    _enter_cylinder(view, s, i, u0, u1, v, first_u, row, ids)
                 else:
-                    _enter_sphere(views[i], solids[i], i, u0, u1, v, first_u, row, ids)
+                    _enter_sphere(view, s, i, u0, u1, v, first_u, row, ids)
             farthest_m = ZERO
             for v in range(last_v - first_v):
                 for u in range(last_u - first_u):
                     farthest_m = max(farthest_m, depth[v, u])
         for v in range(first_v, last_v):
-            for u in range(first_u, last_u):
-                i = seen[v - first_v, u - first_u]
+            ids = seen[v - first_v]
+            u = first_u
+            while u < last_u:  # runs of pixels that see the same solid
+                i, first = ids[u - first_u], u
+                while u < last_u and ids[u - first_u] == i:
+                    u += 1
+                depths, rgbs = depth_m[v, first:u], color[v, first:u]
                 if i >= 0:
                     texture = textures[int(solids[i, 14])]
-                    rgb = color[v, u]
-                    shade_pixel(kinds[i], solids[i], views[i], texture, u, v, depth_m[v, u], fx, rgb)
+                    shade_run(
+                        kinds[i], solids[i], view_values(views[i]), texture, fx, v, first, depths, rgbs, scratch
+                    )
                 else:
-                    depth_m[v, u] = ZERO
-                    color[v, u, :] = 0
+                    depths[:] = ZERO
+                    rgbs[:] = 0
 
 
 @inline

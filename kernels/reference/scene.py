@@ -174,7 +174,8 @@ def _bilinear(texture: np.ndarray, texels: np.ndarray, level: np.ndarray) -> np.
     (fu, fv), (u, v) = (position - corner).T, corner.T
 
     def texel(du: int, dv: int) -> np.ndarray:
-        return texture[first + (v + dv) % size * size + (u + du) % size].astype(np.float64)
+        packed = texture[first + (v + dv) % size * size + (u + du) % size]
+        return (packed & 255).astype(np.float64)
 
     top = texel(0, 0) + (texel(1, 0) - texel(0, 0)) * fu
     bottom = texel(0, 1) + (texel(1, 1) - texel(0, 1)) * fu

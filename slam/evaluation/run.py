@@ -1,5 +1,6 @@
 """Evaluation of a finished run: scores into `metrics.json`, and the report anew."""
 
+import logging
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from slam.output import Run, RunFolder, load_run
 from slam.sources.base import Source
 from slam.trajectory import Trajectory
 
+logger = logging.getLogger(__name__)
+
 
 def evaluate_run(
     run_dir: Path, source: Source | None, gt_mesh: Mesh | None = None
@@ -29,7 +32,11 @@ def evaluate_run(
     truth = source.ground_truth() if source is not None else None
     metrics = dict(run.metrics)
     if truth is not None:
-        metrics |= asdict(evaluate_trajectory(run.trajectory, truth))
+        try:
+            metrics |= asdict(evaluate_trajectory(run.trajectory, truth))
+        except SlamError as error:  # a run that was lost at once is still a run
+            logger.warning("no trajectory scores: %s", error)
+            truth = None
     if gt_mesh is not None:
         if source is None or truth is None:
             raise SlamError(

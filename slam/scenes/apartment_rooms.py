@@ -92,14 +92,16 @@ def study(b: Builder) -> None:
 
 def dining(b: Builder) -> None:
     """x 0..7.5, y 5..10."""
-    f.table(b.at(3.2, 7.05), 1.6, 0.9, 0.75, f.WALNUT)
-    for x in (2.8, 3.6):
-        f.chair(b.at(x, 6.72, 3.0), f.WALNUT)
-        f.chair(b.at(x, 8.28, 178.0), f.WALNUT)
-    f.vase(b.at(3.2, 7.5, 0, 0.75), 0.2, f.GREEN)
-    for k, (x, y) in enumerate(((2.7, 7.25), (3.65, 7.3), (2.75, 7.75), (3.6, 7.7))):
-        b.cylinder(x, y, 0.75, 0.12, 0.012, f.WHITE)
-        b.cylinder(x + 0.17, y, 0.75, 0.03, 0.1, (f.BLUE, f.RED, f.YELLOW, f.GREEN)[k])
+    table = b.at(2.05, 7.5)
+    f.table(table.at(0, -0.45), 1.6, 0.9, 0.75, f.WALNUT)
+    for x in (-0.4, 0.4):
+        f.chair(table.at(x, -0.78, 3.0), f.WALNUT)
+        f.chair(table.at(x, 0.78, 178.0), f.WALNUT)
+    f.vase(table.at(0, 0, 0, 0.75), 0.2, f.GREEN)
+    for k, (x, y) in enumerate(((-0.5, -0.25), (0.45, -0.2), (-0.45, 0.25), (0.4, 0.2))):
+        table.cylinder(x, y, 0.75, 0.12, 0.012, f.WHITE)
+        table.cylinder(x + 0.17, y, 0.75, 0.03, 0.1, (f.BLUE, f.RED, f.YELLOW, f.GREEN)[k])
+    b.box(4.5, 7.6, 0.0, (1.9, 1.5, 0.014), CARPET, 10.0)
     f.cupboard(b.at(0.02, 7.5, -90), 1.8, 0.45, 0.9, f.OAK, doors=4)
     f.vase(b.at(0.25, 7.0, 0, 0.9), 0.34)
     b.box(0.25, 7.8, 0.9, (0.2, 0.5, 0.18), f.BOOKS[2], 4.0)

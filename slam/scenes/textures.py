@@ -3,7 +3,7 @@
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, UInt32
 
 from kernels.scene import TEXTURE_SIZE
 
@@ -13,7 +13,7 @@ NAMES = ("plaster", "wood", "fabric", "tiles", "books", "picture", "pattern")
 
 
 @cache
-def texture_pyramids() -> UInt8[np.ndarray, "k t"]:
+def texture_pyramids() -> UInt32[np.ndarray, "k t"]:
     """Return the textures in the order of `NAMES`, as `kernels.scene` takes them."""
     rng = np.random.default_rng(20)
     make = {
@@ -28,11 +28,14 @@ def texture_pyramids() -> UInt8[np.ndarray, "k t"]:
     return np.stack([_pyramid(make[name](rng)) for name in NAMES])
 
 
-def _pyramid(image: Image) -> UInt8[np.ndarray, "t"]:
+def _pyramid(image: Image) -> UInt32[np.ndarray, "t"]:
     level = np.clip(image, 0.0, 1.0) * 255.0
     levels = []
     while True:
-        levels.append(np.round(level).astype(np.uint8).ravel())
+        texels = np.round(level).astype(np.uint32)
+        right, below = np.roll(texels, -1, axis=1), np.roll(texels, -1, axis=0)
+        corner = np.roll(below, -1, axis=1)
+        levels.append((texels | right << 8 | below << 16 | corner << 24).ravel())
         if level.shape[0] == 1:
             return np.concatenate(levels)
         level = (level[::2, ::2] + level[1::2, ::2] + level[::2, 1::2] + level[1::2, 1::2]) / 4.0

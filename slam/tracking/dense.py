@@ -14,11 +14,14 @@ from slam.tracking.geometric import Geometry, ProjectiveGeometry, SdfGeometry
 from slam.tracking.motion import ConstantVelocity
 from slam.tracking.photometric import PhotometricKeyframe, PhotometricTerm, make_keyframe
 from slam.tracking.prepare import PointCloud, PreparedFrame, prepare
-from slam.tracking.solve import Step, solve
+from slam.tracking.solve import Step, information, solve, without_noise_directions
 
 COARSE_STEP = 4  # the first level uses every 4th point
 CONVERGED_M = 2e-5
 MIN_POINTS = 200
+# Neighbouring readings do not err independently: that part of them is counted.
+GEOMETRIC_SHARE = 0.1
+PHOTOMETRIC_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,15 @@ class _Stage:
     level: int
     point_step: int
     scale: float  # of the robust loss, in standard deviations
+
+
+@dataclass(frozen=True)
+class _Linearised:
+    """Both residuals at one pose, and the step from there."""
+
+    geometric: NormalEquations
+    conditioning: float
+    step: Step
 
 
 STAGES = (_Stage(2, COARSE_STEP, 10.0), _Stage(1, 1, 3.0))
@@ -76,18 +88,19 @@ class DenseTracker:
         lever_m = float(np.median(cloud.points[:, 2]))
         T = T_predicted
         num_iterations = 0
-        step, equations = Step(np.zeros(6), 0.0), None
+        here: _Linearised | None = None
         for stage in STAGES:
             points = cloud if stage.point_step == 1 else cloud.subsample(stage.point_step)
             for _ in range(self._config.max_iterations):
-                step, equations = self._step(geometry, photometric, points, stage, T, lever_m)
-                T = T @ se3_exp(step.twist)
+                here = self._step(geometry, photometric, points, stage, T, lever_m)
+                twist = here.step.twist
+                T = T @ se3_exp(twist)
                 num_iterations += 1
-                moved_m = np.abs(step.twist) @ np.array([1, 1, 1, lever_m, lever_m, lever_m])
+                moved_m = float(np.abs(twist[:3]).sum() + lever_m * np.abs(twist[3:]).sum())
                 if moved_m < CONVERGED_M:
                     break
-        assert equations is not None
-        return self._result(orthonormalise(T), cloud, equations, step, num_iterations)
+        assert here is not None
+        return self._result(orthonormalise(T), cloud, here, num_iterations)
 
     def _step(
         self,
@@ -97,15 +110,17 @@ class DenseTracker:
         stage: _Stage,
         T: Transform,
         lever_m: float,
-    ) -> tuple[Step, NormalEquations]:
+    ) -> _Linearised:
         """Linearise both residuals at T and solve for one step."""
         geometric = geometry.equations(points, T, stage.scale, self._config.max_distance_m)
-        H, b = _normalised(geometric)
+        total, conditioning = without_noise_directions(
+            information(geometric, lever_m, GEOMETRIC_SHARE), self._config.min_conditioning
+        )
         if photometric is not None:
-            H_photo, b_photo = _normalised(photometric.equations(stage.level, T, stage.scale))
-            H = H + self._config.photometric_weight * H_photo
-            b = b + self._config.photometric_weight * b_photo
-        return solve(H, b, lever_m, self._config.min_conditioning), geometric
+            equations = photometric.equations(stage.level, T, stage.scale)
+            total = total + information(equations, lever_m, PHOTOMETRIC_SHARE)
+        step = solve(total, lever_m, self._config.max_uncertainty_m)
+        return _Linearised(geometric, conditioning, step)
 
     def _geometry(self, prepared: PreparedFrame, map_: Map, T_predicted: Transform) -> Geometry:
         if self._config.geometry == "sdf":
@@ -121,26 +136,26 @@ class DenseTracker:
         self,
         T: Transform,
         cloud: PointCloud,
-        equations: NormalEquations,
-        step: Step,
+        here: _Linearised,
         num_iterations: int,
     ) -> TrackResult:
-        residual_sigmas = float(np.sqrt(equations.squared_error / max(equations.weight, 1e-9)))
-        inlier_ratio = equations.weight / len(cloud.points)
+        geometric = here.geometric
+        residual_sigmas = float(np.sqrt(geometric.squared_error / max(geometric.weight, 1e-9)))
+        inlier_ratio = float(geometric.weight / len(cloud.points))
         state, reason = TrackState.OK, ""
         if inlier_ratio < self._config.lost_inlier_ratio:
             state, reason = TrackState.LOST, f"only {inlier_ratio:.0%} of the points meet the map"
         elif residual_sigmas > self._config.max_residual_sigmas:
             state = TrackState.LOST
             reason = f"residual is {residual_sigmas:.1f} times the sensor's noise"
-        elif step.conditioning < self._config.min_conditioning:
+        elif here.step.uncertainty_m > self._config.max_uncertainty_m:
             state = TrackState.WEAK
-            reason = f"the view does not constrain the pose (conditioning {step.conditioning:.1e})"
+            reason = f"the view leaves {1e3 * here.step.uncertainty_m:.0f} mm of the pose open"
         elif inlier_ratio < self._config.min_inlier_ratio:
             state, reason = TrackState.WEAK, f"only {inlier_ratio:.0%} of the points meet the map"
         residual_m = residual_sigmas * float(np.median(cloud.sigma_m))
         return TrackResult(
-            T, state, reason, residual_m, inlier_ratio, step.conditioning, num_iterations
+            T, state, reason, residual_m, inlier_ratio, here.conditioning, num_iterations
         )
 
     def _judge(self, result: TrackResult, T_predicted: Transform) -> TrackResult:
@@ -168,11 +183,3 @@ class DenseTracker:
         keyframe = self._keyframe
         if keyframe is None or keyframe.is_worn_out(result.T_world_camera):
             self._keyframe = make_keyframe(prepared, result.T_world_camera) or keyframe
-
-
-def _normalised(equations: NormalEquations) -> tuple[np.ndarray, np.ndarray]:
-    """Divide by the variance that the residuals really have: it balances the two terms when a noise model is off."""
-    if equations.count == 0:
-        return np.zeros((6, 6)), np.zeros(6)
-    variance = max(equations.squared_error / max(equations.weight, 1e-9), 0.01)
-    return equations.H / variance, equations.b / variance

@@ -1,37 +1,77 @@
-"""Solving the normal equations with a check that they constrain all six directions."""
+"""Solving the normal equations, with a check of what they constrain."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
 
+from kernels.align import NormalEquations
+
+
+@dataclass(frozen=True)
+class Information:
+    """A quadratic form in the scaled twist: rotations times the lever, so that everything is in metres."""
+
+    H: Float64[np.ndarray, "6 6"]
+    b: Float64[np.ndarray, "6"]
+
+    def __add__(self, other: "Information") -> "Information":
+        return Information(self.H + other.H, self.b + other.b)
+
 
 @dataclass(frozen=True)
 class Step:
-    """A Gauss-Newton step. `conditioning` is the smallest over the largest eigenvalue, rotations scaled by depth."""
+    """A Gauss-Newton step, and the standard deviation of the pose in its least certain direction."""
 
     twist: Float64[np.ndarray, "6"]
-    conditioning: float
+    uncertainty_m: float
 
 
-def solve(
-    H: Float64[np.ndarray, "6 6"],
-    b: Float64[np.ndarray, "6"],
-    lever_m: float,
-    min_conditioning: float,
-) -> Step:
-    """Solve H twist = -b, leaving out the directions that the residuals do not constrain.
+def information(equations: NormalEquations, lever_m: float, share: float) -> Information:
+    """Return what the residuals tell, per square metre.
 
-    Rotations are scaled by `lever_m`, the distance of the scene, so that all eigenvalues are information per square
-    metre. Directions whose eigenvalue is below `min_conditioning` times the largest get no step and so keep the motion
-    prior (solution remapping, Zhang et al. 2016).
+    They are taken at the variance that they really have, but never as better than the noise model; `share` is the
+    part of them that counts as independent.
     """
-    scale = np.array([1.0, 1.0, 1.0, lever_m, lever_m, lever_m])
-    eigenvalues, vectors = np.linalg.eigh(H / np.outer(scale, scale))
-    largest = eigenvalues[-1]
-    if largest <= 0.0:
-        return Step(np.zeros(6), 0.0)
-    is_constrained = eigenvalues > min_conditioning * largest
-    inverse = np.where(is_constrained, 1.0 / np.maximum(eigenvalues, 1e-300), 0.0)
-    twist = -(vectors * inverse) @ (vectors.T @ (b / scale)) / scale
-    return Step(twist, float(max(eigenvalues[0], 0.0) / largest))
+    if equations.count == 0:
+        return Information(np.zeros((6, 6)), np.zeros(6))
+    scale = _scale(lever_m)
+    variance = max(equations.squared_error / max(equations.weight, 1e-9), 1.0)
+    return Information(
+        equations.H / np.outer(scale, scale) * (share / variance),
+        equations.b / scale * (share / variance),
+    )
+
+
+def without_noise_directions(
+    geometric: Information, min_conditioning: float
+) -> tuple[Information, float]:
+    """Drop the directions that only noise seems to constrain; return the conditioning, too.
+
+    A plane says nothing about sliding along it, but its estimated normals wobble, and many wobbling normals add up to
+    a confident, meaningless constraint. It is recognised by its size relative to the strongest direction. The
+    conditioning is the smallest over the largest eigenvalue.
+    """
+    eigenvalues, vectors = np.linalg.eigh(geometric.H)
+    largest = max(float(eigenvalues[-1]), 1e-300)
+    kept = vectors[:, eigenvalues > min_conditioning * largest]
+    projector = kept @ kept.T
+    conditioning = max(float(eigenvalues[0]), 0.0) / largest
+    return Information(projector @ geometric.H @ projector, projector @ geometric.b), conditioning
+
+
+def solve(total: Information, lever_m: float, max_uncertainty_m: float) -> Step:
+    """Solve for the step; directions less certain than `max_uncertainty_m` keep the motion prior.
+
+    This is solution remapping (Zhang et al. 2016) with an absolute threshold.
+    """
+    eigenvalues, vectors = np.linalg.eigh(total.H)
+    is_certain = eigenvalues > 1.0 / max_uncertainty_m**2
+    inverse = np.where(is_certain, 1.0 / np.maximum(eigenvalues, 1e-300), 0.0)
+    scaled_twist = -(vectors * inverse) @ (vectors.T @ total.b)
+    weakest = max(float(eigenvalues[0]), 1e-12)
+    return Step(scaled_twist / _scale(lever_m), weakest**-0.5)
+
+
+def _scale(lever_m: float) -> Float64[np.ndarray, "6"]:
+    return np.array([1.0, 1.0, 1.0, lever_m, lever_m, lever_m])

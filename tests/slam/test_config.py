@@ -37,9 +37,9 @@ def test_an_empty_file_changes_nothing(write, text):
     [
         (
             "tsdf: {voxl_size_m: 0.02}",
-            "unknown config key tsdf.voxl_size_m; known here: voxel_size",
+            "unknown config key tsdf.voxl_size_m; known here: voxel_size_m",
         ),
-        ("tsfd: {}", "unknown config key tsfd; known here: playback"),
+        ("tsfd: {}", "unknown config key tsfd; known here: map"),
         ("1: 2", "unknown config key 1;"),
         ("tsdf: 0.01", "config tsdf is a section, got 0.01"),
         ("tsdf: [1, 2]", "config tsdf is a section"),

@@ -22,8 +22,8 @@ MESH = Mesh(
     np.eye(3, dtype=np.float32), np.zeros((3, 3), np.uint8), np.array([[0, 1, 2]], np.int32)
 )
 RECORDS = [
-    FrameRecord(0, 1305031102.175304, TrackState.OK, 12.3, 4.5, 0.0012, 0.93, 0.01, 1200),
-    FrameRecord(1, 1305031102.211214, TrackState.LOST, 10.0, NAN, NAN, 0.1, 1e-9, 1200),
+    FrameRecord(0, 1305031102.175304, TrackState.OK, 12.3, 4.5, 0.0012, 0.93, 0.01, 12.5),
+    FrameRecord(1, 1305031102.211214, TrackState.LOST, 10.0, NAN, NAN, 0.1, 1e-9, 12.5),
 ]
 
 

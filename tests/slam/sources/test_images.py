@@ -47,5 +47,5 @@ def test_missing_and_foreign_files_are_bad(tmp_path):
     with pytest.raises(BadFrameError, match="No such file"):
         read_image(tmp_path / "nothing.png", cv2.IMREAD_UNCHANGED)
     (tmp_path / "text.png").write_text("not an image")
-    with pytest.raises(BadFrameError, match="neither PNG nor JPEG"):
+    with pytest.raises(BadFrameError, match="no image"):
         read_image(tmp_path / "text.png", cv2.IMREAD_UNCHANGED)

@@ -67,7 +67,7 @@ def test_depth_noise_keeps_the_constant_part(memory_source):
 
 
 def test_lateral_shift_has_its_sigma(rng):
-    """On a slope a shift sideways is an error in depth; without other noise there is nothing else."""
+    """On a slope a shift sideways is an error in depth; no other noise is on here."""
     config = NoiseConfig(model="kinect", lateral_sigma_px=0.5, disparity_sigma=0.0)
     disparity = (1000.0 + 20.0 * np.arange(100, dtype=np.float32)) * np.ones((400, 1), np.float32)
     noisy_m = add_kinect_noise(DISPARITY_AT_1M / disparity, 585.0, config, rng)

@@ -38,6 +38,18 @@ def test_broken_intrinsics(folder):
         ScanNetSource(folder)
 
 
+def test_warp_of_a_finer_image_averages_it():
+    """A chessboard of single pixels is grey at half the resolution; sampling it is not."""
+    color_camera, depth_camera = (
+        Camera(80, 60, 80.0, 80.0, 39.5, 29.5),
+        Camera(40, 30, 40.0, 40.0, 19.75, 14.75),
+    )
+    v, u = np.mgrid[:60, :80]
+    chessboard = np.repeat((255 * ((u + v) % 2)).astype(np.uint8)[..., None], 3, axis=2)
+    warped = FixedWarp(color_camera, depth_camera)(chessboard)
+    np.testing.assert_allclose(warped, 127.5, atol=1)
+
+
 @pytest.mark.parametrize("color_width", [640, 1296])
 def test_warp_finds_the_same_ray(color_width):
     """Colour that is linear in the ray's direction keeps its value for each ray."""
