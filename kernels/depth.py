@@ -1,4 +1,4 @@
-"""Depth preparation: the pyramid, the slope of inverse depth, and the planes that fusion reads.
+"""Depth preparation: the pyramid, the slope of inverse depth, normals, and depth edges.
 
 Everything is done on inverse depth: a plane is linear there, and the noise of disparity sensors is Gaussian there.
 Depth images are float32 (h, w) in metres, 0 where missing; `intrinsics` is float32 (4,) fx, fy, cx, cy;
@@ -9,7 +9,9 @@ import numpy as np
 
 from kernels.dispatch import check_array, implementation
 
-NO_GRADIENT = np.float32(1e9)  # marks a pixel without a gradient: kernels compile to code that knows no NaN
+NO_GRADIENT = np.float32(
+    1e9
+)  # marks a pixel without a gradient: kernels compile to code that knows no NaN
 
 
 def halve_depth(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -33,19 +35,24 @@ def inverse_depth_gradient(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray
     return implementation("depth", depth_m).inverse_depth_gradient(depth_m, noise)
 
 
-def fusion_planes(
-    depth_m: np.ndarray, gradient: np.ndarray, intrinsics: np.ndarray, noise: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tangent plane that each pixel saw, and its weight.
+def normals(depth_m: np.ndarray, gradient: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
+    """Return unit normals in the camera frame, float32 (h, w, 3), pointing away from the camera.
 
-    `gradient` is `inverse_depth_gradient` of a level 4 times smaller. The result has one element a pixel and one
-    more, all zero, for voxels that project to nowhere: planes float32 (h w + 1, 4), unit normal n (pointing away
-    from the camera) and distance d, so that the signed distance of a camera-frame point p is d - n . p; weights
-    float32 (h w + 1,): cos(incidence) times (sigma(1 m) / sigma(z))^2, a tenth of it beside a depth jump, 0 where
-    missing. Where there is no gradient the plane is fronto-parallel, which is the plain projective distance.
+    `gradient` is that of `inverse_depth_gradient` for the same image: a plane n . p = 1 has inverse depth
+    n_x (u - cx) / fx + n_y (v - cy) / fy + n_z, so its slope gives the normal. (0, 0, 1) where there is no gradient.
     """
     check_array("depth_m", depth_m, "float32", (None, None))
-    check_array("gradient", gradient, "float32", (None, None, 2))
+    check_array("gradient", gradient, "float32", (*depth_m.shape, 2))
     check_array("intrinsics", intrinsics, "float32", (4,))
+    return implementation("depth", depth_m).normals(depth_m, gradient, intrinsics)
+
+
+def mark_edges(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Return the readings as float32 (h w + 1,), negative where a direct neighbour lies across a jump.
+
+    Beside a jump real sensors mix both depths, so such readings count less. A missing neighbour is no jump. The
+    element past the end is 0: the pixel of whatever projects to nowhere.
+    """
+    check_array("depth_m", depth_m, "float32", (None, None))
     check_array("noise", noise, "float32", (3,))
-    return implementation("depth", depth_m).fusion_planes(depth_m, gradient, intrinsics, noise)
+    return implementation("depth", depth_m).mark_edges(depth_m, noise)

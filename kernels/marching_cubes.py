@@ -68,4 +68,6 @@ def _table() -> np.ndarray:
     return table
 
 
-TRIANGLE_TABLE = _table()  # int8 (256, n): edges in threes, ended by -1; case bit c is set where corner c is inside
+TRIANGLE_TABLE = (
+    _table()
+)  # int8 (256, n): edges in threes, ended by -1; case bit c is set where corner c is inside

@@ -46,8 +46,8 @@ def integrate(
     index: BlockIndex,
     blocks: TsdfBlocks,
     visible: np.ndarray,
-    planes: np.ndarray,
-    weights: np.ndarray,
+    readings: np.ndarray,
+    normals: np.ndarray,
     rgba: np.ndarray,
     image_size: tuple[int, int],
     intrinsics: np.ndarray,
@@ -61,22 +61,25 @@ def integrate(
 ) -> None:
     """Fuse one frame into the visible blocks, in place (Curless and Levoy's running average).
 
-    A voxel takes the pixel nearest to its projection; its reading is the distance to that pixel's tangent plane
-    (`kernels.depth.fusion_planes`), which has neither the half-pixel nor the incidence error of the plain depth
-    difference. tau = clip(3 sigma(z), *truncation_m) at the voxel's own depth; readings below -tau are dropped and
-    those above tau clamped. Colour is fused within half of tau. `rgba` is uint32 (h w + 1,), red in the low byte,
-    or empty for a frame without colour. Values are rounded by `dither`, float32 (1024,) in [0, 1): plain rounding would freeze
-    every average as soon as its weight is large.
+    A voxel takes the pixel nearest to its projection; its reading is the distance to that pixel's tangent plane,
+    n . (p_pixel - p_voxel), which has neither the half-pixel nor the incidence error of the plain depth difference.
+    `readings` is `kernels.depth.mark_edges` of the depth image, `normals` (h // 4, w // 4, 3) that of a level four
+    times smaller. A reading weighs cos(incidence) (sigma(1 m) / sigma(z))^2, within 1 / 256 .. 4, a tenth of it beside
+    an edge. tau = clip(3 sigma(z), *truncation_m) at the voxel's own depth; readings below -tau are dropped and those
+    above tau clamped. Colour is fused within a third of tau. `rgba` is uint32 (h w + 1,), red in the low byte, or empty
+    for a frame without colour. Values are rounded down after adding `dither`, float32 (1024,) in [0, 1), element
+    (37 slot & 511) + voxel: plain rounding would freeze every average as soon as its weight is large.
     """
+    num_pixels = image_size[0] * image_size[1]
     check_array("visible", visible, "int32", (None,))
-    check_array("planes", planes, "float32", (image_size[0] * image_size[1] + 1, 4))
-    check_array("weights", weights, "float32", (image_size[0] * image_size[1] + 1,))
-    check_array("rgba", rgba, "uint32", (None,))
+    check_array("readings", readings, "float32", (num_pixels + 1,))
+    check_array("normals", normals, "float32", (image_size[0] // 4, image_size[1] // 4, 3))
+    check_array("rgba", rgba, "uint32", (num_pixels + 1 if len(rgba) else 0,))
     check_array("intrinsics", intrinsics, "float32", (4,))
     check_array("T_camera_world", T_camera_world, "float32", (4, 4))
     check_array("dither", dither, "float32", (1024,))
-    implementation("tsdf", planes).integrate(
-        index, blocks, visible, planes, weights, rgba, image_size, intrinsics, T_camera_world,
+    implementation("tsdf", readings).integrate(
+        index, blocks, visible, readings, normals, rgba, image_size, intrinsics, T_camera_world,
         voxel_size_m, sdf_unit_m, noise, truncation_m, max_weight, dither,
     )  # fmt: skip
 

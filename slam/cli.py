@@ -19,7 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a mistake of the user is one line on stderr and exit code 2."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     parser = _parser()
-    options, rest = parser.parse_known_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options, rest = parser.parse_known_args(_joined(words))
     try:
         overrides = _overrides(rest, allowed=hasattr(options, "config"))
         return options.command(options, overrides)
@@ -43,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("eval", help="score a finished run", allow_abbrev=False)
     evaluate.add_argument("run", type=Path)
-    evaluate.add_argument("--gt-mesh", type=Path, help="true surface, in the world of the true poses")
+    evaluate.add_argument(
+        "--gt-mesh", type=Path, help="true surface, in the world of the true poses"
+    )
     evaluate.set_defaults(command=_eval)
 
     mesh = commands.add_parser("mesh", help="extract a run's mesh again", allow_abbrev=False)
@@ -59,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--config", type=Path, action="append", default=[])
     synth.set_defaults(command=_synth)
 
+    bench = commands.add_parser(
+        "bench", help="speed and accuracy beside Open3D's dense SLAM", allow_abbrev=False
+    )
+    _add_bench_options(bench)
+    bench.set_defaults(command=_bench)
+
     doctor = commands.add_parser("doctor", help="check the installation", allow_abbrev=False)
     doctor.set_defaults(command=_doctor)
     return parser
@@ -67,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("source", help="a recording's folder, or synthetic[:NAME]")
     run.add_argument("--map", choices=("tsdf",))
-    run.add_argument("--config", type=Path, action="append", default=[], help="merged left to right")
+    run.add_argument(
+        "--config", type=Path, action="append", default=[], help="merged left to right"
+    )
     run.add_argument("--out", type=Path, default=Path("runs/latest"))
     run.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     run.add_argument("--pace", choices=("max", "realtime"))
@@ -78,6 +89,29 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--use-gt-poses", action="store_true", help="map with the true poses")
     run.add_argument("--resume", type=Path, metavar="MAP", help="go on with a saved map")
     run.epilog = "Any field of the config can be set as --section.field VALUE."
+
+
+def _add_bench_options(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument("source", nargs="?", default="synthetic:room", help="as for run")
+    bench.add_argument("--maps", default="tsdf", help="separated by commas")
+    bench.add_argument("--config", type=Path, action="append", default=[], help="as for run")
+    bench.add_argument("--repeats", type=int, default=3)
+    bench.add_argument("--limit", type=int, default=300, help="frames, kept in memory; 0 = all")
+    bench.add_argument("--out", type=Path, metavar="FILE.json", help="write everything measured")
+    bench.add_argument("--no-open3d", action="store_true", help="without Open3D")
+    bench.add_argument("--open3d-limit", type=int, metavar="N", help="frames that Open3D runs")
+    bench.epilog = "Any field of the config can be set as --section.field VALUE."
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """Write `--section.field VALUE` as one word, or argparse would take VALUE for the source."""
+    joined: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        is_override = word.startswith("--") and ("." in word or word == "--noise")
+        value = next(words, None) if is_override and "=" not in word else None
+        joined.append(word if value is None else f"{word}={value}")
+    return joined
 
 
 def _overrides(rest: list[str], allowed: bool) -> dict[str, str]:
@@ -199,6 +233,31 @@ def _synth(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     noisy = source if config.noise.model == "none" else NoisySource(source, config.noise)
     write_sequence(noisy, options.directory, options.format)
     _say(f"{len(source.timestamps_s)} frames of {source.name}: {options.directory}")
+    return 0
+
+
+def _bench(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.bench.report import bench, gather, write_report
+    from slam.bench.table import table
+    from slam.sources.detect import open_source
+
+    frames = {"playback.pace": "max", "playback.limit": str(options.limit)}
+    config = load_config(options.config, frames | overrides)
+    maps = options.maps.split(",")
+    contenders, absent = gather(maps, config, not options.no_open3d, options.open3d_limit)
+    source = open_source(options.source, config)
+    truth = source.ground_truth()
+    with logging_redirect_tqdm(), tqdm(total=options.repeats * len(contenders), unit="run") as bar:
+
+        def show(name, run):
+            bar.set_postfix_str(f"{name} {run.fps or 0:.1f} fps", refresh=False)
+            bar.update()
+
+        report = bench(source, truth, config, contenders, absent, options.repeats, show)
+    _say(table(report))
+    if options.out is not None:
+        write_report(options.out, report)
+        _say(f"written to {options.out}")
     return 0
 
 

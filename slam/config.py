@@ -20,7 +20,9 @@ class PlaybackConfig:
 
     stride: int = 1  # use every n-th frame
     limit: int = 0  # stop after so many frames; 0 = all
-    pace: Literal["max", "realtime"] = "max"  # realtime feeds frames by their time stamps and drops what comes late
+    pace: Literal["max", "realtime"] = (
+        "max"  # realtime feeds frames by their time stamps and drops what comes late
+    )
     max_depth_m: float = 5.0  # readings beyond are treated as missing
     min_depth_m: float = 0.2
 
@@ -41,7 +43,9 @@ class TsdfConfig:
     """The TSDF map."""
 
     voxel_size_m: float = 0.01
-    truncation_voxels: float = 4.0  # the band is at least this wide, and 3 sigma(z) where the sensor needs more
+    truncation_voxels: float = (
+        6.0  # the band is at least this wide, and 3 sigma(z) where the sensor needs more
+    )
     max_truncation_voxels: float = 12.0
     max_weight: float = 128.0  # in readings taken at 1 m, face on
     budget_mb: int = 4096  # no more map memory than this; blocks beyond are refused and counted
@@ -56,11 +60,15 @@ class TrackingConfig:
     intensity_sigma: float = 4.0  # grey levels
     max_iterations: int = 12  # a pyramid level
     max_distance_m: float = 0.1  # pairs farther apart are no pairs
-    min_conditioning: float = 0.002  # geometry below that, relative to its best direction, is noise
-    max_uncertainty_m: float = 0.003  # of the pose in its least certain direction; above, it is weak
+    normal_variance: float = 0.004  # of the map's unit normals: what noise seems to constrain
+    max_uncertainty_m: float = (
+        0.005  # of the pose in its least certain direction; above, it is weak
+    )
     min_inlier_ratio: float = 0.25  # of the points with depth; below, the pose is weak
     lost_inlier_ratio: float = 0.1
-    max_residual_sigmas: float = 4.0  # residual in standard deviations of the sensor; above, the pose is lost
+    max_residual_sigmas: float = (
+        4.0  # residual in standard deviations of the sensor; above, the pose is lost
+    )
     max_weak_frames: int = 30  # in a row; then the track counts as lost
     max_translation_m: float = 0.3  # from the predicted pose, a frame
     max_rotation_deg: float = 25.0
@@ -87,7 +95,9 @@ def load_config(paths: list[Path], overrides: Mapping[str, str] | None = None) -
         except OSError as error:
             raise SlamError(f"cannot read config {path}: {error.strerror}") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise SlamError(f"config {path} is not valid YAML: {' '.join(str(error).split())}") from error
+            raise SlamError(
+                f"config {path} is not valid YAML: {' '.join(str(error).split())}"
+            ) from error
         if loaded is not None and not isinstance(loaded, dict):
             raise SlamError(f"config {path} must hold sections, got {type(loaded).__name__}")
         _merge(tree, loaded or {})
@@ -108,7 +118,7 @@ def dump_config(config: Config) -> str:
     return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
 
 
-def build(cls: type, values: Mapping[str, Any], where: str = "") -> Any:
+def build(cls: type, values: Mapping[Any, Any], where: str = "") -> Any:
     """Build a dataclass from nested mappings; unknown keys and wrong types are errors with their dotted name."""
     hints = typing.get_type_hints(cls)
     unknown = [str(key) for key in values if key not in hints]
@@ -125,7 +135,9 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
     if typing.get_origin(hint) is Literal:
         choices = typing.get_args(hint)
         if value not in choices:
-            raise SlamError(f"config {name} must be one of {', '.join(map(str, choices))}; got {value!r}")
+            raise SlamError(
+                f"config {name} must be one of {', '.join(map(str, choices))}; got {value!r}"
+            )
         return value
     if isinstance(hint, types.UnionType):  # X | None
         if value is None:
@@ -148,10 +160,10 @@ def _to_float(value: Any, name: str) -> float:
             number = math.nan
         if not math.isnan(number):
             return number
-    raise SlamError(f"config {name} must be a number, got {str(value)[:60]!r}")
+    raise SlamError(f"config {name} must be a number, got {repr(value)[:60]}")
 
 
-def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
+def _merge(into: dict[Any, Any], values: Mapping[Any, Any]) -> None:
     for key, value in values.items():
         if isinstance(value, dict) and isinstance(into.get(key), dict):
             _merge(into[key], value)

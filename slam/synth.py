@@ -29,9 +29,9 @@ def write_sequence(
     format: Literal["tum", "replica"],
     num_frames: int | None = None,
 ) -> None:
-    """Write the first frames of a source (all by default) with poses, camera, and the true mesh where there is one.
+    """Write the first frames of a source (all by default) with its poses and its camera.
 
-    Depth beyond what 16 bits hold becomes missing.
+    The true mesh goes with them where there is one. Depth beyond what 16 bits hold becomes missing.
     """
     trajectory = source.ground_truth()
     if trajectory is None:

@@ -27,7 +27,9 @@ class Trajectory:
 
 
 def associate(
-    stamps_a_s: Float64[np.ndarray, "n"], stamps_b_s: Float64[np.ndarray, "m"], max_difference_s: float = 0.02
+    stamps_a_s: Float64[np.ndarray, "n"],
+    stamps_b_s: Float64[np.ndarray, "m"],
+    max_difference_s: float = 0.02,
 ) -> tuple[Int64[np.ndarray, "k"], Int64[np.ndarray, "k"]]:
     """Pair two lists of time stamps one to one, closest pairs first; return indices, sorted by the first list.
 
@@ -39,7 +41,9 @@ def associate(
     last = np.searchsorted(sorted_b_s, stamps_a_s + max_difference_s, side="right")
     num_candidates = last - first
     a = np.repeat(np.arange(len(stamps_a_s)), num_candidates)
-    offset = np.arange(len(a)) - np.repeat(np.cumsum(num_candidates) - num_candidates, num_candidates)
+    offset = np.arange(len(a)) - np.repeat(
+        np.cumsum(num_candidates) - num_candidates, num_candidates
+    )
     b = order_b[np.repeat(first, num_candidates) + offset]
     pairs: list[tuple[int, int]] = []
     used_a: set[int] = set()
@@ -66,7 +70,9 @@ def read_tum(path: Path) -> Trajectory:
         except ValueError:
             row = []
         if len(row) != 8 or not np.isfinite(row).all() or not any(row[4:]):
-            raise SlamError(f"{path}:{number}: expected 'timestamp tx ty tz qx qy qz qw', got {line.strip()[:60]!r}")
+            raise SlamError(
+                f"{path}:{number}: expected 'timestamp tx ty tz qx qy qz qw', got {line.strip()[:60]!r}"
+            )
         rows.append(row)
     table = np.array(rows, dtype=np.float64).reshape(-1, 8)
     _, keep = np.unique(table[:, 0], return_index=True)

@@ -32,4 +32,6 @@ def _frame(index: int) -> Frame:
     v, u = np.mgrid[: CAMERA.height, : CAMERA.width].astype(np.float32)
     depth_m = 1.0 + 0.002 * u + 0.2 * (v > 60)
     color = np.repeat((128 + 100 * np.sin(u / 7) * np.cos(v / 5)).astype(np.uint8)[..., None], 3, 2)
-    return Frame(index, index / 30, CAMERA, depth_m.astype(np.float32), color, DepthNoise.rendered())
+    return Frame(
+        index, index / 30, CAMERA, depth_m.astype(np.float32), color, DepthNoise.rendered()
+    )

@@ -138,14 +138,16 @@ def _align_projective(
             ez = z - model_points[iv, iu, 2]
             if ex * ex + ey * ey + ez * ez > max_distance_m * max_distance_m:
                 continue
-            nx, ny, nz = model_normals[iv, iu, 0], model_normals[iv, iu, 1], model_normals[iv, iu, 2]
+            nx, ny, nz = (
+                model_normals[iv, iu, 0],
+                model_normals[iv, iu, 1],
+                model_normals[iv, iu, 2],
+            )
             residual = nx * ex + ny * ey + nz * ez
             gx = T[0, 0] * nx + T[1, 0] * ny + T[2, 0] * nz
             gy = T[0, 1] * nx + T[1, 1] * ny + T[2, 1] * nz
             gz = T[0, 2] * nx + T[1, 2] * ny + T[2, 2] * nz
-            _write_row(
-                rows, error, weight, n, gx, gy, gz, px, py, pz, residual, sigma_m[i], scale
-            )
+            _write_row(rows, error, weight, n, gx, gy, gz, px, py, pz, residual, sigma_m[i], scale)
             n += 1
         _sum(rows, error, weight, n, sums[chunk])
     return sums

@@ -66,50 +66,51 @@ def inverse_depth_gradient(depth_m, noise):
 
 
 @parallel_kernel
-def fusion_planes(depth_m, gradient, intrinsics, noise):
+def normals(depth_m, gradient, intrinsics):
     h, w = depth_m.shape
-    gh, gw = gradient.shape[0], gradient.shape[1]
     fx, fy, cx, cy = intrinsics[0], intrinsics[1], intrinsics[2], intrinsics[3]
-    reference = sigma(ONE, noise)
-    planes = np.empty((h * w + 1, 4), np.float32)
-    weights = np.empty(h * w + 1, np.float32)
-    planes[h * w, :] = ZERO
-    weights[h * w] = ZERO
-    for row in prange(h):
-        v = np.int64(row)  # prange counts unsigned, and unsigned with signed makes a float
-        gv = min(v >> 2, gh - 1)
+    out = np.empty((h, w, 3), np.float32)
+    for v in prange(h):
         y = (np.float32(v) - cy) / fy
         for u in range(w):
-            z = depth_m[v, u]
-            i = v * w + u
-            if z <= ZERO:
-                planes[i, :] = ZERO
-                weights[i] = ZERO
-                continue
-            gu = min(u >> 2, gw - 1)
-            slope_u = gradient[gv, gu, 0] * np.float32(0.25)
-            slope_v = gradient[gv, gu, 1] * np.float32(0.25)
-            inverse = ONE / z
-            nx, ny = slope_u * fx, slope_v * fy
             x = (np.float32(u) - cx) / fx
-            nz = inverse - nx * x - ny * y
-            if gradient[gv, gu, 0] == NO_GRADIENT or nz <= ZERO:
-                nx, ny, nz = ZERO, ZERO, inverse
+            nx, ny, nz = ZERO, ZERO, ONE
+            if gradient[v, u, 0] != NO_GRADIENT:
+                nx, ny = gradient[v, u, 0] * fx, gradient[v, u, 1] * fy
+                nz = ONE / depth_m[v, u] - nx * x - ny * y
             scale = ONE / np.sqrt(nx * nx + ny * ny + nz * nz)
-            planes[i, 0] = nx * scale
-            planes[i, 1] = ny * scale
-            planes[i, 2] = nz * scale
-            planes[i, 3] = scale  # n . p = 1 on the plane before normalisation
-            ray = np.sqrt(x * x + y * y + ONE)
-            relative = reference / sigma(z, noise)
-            weight = scale * inverse / ray * relative * relative
-            limit = jump_threshold(z, noise)
-            for k in range(4):
-                nv = v + (k == 0) - (k == 1)
-                nu = u + (k == 2) - (k == 3)
-                if nv >= 0 and nu >= 0 and nv < h and nu < w:
-                    if abs(depth_m[nv, nu] - z) > limit:
-                        weight *= np.float32(0.1)
-                        break
-            weights[i] = weight
-    return planes, weights
+            out[v, u, 0] = nx * scale
+            out[v, u, 1] = ny * scale
+            out[v, u, 2] = nz * scale
+    return out
+
+
+@parallel_kernel
+def mark_edges(depth_m, noise):
+    h, w = depth_m.shape
+    out = np.empty(h * w + 1, np.float32)
+    out[h * w] = ZERO
+    for row in prange(h):
+        v = np.int64(row)  # prange counts unsigned, and unsigned with signed makes a float
+        above, here, below = depth_m[max(v - 1, 0)], depth_m[v], depth_m[min(v + 1, h - 1)]
+        line = out[v * w : (v + 1) * w]
+        line[0] = _marked(here[0], here[0], here[min(1, w - 1)], above[0], below[0], noise)
+        for u in range(1, w - 1):  # without the border it vectorises
+            line[u] = _marked(here[u], here[u - 1], here[u + 1], above[u], below[u], noise)
+        e = w - 1
+        line[e] = _marked(here[e], here[max(e - 1, 0)], here[e], above[e], below[e], noise)
+    return out
+
+
+@inline
+def _marked(z, left, right, above, below, noise):
+    """Return z, negative if one of its neighbours lies across a jump."""
+    limit = jump_threshold(z, noise)
+    jump = max(_step(z, left), _step(z, right))
+    jump = max(jump, max(_step(z, above), _step(z, below)))
+    return -z if jump > limit else z
+
+
+@inline
+def _step(z, neighbor):
+    return abs(neighbor - z) if neighbor > ZERO else ZERO

@@ -105,9 +105,15 @@ def _write_vertices(index, blocks, owners, masks, bases, prefixes, voxel_size_m,
                 v = bases[k] + n
                 n += 1
                 # whole voxels first: exact far from the origin too
-                vertices[v, 0] = (np.float32(index.coords[slot, 0] * 8 + x) + t * (axis == 0)) * size
-                vertices[v, 1] = (np.float32(index.coords[slot, 1] * 8 + y) + t * (axis == 1)) * size
-                vertices[v, 2] = (np.float32(index.coords[slot, 2] * 8 + z) + t * (axis == 2)) * size
+                vertices[v, 0] = (
+                    np.float32(index.coords[slot, 0] * 8 + x) + t * (axis == 0)
+                ) * size
+                vertices[v, 1] = (
+                    np.float32(index.coords[slot, 1] * 8 + y) + t * (axis == 1)
+                ) * size
+                vertices[v, 2] = (
+                    np.float32(index.coords[slot, 2] * 8 + z) + t * (axis == 2)
+                ) * size
                 wa = np.float32(1.0) - t if blocks.color[slot, 3, i] > 0 else ZERO
                 wb = t if blocks.color[other, 3, j] > 0 else ZERO
                 total = wa + wb
@@ -197,9 +203,7 @@ def extract_mesh(index, blocks, slots, voxel_size_m, min_weight):
     vertices = np.empty((num_vertices, 3), np.float32)
     colors = np.empty((num_vertices, 3), np.uint8)
     prefixes = np.empty((len(owners), 64), np.uint16)
-    _write_vertices(
-        index, blocks, owners, masks, bases, prefixes, voxel_size_m, vertices, colors
-    )
+    _write_vertices(index, blocks, owners, masks, bases, prefixes, voxel_size_m, vertices, colors)
     triangle_counts = np.empty(len(slots), np.int64)
     _count_triangles(index, blocks, slots, min_weight, TRIANGLE_TABLE, triangle_counts)
     first_triangle = np.cumsum(triangle_counts) - triangle_counts

@@ -119,7 +119,11 @@ def raycast(
             ray_x = (T[0, 0] * x + T[0, 1] * y + T[0, 2]) * per_voxel
             ray_y = (T[1, 0] * x + T[1, 1] * y + T[1, 2]) * per_voxel
             ray_z = (T[2, 0] * x + T[2, 1] * y + T[2, 2]) * per_voxel
-            start_x, start_y, start_z = T[0, 3] * per_voxel, T[1, 3] * per_voxel, T[2, 3] * per_voxel
+            start_x, start_y, start_z = (
+                T[0, 3] * per_voxel,
+                T[1, 3] * per_voxel,
+                T[2, 3] * per_voxel,
+            )
             per_length = np.float32(1.0) / np.sqrt(ray_x * ray_x + ray_y * ray_y + ray_z * ray_z)
             before = ZERO  # the last known distance, if it was positive
             t_before = ZERO
@@ -133,7 +137,9 @@ def raycast(
                     last_x, last_y, last_z = bx, by, bz
                 if slot < 0:
                     before = ZERO
-                    t += _exit_block(px, py, pz, ray_x, ray_y, ray_z) + np.float32(0.05) * per_length
+                    t += (
+                        _exit_block(px, py, pz, ray_x, ray_y, ray_z) + np.float32(0.05) * per_length
+                    )
                     continue
                 if not _cell(index, blocks, slot, lx, ly, lz, slots, voxels, corner):
                     before = ZERO

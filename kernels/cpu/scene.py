@@ -1,16 +1,21 @@
-"""Analytic scenes in numba: solids are drawn front to back, tile by tile; contracts in `kernels.scene`."""
+"""Analytic scenes in numba, drawn front to back, tile by tile; contracts in `kernels.scene`."""
 
 import numpy as np
 from numba import prange
 
-from kernels.cpu.compile import inline, kernel, parallel_kernel
-from kernels.cpu.scene_shading import shade_run, solid_values, view_values
+from kernels.cpu.compile import kernel, parallel_kernel
+from kernels.cpu.scene_entry import (
+    enter_box,
+    enter_cylinder,
+    enter_sphere,
+    solid_values,
+    view_values,
+)
+from kernels.cpu.scene_shading import shade_run
 from kernels.scene import BOX, CYLINDER, LIGHT, NEAR_M
 
 TILE_WIDTH, TILE_HEIGHT = 64, 32
-ZERO, ONE, FAR_M = np.float32(0.0), np.float32(1.0), np.float32(1e9)
-NEAR = np.float32(NEAR_M)
-TINY = np.float32(1e-9)
+ZERO, FAR_M = np.float32(0.0), np.float32(1e9)
 
 
 def render_scene(solids, kinds, textures, intrinsics, T_world_camera, width, height):
@@ -56,10 +61,11 @@ def scene_sdf(solids, kinds, points):
 
 @kernel
 def _place(solids, T_world_camera, intrinsics, width, height):
-    """Return each solid's view, the pixels it may cover (u0, u1, v0, v1; empty where unseen) and its least depth.
+    """Return each solid's view, the pixels it may cover and its least depth.
 
-    A view is float32 (15,) in the solid's frame: the camera's centre, then the ray of pixel (u, v) as
-    first + u * per_u + v * per_v with z-depth 1, then the light.
+    A view is float32 (15,) in the solid's frame: the camera's centre, then the ray of pixel (u, v)
+    as first + u * per_u + v * per_v with z-depth 1, then the light. Pixels are u0, u1, v0, v1, all
+    zero for a solid out of view.
     """
     n = len(solids)
     views = np.empty((n, 15), np.float32)
@@ -100,10 +106,14 @@ def _place(solids, T_world_camera, intrinsics, width, height):
 
 @kernel
 def _pixel_bounds(corners, fx, fy, cx, cy, width, height):
-    """Bound the pixels of a box given by its corners in the camera's frame, cut at the near plane."""
+    """Bound the pixels of a box, cut at the near plane, from its corners in the camera's frame."""
     u0, u1, v0, v1 = 1e9, -1e9, 1e9, -1e9
     for k in range(8):
-        for bit in (1, 2, 4):  # the three edges at a corner; seen from both ends, which does no harm
+        for bit in (
+            1,
+            2,
+            4,
+        ):  # the three edges at a corner; seen from both ends, which does no harm
             z0, z1 = corners[k, 2], corners[k ^ bit, 2]
             if z0 < NEAR_M and z1 < NEAR_M:
                 continue
@@ -133,7 +143,8 @@ def _draw(solids, kinds, textures, views, rects, nearest_m, order, fx, depth_m, 
         last_v = min(first_v + TILE_HEIGHT, height)
         last_u = min(first_u + TILE_WIDTH, width)
         seen = np.full((TILE_HEIGHT, TILE_WIDTH), -1, np.int32)
-        scratch = np.empty((4, TILE_WIDTH), np.float32)
+        scratch = np.empty((8, TILE_WIDTH), np.float32)
+        packed = np.empty((2, TILE_WIDTH), np.uint32)
         depth = depth_m[first_v:last_v, first_u:last_u]
         depth[:] = FAR_M
         farthest_m = FAR_M
@@ -148,15 +159,13 @@ def _draw(solids, kinds, textures, views, rects, nearest_m, order, fx, depth_m, 
             for v in range(v0, v1):
                 row, ids = depth[v - first_v], seen[v - first_v]
                 if kinds[i] == BOX:
-                    _enter_box(view, s, i, u0, u1, v, first_u, row, ids)
+                    enter_box(view, s, i, u0, u1, v, first_u, row, ids)
                 elif kinds[i] == CYLINDER:
-                    _enter_cylinder(view, s, i, u0, u1, v, first_u, row, ids)
+                    enter_cylinder(view, s, i, u0, u1, v, first_u, row, ids)
                 else:
-                    _enter_sphere(view, s, i, u0, u1, v, first_u, row, ids)
-            farthest_m = ZERO
-            for v in range(last_v - first_v):
-                for u in range(last_u - first_u):
-                    farthest_m = max(farthest_m, depth[v, u])
+                    enter_sphere(view, s, i, u0, u1, v, first_u, row, ids)
+            if (u1 - u0) * (v1 - v0) == depth.size:  # it may hide all that is farther
+                farthest_m = _greatest(depth)
         for v in range(first_v, last_v):
             ids = seen[v - first_v]
             u = first_u
@@ -168,68 +177,28 @@ def _draw(solids, kinds, textures, views, rects, nearest_m, order, fx, depth_m, 
                 if i >= 0:
                     texture = textures[int(solids[i, 14])]
                     shade_run(
-                        kinds[i], solids[i], view_values(views[i]), texture, fx, v, first, depths, rgbs, scratch
+                        kinds[i],
+                        solids[i],
+                        view_values(views[i]),
+                        texture,
+                        fx,
+                        v,
+                        first,
+                        depths,
+                        rgbs,
+                        scratch,
+                        packed,
                     )
                 else:
                     depths[:] = ZERO
                     rgbs[:] = 0
 
 
-@inline
-def _slab(half, origin, direction):
-    d = direction if abs(direction) > TINY else TINY
-    inverse = ONE / d
-    t1, t2 = (-half - origin) * inverse, (half - origin) * inverse
-    return min(t1, t2), max(t1, t2)
-
-
 @kernel
-def _enter_box(view, s, i, u0, u1, v, first_u, row, ids):
-    """Draw one row of a box into the depths and indices of the nearest solids so far."""
-    fv = np.float32(v)
-    for u in range(u0, u1):
-        fu = np.float32(u)
-        in_x, out_x = _slab(s[3], view[0], view[3] + fu * view[6] + fv * view[9])
-        in_y, out_y = _slab(s[4], view[1], view[4] + fu * view[7] + fv * view[10])
-        in_z, out_z = _slab(s[5], view[2], view[5] + fu * view[8] + fv * view[11])
-        entry, leave = max(in_x, in_y, in_z), min(out_x, out_y, out_z)
-        is_nearest = (entry <= leave) & (entry > NEAR) & (entry < row[u - first_u])
-        row[u - first_u] = entry if is_nearest else row[u - first_u]
-        ids[u - first_u] = i if is_nearest else ids[u - first_u]
-
-
-@kernel
-def _enter_cylinder(view, s, i, u0, u1, v, first_u, row, ids):
-    fv = np.float32(v)
-    for u in range(u0, u1):
-        fu = np.float32(u)
-        dx = view[3] + fu * view[6] + fv * view[9]
-        dy = view[4] + fu * view[7] + fv * view[10]
-        a = max(dx * dx + dy * dy, np.float32(1e-12))
-        middle = -(dx * view[0] + dy * view[1]) / a
-        x, y = view[0] + middle * dx, view[1] + middle * dy
-        margin = s[3] * s[3] - x * x - y * y
-        half_chord = np.sqrt(max(margin, ZERO) / a)
-        in_z, out_z = _slab(s[5], view[2], view[5] + fu * view[8] + fv * view[11])
-        entry, leave = max(middle - half_chord, in_z), min(middle + half_chord, out_z)
-        is_nearest = (margin > ZERO) & (entry <= leave) & (entry > NEAR) & (entry < row[u - first_u])
-        row[u - first_u] = entry if is_nearest else row[u - first_u]
-        ids[u - first_u] = i if is_nearest else ids[u - first_u]
-
-
-@kernel
-def _enter_sphere(view, s, i, u0, u1, v, first_u, row, ids):
-    fv = np.float32(v)
-    for u in range(u0, u1):
-        fu = np.float32(u)
-        dx = view[3] + fu * view[6] + fv * view[9]
-        dy = view[4] + fu * view[7] + fv * view[10]
-        dz = view[5] + fu * view[8] + fv * view[11]
-        a = dx * dx + dy * dy + dz * dz
-        middle = -(dx * view[0] + dy * view[1] + dz * view[2]) / a
-        x, y, z = view[0] + middle * dx, view[1] + middle * dy, view[2] + middle * dz
-        margin = s[3] * s[3] - x * x - y * y - z * z
-        entry = middle - np.sqrt(max(margin, ZERO) / a)
-        is_nearest = (margin > ZERO) & (entry > NEAR) & (entry < row[u - first_u])
-        row[u - first_u] = entry if is_nearest else row[u - first_u]
-        ids[u - first_u] = i if is_nearest else ids[u - first_u]
+def _greatest(depth):
+    greatest = ZERO
+    for v in range(depth.shape[0]):
+        row = depth[v]
+        for u in range(len(row)):
+            greatest = row[u] if row[u] > greatest else greatest
+    return greatest

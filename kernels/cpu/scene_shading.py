@@ -1,25 +1,26 @@
 """The colours of an analytic scene's surface; contracts in `kernels.scene`.
 
-Pixels are shaded in runs that see the same solid, in flat passes that vectorise: where in its texture each looks, the
-samples, the colours.
+Pixels are shaded in runs that see the same solid, in flat passes that vectorise: where in its
+texture each looks, the samples, the colours.
 """
 
 import numpy as np
 
 from kernels.cpu.compile import inline, kernel
+from kernels.cpu.scene_entry import solid_values
 from kernels.scene import AMBIENT, BOX, CYLINDER, DIFFUSE, NUM_LEVELS, TEXTURE_SIZE
 
 ZERO, HALF, ONE, TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)
 AMBIENT_F, DIFFUSE_F = np.float32(AMBIENT), np.float32(DIFFUSE)
 MIN_COSINE, MAX_RATIO = np.float32(0.1), np.float32(2.0 ** (NUM_LEVELS - 2))
-SIZES = np.array([TEXTURE_SIZE >> level for level in range(NUM_LEVELS)], np.int32)
-FIRSTS = np.array([4 * (TEXTURE_SIZE**2 - size**2) // 3 for size in SIZES.tolist()], np.int32)
-SCALES = np.array([0.5**level for level in range(NUM_LEVELS)], np.float32)
 
 
 @kernel
-def shade_run(kind, solid, view, texture, fx, v, first_u, depths, rgbs, scratch):
-    """Write the colours of a row's pixels from (first_u, v) on, which all see `solid`; scratch is float32 (4, n)."""
+def shade_run(kind, solid, view, texture, fx, v, first_u, depths, rgbs, scratch, packed):
+    """Write the colours of a row's pixels from (first_u, v) on, which all see `solid`.
+
+    `scratch` is float32 (8, n) and `packed` uint32 (2, n), n at least the number of pixels.
+    """
     s = solid_values(solid)
     if kind == BOX:
         _look_at_box(s, view, fx, v, first_u, depths, scratch)
@@ -27,7 +28,7 @@ def shade_run(kind, solid, view, texture, fx, v, first_u, depths, rgbs, scratch)
         _look_at_cylinder(s, view, fx, v, first_u, depths, scratch)
     else:
         _look_at_sphere(s, view, fx, v, first_u, depths, scratch)
-    _sample(texture, len(depths), scratch)
+    _sample(texture, len(depths), scratch, packed)
     for k in range(len(depths)):
         blend, lambert = scratch[0, k], scratch[3, k]
         rgbs[k, 0] = _byte((s[8] + (s[11] - s[8]) * blend) * lambert)
@@ -41,20 +42,8 @@ def _byte(value):
 
 
 @inline
-def solid_values(r):
-    """Return a row of solids as a tuple: the compiler need not fear that a loop's results overwrite it."""
-    return (r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15], r[16])
-
-
-@inline
-def view_values(r):
-    """Return a view as a tuple, for the same reason."""
-    return (r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14])
-
-
-@inline
 def _look(s, view, fx, depth, direction, point, normal, k, scratch):
-    """Note a pixel's place in the texture (rows 0 and 1), its footprint in texels (2) and its brightness (3)."""
+    """Note the place, footprint (in texels) and brightness of a pixel (in rows 0:4)."""
     dx, dy, dz = direction
     x, y, z = point
     nx, ny, nz = normal
@@ -123,29 +112,54 @@ def _look_at_sphere(s, view, fx, v, first_u, depths, scratch):
 
 
 @kernel
-def _sample(texture, num, scratch):
-    """Replace the places in row 0 by the texture's values in 0..1 there."""
+def _sample(texture, num, scratch, packed):
+    """Replace the places in row 0 by the texture's values in 0..1 there.
+
+    The look-ups stand alone in their loop: arithmetic beside them would not vectorise.
+    """
     for k in range(num):
-        ratio = min(max(scratch[2, k], ONE), MAX_RATIO)
+        ratio = np.float32(min(max(scratch[2, k], ONE), MAX_RATIO))
         level = (ratio.view(np.int32) >> np.int32(23)) - np.int32(127)  # the float's exponent
-        rest = ratio * SCALES[level] - ONE
-        fine = _bilinear(texture, scratch[0, k], scratch[1, k], level)
-        coarse = _bilinear(texture, scratch[0, k], scratch[1, k], level + np.int32(1))
-        scratch[0, k] = (fine + (coarse - fine) * rest) * np.float32(1.0 / 255.0)
+        scale = np.int32((np.int32(127) - level) << np.int32(23)).view(np.float32)  # 2^-level
+        size = np.int32(TEXTURE_SIZE) >> level
+        first = _first_texel(size)
+        coarse_first = first + size * size
+        a, b = scratch[0, k] + HALF, scratch[1, k] + HALF
+        packed[0, k], scratch[4, k], scratch[5, k] = _locate(a * scale, b * scale, size, first)
+        packed[1, k], scratch[6, k], scratch[7, k] = _locate(
+            a * scale * HALF, b * scale * HALF, size >> np.int32(1), coarse_first
+        )
+        scratch[2, k] = ratio * scale - ONE
+    for k in range(num):
+        packed[0, k] = texture[packed[0, k]]
+        packed[1, k] = texture[packed[1, k]]
+    for k in range(num):
+        fine = _bilinear(packed[0, k], scratch[4, k], scratch[5, k])
+        coarse = _bilinear(packed[1, k], scratch[6, k], scratch[7, k])
+        scratch[0, k] = (fine + (coarse - fine) * scratch[2, k]) * np.float32(1.0 / 255.0)
 
 
 @inline
-def _bilinear(texture, a, b, level):
-    size, first, scale = SIZES[level], FIRSTS[level], SCALES[level]
-    a = (a + HALF) * scale - HALF
-    b = (b + HALF) * scale - HALF
-    floor_a, floor_b = np.floor(a), np.floor(b)
-    fa, fb = a - floor_a, b - floor_b
+def _first_texel(size):
+    """Return the number of texels in the levels above the one of this size, exact in float32."""
+    texels = np.float32(TEXTURE_SIZE * TEXTURE_SIZE - size * size)
+    return np.int32(texels * np.float32(4.0 / 3.0) + HALF)
+
+
+@inline
+def _locate(a, b, size, first):
+    """Return the index of the texel whose pack a sample needs, and its place between the four."""
+    floor_a, floor_b = np.floor(a - HALF), np.floor(b - HALF)
     mask = size - np.int32(1)
     u, v = np.int32(floor_a) & mask, np.int32(floor_b) & mask
-    packed = texture[np.uint32(first + v * size + u)]
-    byte = np.uint32(255)
-    t00, t10 = np.float32(packed & byte), np.float32(packed >> np.uint32(8) & byte)
-    t01, t11 = np.float32(packed >> np.uint32(16) & byte), np.float32(packed >> np.uint32(24))
+    return np.uint32(first + v * size + u), a - HALF - floor_a, b - HALF - floor_b
+
+
+@inline
+def _bilinear(packed, fa, fb):
+    byte = np.int32(255)
+    bits = np.int32(packed)
+    t00, t10 = np.float32(bits & byte), np.float32(bits >> np.int32(8) & byte)
+    t01, t11 = np.float32(bits >> np.int32(16) & byte), np.float32(bits >> np.int32(24) & byte)
     upper = t00 + (t10 - t00) * fa
     return upper + (t01 + (t11 - t01) * fa - upper) * fb

@@ -18,58 +18,72 @@ NUM_CHUNKS = 16  # units of parallel work: more than threads, so that uneven blo
 
 
 @kernel
-def _project(base, offsets, intrinsics, w, h, points, pixel):
-    """Write the camera-frame points of a block and the flat index of their pixels, h w where there is none."""
-    fx, fy, cx, cy = intrinsics[0], intrinsics[1], intrinsics[2] + HALF, intrinsics[3] + HALF
-    limit_u, limit_v = np.float32(w), np.float32(h)
-    nowhere = np.float32(w * h)
+def _project(base, offsets, intrinsics, w, h, points, rays, pixel, cell):
+    """Write a block's camera-frame points, and the pixel each projects to: its ray, its flat index (h w where there is
+    none), and the flat index of its normal."""
+    fx, fy, cx, cy = intrinsics[0], intrinsics[1], intrinsics[2], intrinsics[3]
+    last_u, last_v = np.float32(w) - ONE, np.float32(h) - ONE
+    last_cell_u, last_cell_v = np.int32(w // 4 - 1), np.int32(h // 4 - 1)
     for i in range(512):
         x = base[0] + offsets[0, i]
         y = base[1] + offsets[1, i]
         z = base[2] + offsets[2, i]
         inverse = ONE / max(z, np.float32(1e-3))
-        u = x * inverse * fx + cx  # half a pixel is in cx: truncation below is rounding
-        v = y * inverse * fy + cy
+        u = x * inverse * fx + cx + HALF  # truncation below is then rounding
+        v = y * inverse * fy + cy + HALF
         inside = (
-            (z > np.float32(0.05)) & (u >= ZERO) & (u < limit_u) & (v >= ZERO) & (v < limit_v)
-        )
-        u = min(max(u, ZERO), limit_u - ONE)
-        v = min(max(v, ZERO), limit_v - ONE)
-        flat = np.int32(v) * np.int32(w) + np.int32(u)
+            (z > np.float32(0.05)) & (u >= ZERO) & (u < last_u + ONE) & (v >= ZERO)
+            & (v < last_v + ONE)
+        )  # fmt: skip
+        iu = np.int32(min(max(u, ZERO), last_u))
+        iv = np.int32(min(max(v, ZERO), last_v))
         points[0, i] = x
         points[1, i] = y
         points[2, i] = z
-        pixel[i] = np.uint32(flat) if inside else np.uint32(nowhere)
+        rays[0, i] = (np.float32(iu) - cx) / fx
+        rays[1, i] = (np.float32(iv) - cy) / fy
+        pixel[i] = np.uint32(iv * np.int32(w) + iu) if inside else np.uint32(h * w)
+        cell[i] = np.uint32(
+            min(iv >> 2, last_cell_v) * (last_cell_u + np.int32(1)) + min(iu >> 2, last_cell_u)
+        )
 
 
 @kernel
-def _measure(points, pixel, planes, weights, distance, reading_weight):
-    """Gather each voxel's pixel: signed distance to its tangent plane, and the weight of the reading."""
+def _gather_readings(pixel, cell, readings, normals, depth, normal):
+    """Copy each voxel's reading and normal. On its own because only the arithmetic after it vectorises."""
     for i in range(512):
-        j = pixel[i]
-        distance[i] = planes[j, 3] - (
-            planes[j, 0] * points[0, i] + planes[j, 1] * points[1, i] + planes[j, 2] * points[2, i]
-        )
-        reading_weight[i] = weights[j]
+        depth[i] = readings[pixel[i]]
+        j = cell[i]
+        normal[0, i] = normals[j, 0]
+        normal[1, i] = normals[j, 1]
+        normal[2, i] = normals[j, 2]
 
 
 @kernel
 def _fuse(
-    points, distance, reading_weight, sdf, weight, noise, tau_min, tau_max, unit, max_weight,
+    points, rays, depth, normal, sdf, weight, noise, tau_min, tau_max, unit, max_weight,
     dither, share,
 ):  # fmt: skip
     """Update distance and weight of a block; `share` becomes the colour reading's weight. Return whether any is > 0."""
     unit_inverse = ONE / unit
+    reference = noise[0] + noise[1] + noise[2]
     per_weight = np.float32(1.0 / WEIGHT_UNIT)
     total_share = ZERO
     for i in range(512):
         z = points[2, i]
         spread = np.float32(3.0) * (noise[0] + z * (noise[1] + z * noise[2]))
         tau = min(max(spread, tau_min), tau_max)
-        d = distance[i]
-        w = reading_weight[i] * per_weight
-        w = w if d > -tau else ZERO
-        w = min(max(w, ONE), np.float32(1024.0)) if w > ZERO else ZERO
+        measured = abs(depth[i])
+        nx, ny, nz = normal[0, i], normal[1, i], normal[2, i]
+        ray_x, ray_y = rays[0, i], rays[1, i]
+        along = nx * ray_x + ny * ray_y + nz
+        d = measured * along - (nx * points[0, i] + ny * points[1, i] + nz * z)
+        cosine = along / np.sqrt(ray_x * ray_x + ray_y * ray_y + ONE)
+        relative = reference / (noise[0] + measured * (noise[1] + measured * noise[2]))
+        w = cosine * relative * relative
+        w = w if depth[i] > ZERO else np.float32(0.1) * w
+        w = min(max(w, np.float32(1.0 / 256.0)), np.float32(4.0)) * per_weight
+        w = w if (measured > ZERO) & (d > -tau) else ZERO
         clamped = min(d, tau) * unit_inverse
         old_w = np.float32(weight[i])
         old = np.float32(sdf[i])
@@ -77,8 +91,8 @@ def _fuse(
         new = old + (clamped - old) * (w / max(new_w, ONE))
         # + 32768 makes it positive, where truncation is floor
         sdf[i] = np.int16(np.int32(new + np.float32(32768.0) + dither[i]) - 32768)
-        weight[i] = np.uint16(np.int32(min(new_w, max_weight) + HALF))
-        near = w * np.float32(WEIGHT_UNIT) if abs(d) < HALF * tau else ZERO
+        weight[i] = np.uint16(np.int32(min(new_w, max_weight) + dither[i]))
+        near = w * np.float32(WEIGHT_UNIT) if abs(d) < np.float32(1.0 / 3.0) * tau else ZERO
         share[i] = near
         total_share += near
     return total_share > ZERO
@@ -86,7 +100,7 @@ def _fuse(
 
 @kernel
 def _gather(pixel, image, values):
-    """Copy each voxel's pixel. On its own because only the arithmetic after it vectorises."""
+    """Copy each voxel's pixel."""
     for i in range(512):
         values[i] = image[pixel[i]]
 
@@ -111,7 +125,7 @@ def _blend(packed, share, red, green, blue, color_weight, dither):
 
 @parallel_kernel
 def integrate(
-    index, blocks, visible, planes, weights, rgba, image_size, intrinsics, T_camera_world,
+    index, blocks, visible, readings, normals, rgba, image_size, intrinsics, T_camera_world,
     voxel_size_m, sdf_unit_m, noise, truncation_m, max_weight, dither,
 ):  # fmt: skip
     h, w = image_size
@@ -123,15 +137,18 @@ def integrate(
         for row in range(3):
             offsets[row, i] = (T[row, 0] * x + T[row, 1] * y + T[row, 2] * z) * size
     max_units = min(np.float32(max_weight / WEIGHT_UNIT), np.float32(65535.0))
+    flat_normals = normals.reshape(normals.shape[0] * normals.shape[1], 3)
     has_color = rgba.shape[0] > 0
     num_visible = visible.shape[0]
     for part in prange(NUM_CHUNKS):
         chunk = np.int64(part)
         base = np.empty(3, np.float32)
         points = np.empty((3, 512), np.float32)
+        rays = np.empty((2, 512), np.float32)
         pixel = np.empty(512, np.uint32)
-        distance = np.empty(512, np.float32)
-        reading_weight = np.empty(512, np.float32)
+        cell = np.empty(512, np.uint32)
+        depth = np.empty(512, np.float32)
+        normal = np.empty((3, 512), np.float32)
         share = np.empty(512, np.float32)
         packed = np.empty(512, np.uint32)
         for k in range(chunk, num_visible, NUM_CHUNKS):
@@ -142,10 +159,10 @@ def integrate(
             for row in range(3):
                 base[row] = T[row, 0] * x + T[row, 1] * y + T[row, 2] * z + T[row, 3]
             shift = (slot * 37) & 511
-            _project(base, offsets, intrinsics, w, h, points, pixel)
-            _measure(points, pixel, planes, weights, distance, reading_weight)
+            _project(base, offsets, intrinsics, w, h, points, rays, pixel, cell)
+            _gather_readings(pixel, cell, readings, flat_normals, depth, normal)
             near = _fuse(
-                points, distance, reading_weight, blocks.sdf[slot], blocks.weight[slot], noise,
+                points, rays, depth, normal, blocks.sdf[slot], blocks.weight[slot], noise,
                 np.float32(truncation_m[0]), np.float32(truncation_m[1]), np.float32(sdf_unit_m),
                 max_units, dither[shift : shift + 512], share,
             )  # fmt: skip

@@ -28,7 +28,9 @@ def render_scene(
     fx, fy, cx, cy = intrinsics.astype(np.float64)
     v, u = np.mgrid[:height, :width].astype(np.float64)
     rays_camera = np.stack([(u - cx) / fx, (v - cy) / fy, np.ones_like(u)], axis=-1)
-    rays = rays_camera @ T_world_camera[:3, :3].T  # z-depth 1 long, so that their parameter is z-depth
+    rays = (
+        rays_camera @ T_world_camera[:3, :3].T
+    )  # z-depth 1 long, so that their parameter is z-depth
 
     nearest_m = np.full((height, width), np.inf)
     color = np.zeros((height, width, 3), dtype=np.uint8)
@@ -101,9 +103,10 @@ def _slabs(
 def _ball(
     radius_m: float, origin: np.ndarray, directions: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return where rays enter and leave |x| <= radius, in two dimensions or three, by way of their nearest point.
+    """Return where rays enter and leave |x| <= radius, in two dimensions or three.
 
-    The textbook's b^2 - a c would lose the digits that a distant small ball needs.
+    It goes by way of their nearest point. The textbook's b^2 - a c would lose the digits that a
+    distant small ball needs.
     """
     a = np.maximum((directions**2).sum(axis=-1), 1e-12)
     nearest = -(directions @ origin) / a
@@ -125,7 +128,7 @@ def _shade(
     depth_m: np.ndarray,
     fx: float,
 ) -> np.ndarray:
-    """Return the colours of surface points `origin + depth_m * directions` of one solid, uint8 (n, 3)."""
+    """Return the colours of one solid's points `origin + depth_m * directions`, uint8 (n, 3)."""
     points = origin + depth_m[:, None] * directions
     normals = _normals(kind, solid[3:6], points)
     axes = np.abs(normals).argmax(axis=1)  # a point is textured by the two coordinates across it
@@ -158,7 +161,7 @@ def _normals(kind: int, half_m: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def _sample(texture: np.ndarray, texels: np.ndarray, footprint_texels: np.ndarray) -> np.ndarray:
-    """Return texture values in 0..1, blended between the two levels whose texels are as large as a pixel."""
+    """Return values in 0..1, blended between the two levels with texels as large as a pixel."""
     ratio = np.clip(footprint_texels, 1.0, 2.0 ** (NUM_LEVELS - 2))
     level = np.floor(np.log2(ratio)).astype(np.int64)
     fine = _bilinear(texture, texels, level)

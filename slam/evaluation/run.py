@@ -39,9 +39,7 @@ def evaluate_run(
             truth = None
     if gt_mesh is not None:
         if source is None or truth is None:
-            raise SlamError(
-                "a true mesh needs true poses to align the run with; this source has none"
-            )
+            raise SlamError("a true mesh needs at least three true poses to align this run with")
         metrics["mesh"] = (metrics.get("mesh") or {}) | _mesh_scores(run, source, truth, gt_mesh)
     folder = RunFolder(run_dir)
     report = report_html(replace(run, metrics=metrics), truth)

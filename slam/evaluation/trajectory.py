@@ -67,7 +67,7 @@ def associate_poses(estimate: Trajectory, truth: Trajectory) -> tuple[Trajectory
 def align(estimate: Trajectory, truth: Trajectory) -> Transform:
     """Return the T_truth_estimate that fits paired positions best (Umeyama 1991, without scale).
 
-    Positions on one line leave the rotation about it open; then the orientations decide it.
+    Positions on one line leave the rotation about it open; there the orientations decide.
     """
     center_estimate, center_truth = (
         estimate.positions_m.mean(axis=0),
@@ -76,9 +76,11 @@ def align(estimate: Trajectory, truth: Trajectory) -> Transform:
     covariance = (truth.positions_m - center_truth).T @ (estimate.positions_m - center_estimate)
     spread = np.linalg.svd(covariance, compute_uv=False)
     if spread[1] <= 1e-6 * spread[0]:
-        covariance = np.einsum(
+        turns = np.einsum(
             "nij,nkj->ik", truth.Ts_world_camera[:, :3, :3], estimate.Ts_world_camera[:, :3, :3]
         )
+        # So light that it decides only what the positions leave open.
+        covariance += max(1e-6 * spread[0], 1e-12) * turns / len(truth)
     U, _, Vt = np.linalg.svd(covariance)
     T_truth_estimate = np.eye(4)
     R = U @ np.diag([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))]) @ Vt

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, UInt8
@@ -39,6 +39,7 @@ class SdfSamples:
     is_valid: Bool[np.ndarray, "n"]
 
 
+@runtime_checkable
 class Map(Protocol):
     """A map that can be built, tracked against, rendered, meshed and kept."""
 

@@ -58,7 +58,7 @@ class TsdfMap:
         narrow_m = config.truncation_voxels * voxel_size_m
         wide_m = min(3.0 * depth_noise.sigma_m(FAR_M), config.max_truncation_voxels * voxel_size_m)
         self.truncation_m = (narrow_m, max(narrow_m, wide_m))
-        self.sdf_unit_m = self.truncation_m[1] / 32767.0
+        self.sdf_unit_m = self.truncation_m[1] / 32000.0  # dithering must not overflow int16
         self._storage = _new_storage(initial_capacity)
         self._stamps = np.full(initial_capacity, -1, np.int32)
         self._dither = np.random.default_rng(0).random(1024, dtype=np.float32)
@@ -70,15 +70,15 @@ class TsdfMap:
         """Fuse a posed frame: allocate its band, carve its free space, average distance and colour."""
         with self._lock:
             visible = self._touch(frame, T_world_camera)
-            planes, weights = surface_readings(frame)
+            readings, normals = _surface(frame)
             h, w = frame.depth_m.shape
             storage = self._storage
             tsdf_ops.integrate(
                 storage.index,
                 storage.blocks,
                 visible,
-                planes,
-                weights,
+                readings,
+                normals,
                 _pack_color(frame),
                 (h, w),
                 frame.camera.intrinsics,
@@ -145,9 +145,7 @@ class TsdfMap:
             )
         )
 
-    def render(
-        self, camera: Camera, T_world_camera: Float64[np.ndarray, "4 4"]
-    ) -> Rendering:
+    def render(self, camera: Camera, T_world_camera: Float64[np.ndarray, "4 4"]) -> Rendering:
         """Cast the camera's rays into the map."""
         storage = self._storage
         return Rendering(
@@ -224,14 +222,16 @@ class TsdfMap:
         return self.num_blocks * BYTES_PER_BLOCK
 
 
-def surface_readings(
-    frame: Frame,
-) -> tuple[Float32[np.ndarray, "m 4"], Float32[np.ndarray, "m"]]:
-    """Return the tangent plane and the weight of every pixel; the slopes come from 4 x 4 averaged depth."""
+def _surface(frame: Frame) -> tuple[Float32[np.ndarray, "m"], Float32[np.ndarray, "h w 3"]]:
+    """Return a frame's readings with their edges marked, and the normals of its 4 x 4 averaged depth."""
     noise = frame.depth_noise.coefficients
     quarter = depth_ops.halve_depth(depth_ops.halve_depth(frame.depth_m, noise), noise)
     gradient = depth_ops.inverse_depth_gradient(quarter, noise)
-    return depth_ops.fusion_planes(frame.depth_m, gradient, frame.camera.intrinsics, noise)
+    intrinsics = frame.camera.scaled(0.25).intrinsics
+    return (
+        depth_ops.mark_edges(frame.depth_m, noise),
+        depth_ops.normals(quarter, gradient, intrinsics),
+    )
 
 
 def _pack_color(frame: Frame) -> np.ndarray:

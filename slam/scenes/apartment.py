@@ -1,4 +1,4 @@
-"""Five furnished rooms on 15 x 10 m in a ring of doors, and a walk through all of them back to its start."""
+"""Five furnished rooms on 15 x 10 m in a ring of doors, and a walk through all of them."""
 
 import numpy as np
 from jaxtyping import Float64
@@ -20,7 +20,7 @@ CHALK = Material((204, 200, 190), (140, 136, 126), "plaster", 0.0035)
 def scene() -> Scene:
     """Build the apartment; one corner of its floor is the origin.
 
-    Living room, kitchen and bedroom lie along y = 0 from west to east, dining room and study behind them.
+    From west to east: living room, kitchen and bedroom along y = 0, dining room and study behind.
     """
     b = Builder()
     floor_and_ceiling(b.at(-0.2, -0.2), WIDTH_M + 0.4, DEPTH_M + 0.4)
@@ -50,8 +50,8 @@ def walk() -> Walk:
         _straight((7.2, 2.75, 690.0), (8.3, 2.8, 684.0), (9.2, 2.55, 706.0), (10.0, 2.5, 718.0)),
         _circle(12.0, 2.5, 0.95, 180.0, 720.0),
         _straight((12.1, 2.4, 1168.0), (12.4, 3.8, 1166.0), (12.5, 5.0, 1170.0)),
-        _circle(12.2, 7.5, 1.1, 270.0, 1170.0),
-        _straight((11.8, 7.5, 1622.0), (9.6, 7.45, 1630.0), (7.5, 7.5, 1618.0), (6.6, 7.5, 1614.0)),
+        _circle(11.6, 7.5, 1.0, 270.0, 1170.0),
+        _straight((11.3, 7.5, 1622.0), (9.6, 7.45, 1630.0), (7.5, 7.5, 1618.0), (6.6, 7.5, 1614.0)),
         _circle(4.5, 7.6, 1.0, 0.0, 1620.0),
         _straight((4.35, 7.4, 2058.0), (3.4, 6.1, 2054.0), (3.0, 5.0, 2066.0)),
         _straight((3.0, 3.6, 2070.0)),
@@ -67,10 +67,10 @@ def walk() -> Walk:
 def _circle(
     x: float, y: float, radius: float, from_deg: float, yaw_deg: float
 ) -> Float64[np.ndarray, "k 4"]:
-    """Go once and a quarter round a centre, from an angle on, looking across it, down and up; return x, y, yaw, pitch."""
+    """Go once and a quarter round a centre, looking across it, up and down; x, y, yaw, pitch."""
     turn_deg = np.arange(0.0, 451.0, 45.0)
     angle = np.deg2rad(from_deg + turn_deg)
-    pitch_deg = -13.0 - 9.0 * np.cos(2 * np.deg2rad(turn_deg) * 360 / 450 * 2)
+    pitch_deg = -15.0 - 8.0 * np.cos(np.deg2rad(1.6 * turn_deg))  # up and down twice
     return np.column_stack(
         [x + radius * np.cos(angle), y + radius * np.sin(angle), yaw_deg + turn_deg, pitch_deg]
     )

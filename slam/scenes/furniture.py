@@ -1,6 +1,7 @@
 """Furniture for the scenes.
 
-Each piece stands in its builder's frame: the origin on the floor at the middle of its back, its front towards +y.
+Each piece stands in its builder's frame: the origin on the floor at the middle of its back, its
+front towards +y.
 """
 
 from slam.scenes.scene import Builder, Material
@@ -135,8 +136,11 @@ def plant(b: Builder, height: float = 1.3) -> None:
     b.cylinder(0, 0, 0.0, 0.16, 0.32, TERRACOTTA)
     b.cylinder(0, 0, 0.32, 0.018, height - 0.6, OAK)
     for x, y, z, radius in (
-        (0.0, 0.0, 0.28, 0.2), (0.12, 0.05, 0.45, 0.14), (-0.11, 0.07, 0.5, 0.15), (0.02, -0.12, 0.55, 0.13),
-    ):  # fmt: skip
+        (0.0, 0.0, 0.28, 0.2),
+        (0.12, 0.05, 0.45, 0.14),
+        (-0.11, 0.07, 0.5, 0.15),
+        (0.02, -0.12, 0.55, 0.13),
+    ):
         b.sphere(x, y, height - z - radius + 0.1, radius, LEAF)
 
 
@@ -187,9 +191,16 @@ def kitchen_unit(b: Builder, width: float = 2.4) -> None:
     cupboard(b, width, 0.58, 0.88, CREAM, doors=int(width / 0.55))
     b.box(0, 0.31, 0.88, (width + 0.02, 0.64, 0.04), BLACK)
     cupboard(b.at(0, 0, 0, 1.45), width, 0.34, 0.7, CREAM, doors=int(width / 0.55))
-    b.box(0, 0.006, 0.92, (width, 0.012, 0.53), Material((210, 220, 214), (90, 140, 150), "tiles", 0.0015))
+    b.box(
+        0,
+        0.006,
+        0.92,
+        (width, 0.012, 0.53),
+        Material((210, 220, 214), (90, 140, 150), "tiles", 0.0015),
+    )
     for k, x in enumerate((-0.42, -0.28, -0.05, 0.22, 0.4)):
-        b.cylinder(x * width, 0.22 + 0.05 * (k % 2), 0.92, 0.05 + 0.012 * (k % 3), 0.14 + 0.05 * (k % 3),
-                   (RED, STEEL, YELLOW, GREEN, TERRACOTTA)[k])  # fmt: skip
+        jar = (RED, STEEL, YELLOW, GREEN, TERRACOTTA)[k]
+        radius, height = 0.05 + 0.012 * (k % 3), 0.14 + 0.05 * (k % 3)
+        b.cylinder(x * width, 0.22 + 0.05 * (k % 2), 0.92, radius, height, jar)
     b.box(0.1 * width, 0.42, 0.92, (0.36, 0.24, 0.02), OAK, 10.0)
     b.box(0.44 * width, 0.3, 0.92, (0.24, 0.3, 0.2), STEEL)

@@ -12,6 +12,7 @@ from slam.scenes import textures
 from slam.scenes.tessellate import tessellate
 
 Color = tuple[int, int, int]
+Number = int | float
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Material:
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene whose surface is known exactly. Its world's z points up; solids are rows as in `kernels.scene`."""
+    """A scene whose surface is known exactly, as in `kernels.scene`; its world's z points up."""
 
     name: str
     solids: Float32[np.ndarray, "n 17"]
@@ -47,29 +48,29 @@ class Scene:
         )
 
     def sdf(self, points: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n"]:
-        """Return the signed distance to the surface in metres, positive in free space, where it is exact."""
+        """Return the signed distance in metres: exact in free space, where it is positive."""
         return scene_sdf(self.solids, self.kinds, np.ascontiguousarray(points))
 
     def mesh(self, max_edge_m: float = 0.1, max_sag_m: float = 0.0005) -> Mesh:
         """Return the surface of all solids; where they overlap, inner parts stay in.
 
-        Flat faces are exact, cut to edges of at most `max_edge_m`; curved ones stay within `max_sag_m`.
+        Flat faces are exact, cut to edges of `max_edge_m` at most; curved ones sag `max_sag_m`.
         """
         return tessellate(self.solids, self.kinds, max_edge_m, max_sag_m)
 
 
 @dataclass
 class Builder:
-    """Collects solids. Places are given as x, y of the centre and z of the bottom, in the frame set by `at`."""
+    """Collects solids, placed by x, y of their centre and z of their bottom in a movable frame."""
 
-    x_m: float = 0.0
-    y_m: float = 0.0
-    z_m: float = 0.0
-    yaw_deg: float = 0.0
-    rows: list[list[float]] = field(default_factory=list)
+    x_m: Number = 0.0
+    y_m: Number = 0.0
+    z_m: Number = 0.0
+    yaw_deg: Number = 0.0
+    rows: list[list[Number]] = field(default_factory=list)
     kinds: list[int] = field(default_factory=list)
 
-    def at(self, x: float, y: float, yaw_deg: float = 0.0, z: float = 0.0) -> "Builder":
+    def at(self, x: Number, y: Number, yaw_deg: Number = 0.0, z: Number = 0.0) -> "Builder":
         """Return a builder of the same scene whose frame stands at a place in this one's."""
         world_x, world_y = self._world(x, y)
         return Builder(
@@ -78,24 +79,24 @@ class Builder:
 
     def box(
         self,
-        x: float,
-        y: float,
-        z: float,
-        size: tuple[float, float, float],
+        x: Number,
+        y: Number,
+        z: Number,
+        size: tuple[Number, Number, Number],
         material: Material,
-        yaw_deg: float = 0.0,
+        yaw_deg: Number = 0.0,
     ) -> None:
         """Add a box of a size along x, y, z, turned about its own vertical axis."""
         half = (size[0] / 2, size[1] / 2, size[2] / 2)
         self._add(BOX, x, y, z + half[2], half, material, yaw_deg)
 
     def cylinder(
-        self, x: float, y: float, z: float, radius: float, height: float, material: Material
+        self, x: Number, y: Number, z: Number, radius: Number, height: Number, material: Material
     ) -> None:
         """Add a vertical cylinder."""
         self._add(CYLINDER, x, y, z + height / 2, (radius, radius, height / 2), material)
 
-    def sphere(self, x: float, y: float, z: float, radius: float, material: Material) -> None:
+    def sphere(self, x: Number, y: Number, z: Number, radius: Number, material: Material) -> None:
         """Add a sphere."""
         self._add(SPHERE, x, y, z + radius, (radius, radius, radius), material)
 
@@ -105,7 +106,7 @@ class Builder:
             name, np.array(self.rows, dtype=np.float32), np.array(self.kinds, dtype=np.int32)
         )
 
-    def _world(self, x: float, y: float) -> tuple[float, float]:
+    def _world(self, x: Number, y: Number) -> tuple[float, float]:
         yaw_rad = np.deg2rad(self.yaw_deg)
         cosine, sine = float(np.cos(yaw_rad)), float(np.sin(yaw_rad))
         return self.x_m + cosine * x - sine * y, self.y_m + sine * x + cosine * y
@@ -113,17 +114,23 @@ class Builder:
     def _add(
         self,
         kind: int,
-        x: float,
-        y: float,
-        z: float,
-        half: tuple[float, float, float],
+        x: Number,
+        y: Number,
+        z: Number,
+        half: tuple[Number, Number, Number],
         material: Material,
-        yaw_deg: float = 0.0,
+        yaw_deg: Number = 0.0,
     ) -> None:
         yaw_rad = np.deg2rad(self.yaw_deg + yaw_deg)
         texture = float(textures.NAMES.index(material.texture))
         seed = float(len(self.rows) % 101)
-        row = [*self._world(x, y), self.z_m + z, *half, float(np.cos(yaw_rad)), float(np.sin(yaw_rad))]
+        row = [
+            *self._world(x, y),
+            self.z_m + z,
+            *half,
+            float(np.cos(yaw_rad)),
+            float(np.sin(yaw_rad)),
+        ]
         row += [*material.base, *material.accent, texture, material.texel_m, seed]
         self.rows.append(row)
         self.kinds.append(kind)

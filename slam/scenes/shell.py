@@ -22,7 +22,7 @@ def wall(
     doors: tuple[float, ...] = (),
     door_width: float = 1.0,
 ) -> None:
-    """A wall from the origin along +x, its faces at y = +-thick / 2, with openings centred at `doors`."""
+    """A wall from the origin along +x, its middle at y = 0, with openings centred at `doors`."""
     start = 0.0
     for door in (*doors, length + door_width / 2):
         end = door - door_width / 2
@@ -40,7 +40,7 @@ def wall(
 
 
 def closed_door(b: Builder) -> None:
-    """A closed door on a wall's face: frame, leaf, panels and handle; the wall behind it at y = 0."""
+    """A closed door on a wall's face at y = 0: frame, leaf, panels and handle."""
     b.box(0, 0.02, 0, (1.0, 0.04, 2.08), WHITE)
     b.box(0, 0.03, 0.01, (0.86, 0.05, 2.0), OAK)
     for z, height in ((0.15, 0.75), (1.05, 0.8)):

@@ -46,7 +46,9 @@ def _surface(
     ring = np.stack([np.cos(turn), np.sin(turn), np.zeros_like(turn)], axis=1)
     up = np.array([0.0, 0.0, 1.0])
     if kind == CYLINDER:
-        levels = np.linspace(-half_height_m, half_height_m, _num_cuts(2 * half_height_m, max_edge_m))
+        levels = np.linspace(
+            -half_height_m, half_height_m, _num_cuts(2 * half_height_m, max_edge_m)
+        )
         side = radius_m * ring[:, None] + levels[None, :, None] * up
         radii = np.linspace(0.0, radius_m, _num_cuts(radius_m, max_edge_m))
         disc = radii[None, :, None] * ring[:, None]

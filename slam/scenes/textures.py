@@ -1,4 +1,4 @@
-"""Periodic grey textures of the scenes: black shows a solid's base colour, white its accent colour."""
+"""Periodic grey textures: black shows a solid's base colour, white its accent colour."""
 
 from functools import cache
 
@@ -42,7 +42,7 @@ def _pyramid(image: Image) -> UInt32[np.ndarray, "t"]:
 
 
 def _fractal(rng: np.random.Generator, slope: float, stretch: float = 1.0) -> Image:
-    """Return noise whose amplitude falls with frequency^slope, mean 0.5; `stretch` lengthens it along a row."""
+    """Return noise of mean 0.5, its amplitude as frequency^-slope, lengthened along rows."""
     fv = np.fft.fftfreq(TEXTURE_SIZE)[:, None] * TEXTURE_SIZE
     fu = np.fft.rfftfreq(TEXTURE_SIZE)[None, :] * TEXTURE_SIZE * stretch
     frequency = np.maximum(np.hypot(fu, fv), 3.0)  # nothing longer than a third of the tile

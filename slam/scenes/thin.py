@@ -32,7 +32,9 @@ def scene() -> Scene:
 
 def walk() -> Walk:
     """Swing 36 degrees to either side round the plates, looking at them."""
-    swing = np.deg2rad(np.array([0.0, 18.0, 31.0, 36.0, 20.0, 0.0, -18.0, -31.0, -36.0, -20.0, 0.0]))
+    swing = np.deg2rad(
+        np.array([0.0, 18.0, 31.0, 36.0, 20.0, 0.0, -18.0, -31.0, -36.0, -20.0, 0.0])
+    )
     up = np.array([1.35, 1.4, 1.5, 1.45, 1.3, 1.2, 1.15, 1.25, 1.4, 1.45, 1.35])
     far_m = 1.45
     target = np.array([0.0, 0.3, 0.7])

@@ -11,10 +11,11 @@ TREMOR_M, TREMOR_DEG = 0.0015, 0.12  # root mean square, each axis
 
 
 class Walk:
-    """A closed camera path. `keys` are rows x, y, z (metres), yaw, pitch (degrees, unwrapped; pitch up is positive).
+    """A closed camera path through `keys`: rows x, y, z (metres), yaw, pitch (degrees, + is up).
 
-    The last key is the first one again, its yaw whole turns on. Time is shared out by distance and by turn, so that
-    neither is fast, and scaled to `period_frames`, or to `speed_m_s` and `turn_deg_s` where that is None.
+    The last key is the first one again, its yaw whole turns on. Time is shared out by distance and
+    by turn, so that neither is fast, and scaled to `period_frames`, or to `speed_m_s` and
+    `turn_deg_s` where that is None.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Walk:
 def look_rotations(
     yaw_deg: Float64[np.ndarray, "n"], pitch_deg: Float64[np.ndarray, "n"]
 ) -> Float64[np.ndarray, "n 3 3"]:
-    """Return the rotations to a z-up world of level cameras that look along yaw (from x to y) and pitch."""
+    """Return the rotations to a z-up world of level cameras; yaw turns from x to y."""
     yaw, pitch = np.deg2rad(yaw_deg), np.deg2rad(pitch_deg)
     zero = np.zeros_like(yaw)
     forward = np.stack([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), np.sin(pitch)], 1)
@@ -63,7 +64,7 @@ def look_rotations(
 
 
 class _Tremor:
-    """Band-limited noise that repeats after a period: a sum of sines at whole multiples of its frequency."""
+    """Band-limited noise that repeats after a period: sines at whole multiples of its frequency."""
 
     def __init__(self, period_s: float, seed: int, num_waves: int = 24) -> None:
         rng = np.random.default_rng(seed)

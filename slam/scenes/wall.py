@@ -1,4 +1,4 @@
-"""A flat textured wall and nothing else: geometry alone cannot see a camera that slides along it."""
+"""A flat textured wall alone: geometry cannot see a camera that slides along it."""
 
 import numpy as np
 

@@ -1,7 +1,6 @@
-"""Synthetic scenes as a source: rendered on the fly, with exact poses, depth, signed distance and mesh."""
+"""Synthetic scenes as a source, rendered on the fly: poses, depth, SDF and mesh are exact."""
 
 import numpy as np
-from jaxtyping import Float64
 
 from slam.camera import Camera, DepthNoise
 from slam.errors import SlamError
@@ -16,7 +15,7 @@ SCENES = {"room": room, "apartment": apartment, "wall": wall, "thin": thin}
 
 
 class SyntheticSource:
-    """A camera on its walk through a scene. Poses are in the scene's own world, whose z points up."""
+    """A camera on its walk through a scene; poses are in the scene's world, whose z points up."""
 
     def __init__(self, scene: Scene, walk: Walk, num_frames: int | None = None) -> None:
         num_frames = walk.period_frames if num_frames is None else num_frames
@@ -24,7 +23,7 @@ class SyntheticSource:
         self.scene = scene
         self.camera = CAMERA
         self.depth_noise = DepthNoise.rendered()
-        self.timestamps_s: Float64[np.ndarray, "n"] = np.arange(num_frames) / FRAME_RATE_HZ
+        self.timestamps_s = np.arange(num_frames) / FRAME_RATE_HZ
         self._Ts_world_camera = walk.poses(num_frames)
 
     def read(self, index: int) -> Frame:
@@ -39,7 +38,10 @@ class SyntheticSource:
 
 
 def open_synthetic(name: str | None = None, num_frames: int | None = None) -> SyntheticSource:
-    """Open a scene by name (nothing means room) for its whole walk, or for so many frames; longer walks go round again."""
+    """Open a scene by name (nothing means room) for its whole walk, or for so many frames.
+
+    More frames than the walk has go round again.
+    """
     name = name or "room"
     if name not in SCENES:
         raise SlamError(f"unknown synthetic scene {name!r}; choose one of {', '.join(SCENES)}")

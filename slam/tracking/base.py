@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64
@@ -32,6 +32,7 @@ class TrackResult:
     num_iterations: int
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """Estimates poses one frame after another."""
 

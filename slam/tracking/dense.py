@@ -14,14 +14,14 @@ from slam.tracking.geometric import Geometry, ProjectiveGeometry, SdfGeometry
 from slam.tracking.motion import ConstantVelocity
 from slam.tracking.photometric import PhotometricKeyframe, PhotometricTerm, make_keyframe
 from slam.tracking.prepare import PointCloud, PreparedFrame, prepare
-from slam.tracking.solve import Step, information, solve, without_noise_directions
+from slam.tracking.solve import Step, information, solve, without_noise
 
 COARSE_STEP = 4  # the first level uses every 4th point
-CONVERGED_M = 2e-5
+CONVERGED_M = 3e-4
 MIN_POINTS = 200
 # Neighbouring readings do not err independently: that part of them is counted.
 GEOMETRIC_SHARE = 0.1
-PHOTOMETRIC_SHARE = 0.01
+PHOTOMETRIC_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ class DenseTracker:
     ) -> _Linearised:
         """Linearise both residuals at T and solve for one step."""
         geometric = geometry.equations(points, T, stage.scale, self._config.max_distance_m)
-        total, conditioning = without_noise_directions(
-            information(geometric, lever_m, GEOMETRIC_SHARE), self._config.min_conditioning
+        total, conditioning = without_noise(
+            information(geometric, lever_m, GEOMETRIC_SHARE), self._config.normal_variance
         )
         if photometric is not None:
             equations = photometric.equations(stage.level, T, stage.scale)

@@ -11,7 +11,7 @@ from slam.geometry import Transform, inverse, rotation_angle_rad
 from slam.tracking.prepare import LEVELS, PreparedFrame
 
 MIN_GRADIENT = 6.0  # grey levels a pixel; flatter pixels carry no information
-MAX_POINTS = 8000  # a level
+MAX_POINTS = 4000  # a level
 MAX_ROTATION_RAD = 0.2
 MAX_RELATIVE_TRANSLATION = 0.12  # of the median depth
 
@@ -73,7 +73,9 @@ def make_keyframe(
 class PhotometricTerm:
     """Intensity residuals of a frame against a keyframe, with one brightness offset that follows the iterations."""
 
-    def __init__(self, keyframe: PhotometricKeyframe, prepared: PreparedFrame, sigma: float) -> None:
+    def __init__(
+        self, keyframe: PhotometricKeyframe, prepared: PreparedFrame, sigma: float
+    ) -> None:
         self._keyframe = keyframe
         self._prepared = prepared
         self._sigma = sigma

@@ -57,9 +57,7 @@ def prepare(frame: Frame) -> PreparedFrame:
         camera = camera.scaled(0.5)
         if gray is not None:
             gray = cv2.resize(gray, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
-        levels[level] = Level(
-            camera, depth_m, None if gray is None else gray.astype(np.float32)
-        )
+        levels[level] = Level(camera, depth_m, None if gray is None else gray.astype(np.float32))
     coarsest = levels[max(LEVELS)]
     return PreparedFrame(frame, levels, _point_cloud(coarsest, frame))
 

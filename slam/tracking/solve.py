@@ -43,21 +43,19 @@ def information(equations: NormalEquations, lever_m: float, share: float) -> Inf
     )
 
 
-def without_noise_directions(
-    geometric: Information, min_conditioning: float
-) -> tuple[Information, float]:
-    """Drop the directions that only noise seems to constrain; return the conditioning, too.
+def without_noise(geometric: Information, noise_floor: float) -> tuple[Information, float]:
+    """Take off what noise alone seems to tell; return the conditioning, too.
 
     A plane says nothing about sliding along it, but its estimated normals wobble, and many wobbling normals add up to
-    a confident, meaningless constraint. It is recognised by its size relative to the strongest direction. The
-    conditioning is the smallest over the largest eigenvalue.
+    a confident, meaningless constraint: each direction gains about `noise_floor` (the variance of a normal) times the
+    information of the strongest. The conditioning is the smallest over the largest eigenvalue.
     """
     eigenvalues, vectors = np.linalg.eigh(geometric.H)
     largest = max(float(eigenvalues[-1]), 1e-300)
-    kept = vectors[:, eigenvalues > min_conditioning * largest]
-    projector = kept @ kept.T
-    conditioning = max(float(eigenvalues[0]), 0.0) / largest
-    return Information(projector @ geometric.H @ projector, projector @ geometric.b), conditioning
+    kept = np.maximum(1.0 - noise_floor * largest / np.maximum(eigenvalues, 1e-300), 0.0)
+    H = (vectors * (kept * eigenvalues)) @ vectors.T
+    b = (vectors * kept) @ (vectors.T @ geometric.b)
+    return Information(H, b), max(float(eigenvalues[0]), 0.0) / largest
 
 
 def solve(total: Information, lever_m: float, max_uncertainty_m: float) -> Step:

@@ -9,8 +9,8 @@ from slam import doctor
 from slam.doctor import Check
 
 
-def check_named(checks, name):
-    return next(check for check in checks if check.name == name)
+def check_named(diagnosis, name):
+    return next(check for check in diagnosis.checks if check.name == name)
 
 
 def block(monkeypatch, *names, error=None):
@@ -26,39 +26,39 @@ def block(monkeypatch, *names, error=None):
 
 
 def test_this_environment_is_healthy():
-    checks = doctor.report()
-    assert [check for check in checks if check.status == "failed"] == []
-    assert doctor.exit_code(checks) == 0
-    assert doctor.lines(checks)[-1] == "the core works"
+    diagnosis = doctor.diagnose()
+    assert [check for check in diagnosis.checks if check.status == "failed"] == []
+    assert diagnosis.is_healthy
+    assert diagnosis.lines[-1] == "the core works"
 
 
 def test_every_line_is_one_line():
-    assert all("\n" not in line and line.strip() for line in doctor.lines(doctor.report()))
+    assert all("\n" not in line and line.strip() for line in doctor.diagnose().lines)
 
 
 def test_a_missing_requirement_fails_and_is_named(monkeypatch):
     block(monkeypatch, "cv2")
-    checks = doctor.report()
-    missing = check_named(checks, "opencv-python")
+    diagnosis = doctor.diagnose()
+    missing = check_named(diagnosis, "opencv-python")
     assert missing.status == "failed"
     assert "pip install twinmap" in missing.detail
-    assert doctor.exit_code(checks) == 1
-    assert doctor.lines(checks)[-1] == "needs attention: opencv-python"
+    assert not diagnosis.is_healthy
+    assert diagnosis.lines[-1] == "needs attention: opencv-python"
 
 
 def test_missing_optional_packages_are_notes_with_the_extra_to_install(monkeypatch):
     block(monkeypatch, "rerun", "pyrealsense2")
-    checks = doctor.report()
-    assert check_named(checks, "rerun-sdk").status == "note"
-    assert "twinmap[viewer]" in check_named(checks, "rerun-sdk").detail
-    assert "twinmap[realsense]" in check_named(checks, "pyrealsense2").detail
-    assert doctor.exit_code(checks) == 0
+    diagnosis = doctor.diagnose()
+    assert check_named(diagnosis, "rerun-sdk").status == "note"
+    assert "twinmap[viewer]" in check_named(diagnosis, "rerun-sdk").detail
+    assert "twinmap[realsense]" in check_named(diagnosis, "pyrealsense2").detail
+    assert diagnosis.is_healthy
 
 
 def test_a_missing_shared_library_names_its_debian_package(monkeypatch):
     error = ImportError("libusb-1.0.so.0: cannot open shared object file: No such file")
     block(monkeypatch, "open3d", error=error)
-    check = check_named(doctor.report(), "open3d")
+    check = check_named(doctor.diagnose(), "open3d")
     assert check.status == "note"
     assert check.detail.endswith("sudo apt-get install libusb-1.0-0")
 
@@ -69,7 +69,7 @@ def test_a_check_that_raises_is_reported_not_raised(monkeypatch, name):
         raise RuntimeError("first line\nsecond line")
 
     monkeypatch.setattr(doctor, "_" + name.replace(" ", "_"), broken)
-    assert check_named(doctor.report(), name) == Check(
+    assert check_named(doctor.diagnose(), name) == Check(
         name, "failed", "RuntimeError: first line second line"
     )
 
@@ -99,7 +99,7 @@ def test_cameras_are_listed_with_their_serial_numbers(monkeypatch):
 def test_a_camera_driver_that_breaks_is_a_note(monkeypatch):
     rs = ModuleType("pyrealsense2")  # without any attribute
     monkeypatch.setitem(doctor.sys.modules, "pyrealsense2", rs)
-    check = check_named(doctor.report(), "cameras")
+    check = check_named(doctor.diagnose(), "cameras")
     assert check.status == "note"
     assert "AttributeError" in check.detail
 

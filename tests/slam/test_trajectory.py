@@ -57,7 +57,7 @@ def test_tum_roundtrip(tmp_path):
     read = read_tum(tmp_path / "trajectory.txt")
     np.testing.assert_allclose(read.timestamps_s, stamps_s, atol=1e-6, rtol=0.0)
     # The file has nine decimals; a rotation's entries move by up to four times its quaternion's.
-    np.testing.assert_allclose(read.Ts_world_camera, poses, atol=4e-9)
+    np.testing.assert_allclose(read.Ts_world_camera, poses, atol=4e-9, rtol=0.0)
 
 
 def test_tum_rows_are_sorted_and_repeats_dropped(tmp_path):

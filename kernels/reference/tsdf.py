@@ -1,0 +1,207 @@
+"""TSDF integration and query in plain numpy, float64: the definition."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kernels.blocks import BlockIndex
+from kernels.reference.blocks import find_blocks
+from kernels.reference.depth import sigma
+from kernels.tsdf import MAX_COLOR_WEIGHT, WEIGHT_UNIT, TsdfBlocks
+
+NEAR_M = 0.05  # voxels nearer to the camera's plane get no reading
+VOXELS_OF_BLOCK = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1)  # (512, 3)
+CORNERS = np.stack(np.unravel_index(np.arange(8), (2, 2, 2)), axis=-1)  # (8, 3), x slowest
+READING_WEIGHTS = (1.0 / 256.0, 4.0)
+
+
+def integrate(
+    index: BlockIndex,
+    blocks: TsdfBlocks,
+    visible: np.ndarray,
+    readings: np.ndarray,
+    normals: np.ndarray,
+    rgba: np.ndarray,
+    image_size: tuple[int, int],
+    intrinsics: np.ndarray,
+    T_camera_world: np.ndarray,
+    voxel_size_m: float,
+    sdf_unit_m: float,
+    noise: np.ndarray,
+    truncation_m: tuple[float, float],
+    max_weight: float,
+    dither: np.ndarray,
+) -> None:
+    """See `kernels.tsdf.integrate`. A voxel without a reading keeps its values."""
+    max_units = min(max_weight / WEIGHT_UNIT, 65535.0)
+    pixel_normals = _normals_of_pixels(normals, image_size)
+    for slot in visible.tolist():
+        points = camera_points(index.coords[slot], T_camera_world, voxel_size_m)
+        pixel = nearest_pixel(points, image_size, intrinsics)
+        depth_m, is_edge = np.abs(readings[pixel]).astype(np.float64), readings[pixel] < 0
+        rays = _rays(pixel, image_size, intrinsics)
+        along = (pixel_normals[pixel] * rays).sum(axis=1)
+        distance_m = depth_m * along - (pixel_normals[pixel] * points).sum(axis=1)
+        tau = np.clip(3.0 * sigma(points[:, 2], noise), *truncation_m)
+
+        cosine = along / np.linalg.norm(rays, axis=1)
+        weight = cosine * (sigma(np.float64(1.0), noise) / sigma(depth_m, noise)) ** 2
+        weight = np.clip(np.where(is_edge, 0.1 * weight, weight), *READING_WEIGHTS)
+        weight = np.where((depth_m > 0) & (distance_m > -tau), weight, 0.0)
+
+        clamped = np.minimum(distance_m, tau) / sdf_unit_m
+        rounding = dither[(37 * slot) % 512 :][:512].astype(np.float64)
+        _fuse(blocks.sdf[slot], blocks.weight[slot], clamped, weight, max_units, rounding)
+        if len(rgba):
+            color_weight = np.where(np.abs(distance_m) < tau / 3.0, weight, 0.0)
+            _fuse_color(blocks.color[slot], rgba[pixel], color_weight, rounding)
+
+
+def camera_points(coord: np.ndarray, T_camera_world: np.ndarray, voxel_size_m: float) -> np.ndarray:
+    """Return the voxels of a block in the camera frame, (512, 3)."""
+    T = T_camera_world.astype(np.float64)
+    points_world = (coord.astype(np.int64) * 8 + VOXELS_OF_BLOCK) * voxel_size_m
+    return points_world @ T[:3, :3].T + T[:3, 3]
+
+
+def project(points: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
+    """Return the positions (u, v) of camera-frame points, (n, 2)."""
+    fx, fy, cx, cy = intrinsics.astype(np.float64)
+    return points[:, :2] / np.maximum(points[:, 2:], 1e-3) * [fx, fy] + [cx, cy]
+
+
+def nearest_pixel(
+    points: np.ndarray, image_size: tuple[int, int], intrinsics: np.ndarray
+) -> np.ndarray:
+    """Return the flat index of the pixel nearest to each point's projection, h w where it has none."""
+    h, w = image_size
+    u, v = np.floor(project(points, intrinsics) + 0.5).T
+    is_inside = (points[:, 2] > NEAR_M) & (u >= 0) & (u < w) & (v >= 0) & (v < h)
+    return np.where(is_inside, v * w + u, h * w).astype(np.int64)
+
+
+def _rays(pixel: np.ndarray, image_size: tuple[int, int], intrinsics: np.ndarray) -> np.ndarray:
+    """Return the rays through the centres of pixels, (n, 3), z-depth 1 long."""
+    fx, fy, cx, cy = intrinsics.astype(np.float64)
+    v, u = np.divmod(pixel, max(image_size[1], 1))
+    return np.stack([(u - cx) / fx, (v - cy) / fy, np.ones(len(pixel))], axis=1)
+
+
+def _normals_of_pixels(normals: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    """Return each pixel's normal, (h w + 1, 3).
+
+    Pixels right of and below the last full square of 4 x 4 take its normal. An image too small for such a square is
+    taken for a view of fronto-parallel planes, and so is the element past the end.
+    """
+    h, w = image_size
+    of_pixels = np.tile([0.0, 0.0, 1.0], (h * w + 1, 1))
+    if normals.size:
+        v = np.minimum(np.arange(h) // 4, len(normals) - 1)
+        u = np.minimum(np.arange(w) // 4, normals.shape[1] - 1)
+        of_pixels[:-1] = normals[v[:, None], u].reshape(-1, 3)
+    return of_pixels
+
+
+def _fuse(
+    sdf: np.ndarray,
+    sdf_weight: np.ndarray,
+    reading: np.ndarray,
+    weight: np.ndarray,
+    max_units: float,
+    rounding: np.ndarray,
+) -> None:
+    """Average the distance of one block, in place. Weights are those of readings, sums are in units."""
+    units = weight / WEIGHT_UNIT
+    old = sdf.astype(np.float64)
+    total = sdf_weight + units
+    average = old + (reading - old) * units / np.maximum(total, 1.0)
+    is_read = units > 0
+    sdf[is_read] = np.clip(np.floor(average + rounding), -32767, 32767)[is_read]
+    new_weight = np.floor(np.minimum(total, max_units) + rounding)
+    sdf_weight[is_read] = np.minimum(new_weight, 65535)[is_read]
+
+
+def _fuse_color(
+    color: np.ndarray, packed: np.ndarray, weight: np.ndarray, rounding: np.ndarray
+) -> None:
+    """Average the colour of one block, (4, 512), in place. A reading weighs four times what its distance does, from 1 to 4."""
+    units = np.where(weight > 0, np.clip(4.0 * weight, 1.0, 4.0), 0.0)
+    total = color[3] + units
+    gain = units / np.maximum(total, 1.0)
+    is_read = units > 0
+    for channel in range(3):
+        old = color[channel].astype(np.float64)
+        new = (packed >> np.uint32(8 * channel) & np.uint32(255)).astype(np.float64)
+        color[channel][is_read] = np.floor(old + (new - old) * gain + rounding)[is_read]
+    color[3] = np.floor(np.minimum(total, MAX_COLOR_WEIGHT) + 0.5)
+
+
+class Voxels(NamedTuple):
+    """Voxels read by coordinate; zeros where there is no block."""
+
+    sdf: np.ndarray  # float64 (n,), in units
+    weight: np.ndarray  # float64 (n,), in units; known where above 0
+    color: np.ndarray  # float64 (n, 4): red, green, blue, weight
+
+
+def read_voxels(index: BlockIndex, blocks: TsdfBlocks, voxels: np.ndarray) -> Voxels:
+    """Read voxels by their integer coordinates (n, 3)."""
+    slots = find_blocks(index, voxels >> 3)
+    x, y, z = (voxels & 7).T
+    i = x * 64 + y * 8 + z
+    exists = slots >= 0
+    return Voxels(
+        np.where(exists, blocks.sdf[slots, i], 0).astype(np.float64),
+        np.where(exists, blocks.weight[slots, i], 0).astype(np.float64),
+        np.where(exists[:, None], blocks.color[slots, :, i], 0).astype(np.float64),
+    )
+
+
+class Cells(NamedTuple):
+    """The cells that hold some points: the eight voxels around each, and its place between them."""
+
+    corners: list[Voxels]
+    fractions: np.ndarray  # (n, 3) in [0, 1)
+    is_known: np.ndarray  # bool (n,): all eight voxels are known
+
+    def shares(self, c: int) -> np.ndarray:
+        """Return the trilinear weight of corner c."""
+        return np.where(CORNERS[c], self.fractions, 1.0 - self.fractions).prod(axis=1)
+
+    def distance(self) -> np.ndarray:
+        """Return the interpolated distance, in units."""
+        return sum((self.shares(c) * self.corners[c].sdf for c in range(8)), np.zeros(1))
+
+    def gradient(self) -> np.ndarray:
+        """Return the exact gradient of `distance`, units per voxel (n, 3)."""
+        gradient = np.zeros((len(self.fractions), 3))
+        for c in range(8):
+            shares = np.where(CORNERS[c], self.fractions, 1.0 - self.fractions)
+            for axis in range(3):
+                sign = 1.0 if CORNERS[c, axis] else -1.0
+                across = np.delete(shares, axis, axis=1).prod(axis=1)
+                gradient[:, axis] += sign * across * self.corners[c].sdf
+        return gradient
+
+
+def read_cells(index: BlockIndex, blocks: TsdfBlocks, positions: np.ndarray) -> Cells:
+    """Read the cells around positions (n, 3), in voxels."""
+    lowest = np.floor(positions).astype(np.int64)
+    corners = [read_voxels(index, blocks, lowest + corner) for corner in CORNERS]
+    is_known = np.all([corner.weight > 0 for corner in corners], axis=0)
+    return Cells(corners, positions - lowest, is_known)
+
+
+def query(
+    index: BlockIndex,
+    blocks: TsdfBlocks,
+    points: np.ndarray,
+    voxel_size_m: float,
+    sdf_unit_m: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """See `kernels.tsdf.query`."""
+    cells = read_cells(index, blocks, points.astype(np.float64) / voxel_size_m)
+    sdf_m = np.where(cells.is_known, cells.distance() * sdf_unit_m, 0.0)
+    slope = cells.gradient() * (sdf_unit_m / voxel_size_m)
+    gradient = np.where(cells.is_known[:, None], slope, 0.0)
+    return sdf_m.astype(np.float32), gradient.astype(np.float32), cells.is_known

@@ -1,0 +1,84 @@
+"""What is compared: our system with one of its maps. Open3D's is in `slam.bench.open3d_slam`."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import cv2
+
+from slam.camera import DepthNoise
+from slam.config import Config
+from slam.frame import Frame
+from slam.maps.base import Map
+from slam.maps.tsdf import TsdfMap
+from slam.system import Slam
+from slam.timing import StageTimes
+from slam.tracking.dense import DenseTracker
+from slam.trajectory import Trajectory
+from slam.warmup import warm_up
+
+MAPS: dict[str, Callable[[Config, DepthNoise], Map]] = {
+    "tsdf": lambda config, depth_noise: TsdfMap(config.tsdf, depth_noise)
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One pass over the frames. `error` says why it ended early; the rest is what came before."""
+
+    num_frames: int
+    wall_s: float
+    trajectory: Trajectory
+    stages: dict[str, StageTimes]  # "tracking" is one of them
+    map_mb: float
+    num_lost: int | None  # None: the contender does not say
+    error: str = ""
+
+
+@runtime_checkable  # the tests check argument types at run time
+class Contender(Protocol):
+    """A whole SLAM system that makes poses of frames."""
+
+    name: str
+
+    def warm_up(self, frames: Sequence[Frame]) -> None:
+        """Do, before any clock runs, what only the first run has to do."""
+        ...
+
+    def run(self, frames: Sequence[Frame]) -> Outcome:
+        """Run over the frames, as fast as it can, from an empty map."""
+        ...
+
+
+class SlamContender:
+    """Our system as `slam run` has it, mapping thread and all; only the frames come from memory."""
+
+    def __init__(self, map_name: str, config: Config) -> None:
+        self.name = map_name
+        self._config = config
+
+    def warm_up(self, frames: Sequence[Frame]) -> None:
+        """Compile or load the kernels."""
+        warm_up(self._config)
+
+    def run(self, frames: Sequence[Frame]) -> Outcome:
+        """Run until the last frame is mapped."""
+        cv2.setNumThreads(1)  # as in `slam.run`
+        config = self._config
+        map_ = MAPS[self.name](config, frames[0].depth_noise)
+        slam = Slam(DenseTracker(config.tracking), map_, config.deterministic)
+        start_s = time.perf_counter()
+        try:
+            for frame in frames:
+                slam.step(frame)
+        finally:
+            slam.finish()
+        return Outcome(
+            num_frames=len(frames),
+            wall_s=time.perf_counter() - start_s,
+            trajectory=slam.trajectory(),
+            stages={"tracking": slam.tracking_times, "mapping": slam.mapping_times},
+            map_mb=map_.nbytes / 1e6,
+            num_lost=slam.num_lost,
+        )
