@@ -59,7 +59,6 @@ class TrackingConfig:
     photometric: bool = True
     intensity_sigma: float = 4.0  # grey levels
     max_iterations: int = 12  # a pyramid level
-    max_distance_m: float = 0.1  # pairs farther apart are no pairs
     normal_variance: float = 0.004  # of the map's unit normals: what noise seems to constrain
     max_uncertainty_m: float = (
         0.005  # of the pose in its least certain direction; above, it is weak

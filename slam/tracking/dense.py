@@ -16,9 +16,9 @@ from slam.tracking.photometric import PhotometricKeyframe, PhotometricTerm, make
 from slam.tracking.prepare import PointCloud, PreparedFrame, prepare
 from slam.tracking.solve import Step, information, solve, without_noise
 
-COARSE_STEP = 4  # the first level uses every 4th point
 CONVERGED_M = 3e-4
 MIN_POINTS = 200
+MIN_RECOVERED = 0.5  # share of the points that must fit the map to believe a pose found again
 # Neighbouring readings do not err independently: that part of them is counted.
 GEOMETRIC_SHARE = 0.1
 PHOTOMETRIC_SHARE = 0.05
@@ -26,11 +26,12 @@ PHOTOMETRIC_SHARE = 0.05
 
 @dataclass(frozen=True)
 class _Stage:
-    """One pyramid level of the alignment."""
+    """One pass of the alignment, coarse to fine."""
 
-    level: int
+    level: int  # of the photometric pyramid
     point_step: int
     scale: float  # of the robust loss, in standard deviations
+    max_distance_m: float  # pairs farther apart are no pairs
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ class _Linearised:
     step: Step
 
 
-STAGES = (_Stage(2, COARSE_STEP, 10.0), _Stage(1, 1, 3.0))
+STAGES = (_Stage(2, 4, 10.0, 0.1), _Stage(1, 1, 3.0, 0.05))
+# against the rendered surface, which pulls from farther away than the truncated distance
+RECOVERY = (_Stage(2, 2, 60.0, 0.5), _Stage(2, 2, 20.0, 0.2))
 
 
 class DenseTracker:
@@ -64,8 +67,9 @@ class DenseTracker:
             result = self._start(prepared)
         else:
             T_predicted = np.eye(4) if T_predicted is None else T_predicted
-            result = self._align(prepared, map_, T_predicted)
-            result = self._judge(result, T_predicted)
+            result = self._judge(self._align(prepared, map_, T_predicted), T_predicted)
+            if result.state is TrackState.LOST:
+                result = self._recover(prepared, map_, T_predicted) or result
         self._remember(prepared, result)
         return result
 
@@ -77,19 +81,42 @@ class DenseTracker:
             return TrackResult(np.eye(4), TrackState.LOST, reason, 0.0, 0.0, 0.0, 0)
         return TrackResult(np.eye(4), TrackState.OK, "", 0.0, 1.0, 1.0, 0)
 
-    def _align(self, prepared: PreparedFrame, map_: Map, T_predicted: Transform) -> TrackResult:
-        """Run Gauss-Newton from the prediction through all stages."""
-        geometry = self._geometry(prepared, map_, T_predicted)
-        photometric = self._photometric(prepared)
+    def _align(self, prepared: PreparedFrame, map_: Map, T_start: Transform) -> TrackResult:
+        """Align from T_start with the geometry that the config names."""
+        if self._config.geometry == "sdf":
+            geometry = SdfGeometry(map_)
+        else:
+            geometry = ProjectiveGeometry(map_, prepared.levels[1].camera, T_start)
+        return self._descend(prepared, geometry, STAGES, T_start)
+
+    def _recover(
+        self, prepared: PreparedFrame, map_: Map, T_last: Transform
+    ) -> TrackResult | None:
+        """Search a wider surrounding of the last pose; None unless most of the frame then fits the map."""
+        geometry = ProjectiveGeometry(map_, prepared.levels[2].camera, T_last)
+        coarse = self._descend(prepared, geometry, RECOVERY, T_last)
+        result = self._align(prepared, map_, coarse.T_world_camera)
+        is_found = result.state is TrackState.OK and result.inlier_ratio > MIN_RECOVERED
+        return result if is_found else None
+
+    def _descend(
+        self,
+        prepared: PreparedFrame,
+        geometry: Geometry,
+        stages: tuple[_Stage, ...],
+        T_start: Transform,
+    ) -> TrackResult:
+        """Run Gauss-Newton through the stages."""
         cloud = prepared.cloud
         if len(cloud.points) < MIN_POINTS:
             reason = f"only {len(cloud.points)} depth points"
-            return TrackResult(T_predicted, TrackState.LOST, reason, 0.0, 0.0, 0.0, 0)
+            return TrackResult(T_start, TrackState.LOST, reason, 0.0, 0.0, 0.0, 0)
+        photometric = self._photometric(prepared)
         lever_m = float(np.median(cloud.points[:, 2]))
-        T = T_predicted
+        T = T_start
         num_iterations = 0
         here: _Linearised | None = None
-        for stage in STAGES:
+        for stage in stages:
             points = cloud if stage.point_step == 1 else cloud.subsample(stage.point_step)
             for _ in range(self._config.max_iterations):
                 here = self._step(geometry, photometric, points, stage, T, lever_m)
@@ -112,7 +139,7 @@ class DenseTracker:
         lever_m: float,
     ) -> _Linearised:
         """Linearise both residuals at T and solve for one step."""
-        geometric = geometry.equations(points, T, stage.scale, self._config.max_distance_m)
+        geometric = geometry.equations(points, T, stage.scale, stage.max_distance_m)
         total, conditioning = without_noise(
             information(geometric, lever_m, GEOMETRIC_SHARE), self._config.normal_variance
         )
@@ -121,11 +148,6 @@ class DenseTracker:
             total = total + information(equations, lever_m, PHOTOMETRIC_SHARE)
         step = solve(total, lever_m, self._config.max_uncertainty_m)
         return _Linearised(geometric, conditioning, step)
-
-    def _geometry(self, prepared: PreparedFrame, map_: Map, T_predicted: Transform) -> Geometry:
-        if self._config.geometry == "sdf":
-            return SdfGeometry(map_)
-        return ProjectiveGeometry(map_, prepared.levels[1].camera, T_predicted)
 
     def _photometric(self, prepared: PreparedFrame) -> PhotometricTerm | None:
         if not self._config.photometric or self._keyframe is None or prepared.frame.color is None:

@@ -26,7 +26,8 @@ from .conftest import (
     with_both,
 )
 
-CAMERA = Camera(160, 120, 130.0, 132.0, 79.6, 59.2)
+# As fine as a VGA camera: only then do neighbours on a slanted surface differ by less than a jump.
+CAMERA = Camera(160, 120, 260.0, 264.0, 79.6, 59.2)
 NORMAL = np.array([0.5, -0.35, 0.79]) / np.linalg.norm([0.5, -0.35, 0.79])
 
 
@@ -138,7 +139,7 @@ def test_integrate_nothing(backend: str, room_views: list[View]):
         np.testing.assert_array_equal(new, old)
 
 
-@pytest.mark.parametrize("rounding", [0.0, 0.5, 0.998, np.nextafter(np.float32(1), np.float32(0))])
+@pytest.mark.parametrize("rounding", [0.0, 0.5, 0.9985, np.nextafter(np.float32(1), np.float32(0))])
 @pytest.mark.parametrize("depth_m", [0.0, 0.02])
 def test_voxel_without_a_reading_keeps_its_values(backend: str, rounding: float, depth_m: float):
     """Missing depth, and voxels far behind the surface. Symptom: float32 rounded value + dither up by one a frame."""
@@ -227,33 +228,31 @@ def test_zero_crossing_of_a_slanted_plane(backend: str):
         assert is_valid.mean() > 0.95
         error_voxels = (sdf_m - distance_m)[is_valid] / 0.01
         # float32 of points at 2 m: 2e-7; the slope's error 1e-5 over half a pixel; one unit is 4e-4 voxels
-        assert np.abs(error_voxels).max() < 0.005
+        assert np.abs(error_voxels).max() < 0.002
         np.testing.assert_allclose(gradient[is_valid] + normal, 0.0, atol=0.002)
 
 
 def test_zero_crossing_of_a_sphere(backend: str):
-    """Views from all around of a ball. What is left is its curvature, within a pixel and within a cell."""
+    """What is left is the curvature, within a pixel and within a cell; towards the rim the slopes are missing."""
     center, radius_m = np.array([0.31, -0.27, 0.44]), 0.4
     volume = Volume(voxel_size_m=0.02, truncation_m=(0.08, 0.24))
-    eyes = [[1, 0, 0], [-1, 0.1, 0], [0, 1, 0.1], [0.1, -1, 0], [0, 0.1, 1], [0, 0, -1]]
-    for eye in eyes:
-        T = look_at(center + 1.2 * np.array(eye), center)
-        volume.fuse(sphere_view(CAMERA, T, center, radius_m))
-    directions = np.random.default_rng(0).normal(size=(4000, 3))
+    eye = center + [1.6, 0.1, 0.2]
+    volume.fuse(sphere_view(CAMERA, look_at(eye, center), center, radius_m))
+    directions = np.random.default_rng(0).normal(size=(20000, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    sdf_m, gradient, is_valid = volume.query(center + radius_m * directions)
-    assert is_valid.mean() > 0.99
+    points = center + radius_m * directions
+    to_eye = (eye - points) / np.linalg.norm(eye - points, axis=1, keepdims=True)
+    points = points[(to_eye * directions).sum(axis=1) > 0.75]
+    sdf_m, gradient, is_valid = volume.query(points)
+    assert is_valid.sum() > 1000
     error_voxels = sdf_m[is_valid] / 0.02
-    # Trilinear interpolation of a distance of curvature 2 / r is high by at most h^2 / (8) x 2 / r x 1.5 = 0.019 voxels.
-    # A tangent plane over half a pixel's diagonal (0.7 x 0.8 m / 130) is low by d^2 / 2r = 0.0012 voxels, up to
-    # three times as much where it is slanted.
-    assert 0.0 < error_voxels.mean() < 0.02
-    assert np.abs(error_voxels).max() < 0.1
-    cosine = (gradient * directions).sum(axis=1)[is_valid] / np.linalg.norm(gradient, axis=1)[
-        is_valid
-    ]
-    assert cosine.min() > 0.99
-    assert cosine.mean() > 0.9995
+    # Trilinear interpolation of a function of second derivatives 1 / r across the normal is high by h^2 / 8 r an axis:
+    # 0.0125 voxels on two axes. A tangent plane half a pixel off, 0.7 x 1.2 m / 260 / 0.75, is high by 0.001 voxels.
+    assert 0.0 < error_voxels.mean() < 0.0125
+    assert np.abs(error_voxels).max() < 0.03
+    normals = (points[is_valid] - center) / radius_m
+    cosine = (gradient[is_valid] * normals).sum(axis=1) / np.linalg.norm(gradient[is_valid], axis=1)
+    assert cosine.min() > np.cos(0.02 / 0.4 + 0.01)  # it turns by a cell's width over the radius
 
 
 def dense_volume(seed: int) -> tuple[Volume, np.ndarray, np.ndarray]:
