@@ -60,14 +60,9 @@ class TrackingConfig:
     intensity_sigma: float = 4.0  # grey levels
     max_iterations: int = 12  # a pyramid level
     normal_variance: float = 0.004  # of the map's unit normals: what noise seems to constrain
-    max_uncertainty_m: float = (
-        0.005  # of the pose in its least certain direction; above, it is weak
-    )
-    min_inlier_ratio: float = 0.25  # of the points with depth; below, the pose is weak
-    lost_inlier_ratio: float = 0.1
-    max_residual_sigmas: float = (
-        4.0  # residual in standard deviations of the sensor; above, the pose is lost
-    )
+    min_inlier_ratio: float = 0.4  # of the points with depth; below, the pose is weak
+    lost_inlier_ratio: float = 0.2
+    max_residual_sigmas: float = 4.0  # residual over the sensor's noise; above, the pose is lost
     max_weak_frames: int = 30  # in a row; then the track counts as lost
     max_translation_m: float = 0.3  # from the predicted pose, a frame
     max_rotation_deg: float = 25.0

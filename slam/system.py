@@ -16,6 +16,9 @@ from slam.trajectory import Trajectory
 from slam.workers import Worker
 
 
+NUM_FIRST_FRAMES = 3
+
+
 @dataclass(frozen=True)
 class PosedFrame:
     """What the mapping thread takes."""
@@ -55,7 +58,8 @@ class Slam:
 
     def step(self, frame: Frame) -> TrackResult:
         """Track a frame and hand it to the map."""
-        self._mapper.wait(self._max_pending)
+        # the first frames are waited for: there is nothing to track against before
+        self._mapper.wait(self._max_pending if len(self._frames) > NUM_FIRST_FRAMES else 0)
         with self.tracking_times.measure():
             result = self._tracker.track(frame, self.map)
         self._record(frame, result)

@@ -52,6 +52,9 @@ def _remarks(report: Mapping[str, Any]) -> list[str]:
     for name, contender in report["contenders"].items():
         errors = {run["error"] for run in contender["runs"] if run["error"]}
         remarks += [f"{name}: ended early: {error}" for error in sorted(errors)]
+        most_lost = max(run["lost"] or 0 for run in contender["runs"])
+        if most_lost:
+            remarks.append(f"{name}: lost up to {most_lost} frames a run, which its ATE leaves out")
     if len({run["frames"] for c in report["contenders"].values() for run in c["runs"]}) > 1:
         remarks.append("not all ran over the same number of frames: the ATE do not compare")
     return remarks

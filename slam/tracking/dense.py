@@ -19,6 +19,7 @@ from slam.tracking.solve import Step, information, solve, without_noise
 CONVERGED_M = 3e-4
 MIN_POINTS = 200
 MIN_RECOVERED = 0.5  # share of the points that must fit the map to believe a pose found again
+MAX_UNCERTAINTY_M = 0.005  # of a pose in its least certain direction; above, it is weak
 # Neighbouring readings do not err independently: that part of them is counted.
 GEOMETRIC_SHARE = 0.1
 PHOTOMETRIC_SHARE = 0.05
@@ -31,7 +32,8 @@ class _Stage:
     level: int  # of the photometric pyramid
     point_step: int
     scale: float  # of the robust loss, in standard deviations
-    max_distance_m: float  # pairs farther apart are no pairs
+    max_distance_m: float  # geometric pairs farther apart are no pairs; 0 leaves geometry out
+    max_uncertainty_m: float  # directions less certain keep the motion prior
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,14 @@ class _Linearised:
     step: Step
 
 
-STAGES = (_Stage(2, 4, 10.0, 0.1), _Stage(1, 1, 3.0, 0.05))
-# against the rendered surface, which pulls from farther away than the truncated distance
-RECOVERY = (_Stage(2, 2, 60.0, 0.5), _Stage(2, 2, 20.0, 0.2))
+STAGES = (_Stage(2, 4, 10.0, 0.1, MAX_UNCERTAINTY_M), _Stage(1, 1, 3.0, 0.05, MAX_UNCERTAINTY_M))
+# Small images first: they pull from ten times as far. Then the rendered surface, which has no truncated distance.
+RECOVERY = (
+    _Stage(4, 4, 5.0, 0.0, 1.0),
+    _Stage(3, 4, 5.0, 0.0, 1.0),
+    _Stage(2, 2, 20.0, 0.3, 0.1),
+    _Stage(2, 2, 10.0, 0.1, 0.1),
+)
 
 
 class DenseTracker:
@@ -68,7 +75,7 @@ class DenseTracker:
         else:
             T_predicted = np.eye(4) if T_predicted is None else T_predicted
             result = self._judge(self._align(prepared, map_, T_predicted), T_predicted)
-            if result.state is TrackState.LOST:
+            if result.state is not TrackState.OK:
                 result = self._recover(prepared, map_, T_predicted) or result
         self._remember(prepared, result)
         return result
@@ -146,7 +153,7 @@ class DenseTracker:
         if photometric is not None:
             equations = photometric.equations(stage.level, T, stage.scale)
             total = total + information(equations, lever_m, PHOTOMETRIC_SHARE)
-        step = solve(total, lever_m, self._config.max_uncertainty_m)
+        step = solve(total, lever_m, stage.max_uncertainty_m)
         return _Linearised(geometric, conditioning, step)
 
     def _photometric(self, prepared: PreparedFrame) -> PhotometricTerm | None:
@@ -170,7 +177,7 @@ class DenseTracker:
         elif residual_sigmas > self._config.max_residual_sigmas:
             state = TrackState.LOST
             reason = f"residual is {residual_sigmas:.1f} times the sensor's noise"
-        elif here.step.uncertainty_m > self._config.max_uncertainty_m:
+        elif here.step.uncertainty_m > MAX_UNCERTAINTY_M:
             state = TrackState.WEAK
             reason = f"the view leaves {1e3 * here.step.uncertainty_m:.0f} mm of the pose open"
         elif inlier_ratio < self._config.min_inlier_ratio:

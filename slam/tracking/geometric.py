@@ -1,6 +1,6 @@
 """The two geometric residuals: against the map's signed distance, and against its rendered surface."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from slam.maps.base import Map
 from slam.tracking.prepare import PointCloud
 
 
+@runtime_checkable
 class Geometry(Protocol):
     """A geometric residual of a point cloud at a pose."""
 

@@ -8,7 +8,7 @@ from jaxtyping import Float32
 from kernels import align as align_ops
 from kernels.align import NormalEquations
 from slam.geometry import Transform, inverse, rotation_angle_rad
-from slam.tracking.prepare import LEVELS, PreparedFrame
+from slam.tracking.prepare import PreparedFrame
 
 MIN_GRADIENT = 6.0  # grey levels a pixel; flatter pixels carry no information
 MAX_POINTS = 4000  # a level
@@ -47,8 +47,7 @@ def make_keyframe(
 ) -> PhotometricKeyframe | None:
     """Pick the textured pixels of a frame; None where it has no colour."""
     levels = {}
-    for l in LEVELS:
-        level = prepared.levels[l]
+    for l, level in prepared.levels.items():
         if level.gray is None:
             return None
         gray, depth_m, camera = level.gray, level.depth_m, level.camera

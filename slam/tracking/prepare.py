@@ -10,7 +10,8 @@ from kernels import depth as depth_ops
 from slam.camera import Camera
 from slam.frame import Frame
 
-LEVELS = (2, 1)  # pyramid levels that are aligned, coarse to fine: a quarter and half of the image
+NUM_LEVELS = 4  # below the full image: 1 is half of it, 4 a sixteenth
+CLOUD_LEVEL = 2
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,19 @@ class PreparedFrame:
 
 
 def prepare(frame: Frame) -> PreparedFrame:
-    """Build the pyramid; the points come from its coarsest level, each the average of 4 x 4 readings."""
+    """Build the pyramid; each point is the average of 4 x 4 readings."""
     noise = frame.depth_noise.coefficients
     depth_m = frame.depth_m
     gray = None if frame.color is None else cv2.cvtColor(frame.color, cv2.COLOR_RGB2GRAY)
     camera = frame.camera
     levels = {}
-    for level in range(1, max(LEVELS) + 1):
+    for level in range(1, NUM_LEVELS + 1):
         depth_m = depth_ops.halve_depth(depth_m, noise)
         camera = camera.scaled(0.5)
         if gray is not None:
             gray = cv2.resize(gray, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
         levels[level] = Level(camera, depth_m, None if gray is None else gray.astype(np.float32))
-    coarsest = levels[max(LEVELS)]
-    return PreparedFrame(frame, levels, _point_cloud(coarsest, frame))
+    return PreparedFrame(frame, levels, _point_cloud(levels[CLOUD_LEVEL], frame))
 
 
 def _point_cloud(level: Level, frame: Frame) -> PointCloud:

@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_erosion
 
+from kernels.depth import NO_GRADIENT, inverse_depth_gradient
 from kernels.dispatch import using
 from kernels.tsdf import RenderedArrays
 from slam.camera import Camera
 from slam.geometry import se3_exp
 
 from .conftest import (
+    NOISE,
     SMALL_CAMERA,
     View,
     Volume,
@@ -72,8 +75,8 @@ def test_depth_of_a_sphere(backend: str):
     assert (rendered.depth_m[is_frontal] > 0).mean() > 0.9  # its image may end before
     is_seen = is_frontal & (rendered.depth_m > 0)
     error_voxels = (rendered.depth_m - expected_m)[is_seen] / 0.02
-    # the surface is low by up to 0.0125 voxels (see test_tsdf), over a cosine of 0.7
-    assert -0.018 < error_voxels.mean() < 0.0
+    # the distance is high by up to 0.0125 voxels (see test_tsdf), so the depth is too, over a cosine of 0.7
+    assert 0.0 < error_voxels.mean() < 0.018
     assert np.abs(error_voxels).max() < 0.04
     assert (rendered.normals * normals).sum(axis=-1)[is_seen].min() > 0.998
     assert not rendered.depth_m[0, 0]
@@ -118,31 +121,34 @@ def test_image_widths(backend: str, width: int):
 
 
 def assert_like(cpu: RenderedArrays, reference: RenderedArrays, voxel_size_m: float):
+    """Compare tightly inside of smooth surfaces. Elsewhere the CPU's longer steps may pass slivers of the surface."""
     for actual, expected in zip(cpu, reference, strict=True):
         assert actual.dtype == expected.dtype
         assert actual.shape == expected.shape
+    with using("reference"):
+        gradient = inverse_depth_gradient(reference.depth_m, NOISE)
+    is_smooth = binary_erosion(gradient[..., 0] != NO_GRADIENT)
+    assert is_smooth.mean() > 0.3
+    assert (cpu.depth_m[is_smooth] == 0).mean() < 0.002
+    difference_voxels = np.abs(cpu.depth_m - reference.depth_m)[is_smooth] / voxel_size_m
+    # the chord between two samples leaves the curve only where the map bends, in creases, by a part of a voxel
+    assert np.quantile(difference_voxels, [0.5, 0.95]) == pytest.approx(0.0, abs=0.02)
+    assert np.quantile(difference_voxels, 0.99) < 0.06
+    cosine = (cpu.normals * reference.normals).sum(axis=-1)[is_smooth]
+    assert np.quantile(cosine, [0.5, 0.9]) == pytest.approx(1.0, abs=1e-3)
+    color = np.abs(cpu.color.astype(int) - reference.color).max(axis=-1)[is_smooth]
+    assert np.quantile(color, 0.95) <= 1
+    confidence = np.abs(cpu.confidence / reference.confidence - 1)[is_smooth]
+    assert np.quantile(confidence, [0.5, 0.9]) == pytest.approx(0.0, abs=0.02)
+
     both = (cpu.depth_m > 0) & (reference.depth_m > 0)
-    assert both.mean() > 0.7
-    # The CPU takes longer steps, so it may pass a sliver of known or of occupied space: at silhouettes and holes.
     assert ((cpu.depth_m > 0) != (reference.depth_m > 0)).mean() < 0.02
-    difference_m = np.abs(cpu.depth_m - reference.depth_m)[both]
-    is_same = difference_m < 0.5 * voxel_size_m
-    assert (~is_same).mean() < 0.02
-    # On the same surface the chord between two samples leaves the curve only where the map bends.
-    assert np.median(difference_m) < 0.002 * voxel_size_m
-    assert np.quantile(difference_m[is_same], 0.95) < 0.05 * voxel_size_m
-    cosine = (cpu.normals * reference.normals).sum(axis=-1)[both]
-    assert np.quantile(cosine, 0.05) > 0.999
-    color = np.abs(cpu.color.astype(int) - reference.color).max(axis=-1)[both]
-    assert np.quantile(color, 0.95) <= 3
-    np.testing.assert_allclose(
-        np.median(cpu.confidence / reference.confidence.clip(1e-6)), 1, atol=0.01
-    )
+    assert (np.abs(cpu.depth_m - reference.depth_m)[both] > 0.5 * voxel_size_m).mean() < 0.01
 
 
 @pytest.mark.parametrize("k", [0, 2])
 def test_raycast_like_reference(fused_room: Volume, room_views: list[View], k: int):
-    camera = replace(SMALL_CAMERA.scaled(0.5), width=39)
     T = room_views[k].T_world_camera
+    camera = replace(SMALL_CAMERA, width=63, height=50)
     reference, cpu = with_both(lambda: fused_room.raycast(camera, T))
     assert_like(cpu, reference, fused_room.voxel_size_m)

@@ -37,11 +37,12 @@ def frames(source):
 class FakeContender:
     """Gives out the true poses of the first `reach` frames, without a look at them."""
 
-    def __init__(self, name, truth, calls, reach=NUM_FRAMES, error=""):
+    def __init__(self, name, truth, calls, reach=NUM_FRAMES, error="", num_lost=0):
         self.name = name
         self._truth = Trajectory(truth.timestamps_s[:reach], truth.Ts_world_camera[:reach])
         self._calls = calls
         self._error = error
+        self._num_lost = num_lost
 
     def warm_up(self, frames):
         self._calls.append(f"warm {self.name}")
@@ -51,7 +52,8 @@ class FakeContender:
         tracking = StageTimes()
         tracking.values_ms = [1.0, 2.0, 3.0]
         reach = len(self._truth)
-        return Outcome(reach, 0.5, self._truth, {"tracking": tracking}, 2.0, 0, self._error)
+        stages = {"tracking": tracking}
+        return Outcome(reach, 0.5, self._truth, stages, 2.0, self._num_lost, self._error)
 
 
 def run_fakes(source, *reaches, repeats=2, **options):
@@ -115,6 +117,13 @@ def test_who_ends_early_is_reported_and_not_scored(source):
     report, _ = run_fakes(source, 2, repeats=1, error="frame 2: singular")
     assert report["contenders"]["open3d"]["summary"]["ate_rmse_m"] is None
     assert "open3d: ended early: frame 2: singular" in table(report)
+
+
+def test_lost_frames_are_not_hidden_by_the_ate(source):
+    lossy, _ = run_fakes(source, NUM_FRAMES, repeats=1, num_lost=4)
+    lossless, _ = run_fakes(source, NUM_FRAMES, repeats=1)
+    assert "open3d: lost up to 4 frames" in table(lossy)
+    assert "lost up to" not in table(lossless)
 
 
 def test_the_table_warns_of_different_frames(source):
