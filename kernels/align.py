@@ -1,9 +1,10 @@
 """Normal equations of one Gauss-Newton step, for three kinds of residual.
 
-The unknown is the twist (v, omega) of a right perturbation, T_world_camera <- T_world_camera exp(twist): it acts in
-the camera's own frame, so that rotation and translation keep the same scale wherever the camera is. All three return
-`NormalEquations` for the robust, noise-weighted sum of squares; the weight of a residual e = r / sigma is that of
-Cauchy's loss, 1 / (1 + (e / scale)^2), over sigma^2. Matrices are float32 (4, 4), images float32 (h, w).
+The unknown is the twist (v, omega) of a right perturbation, T_world_camera <- T_world_camera
+exp(twist): it acts in the camera's own frame, so that rotation and translation keep the same scale
+wherever the camera is. All three return `NormalEquations` for the robust, noise-weighted sum of
+squares; the weight of a residual e = r / sigma is that of Cauchy's loss, 1 / (1 + (e / scale)^2),
+over sigma^2. Matrices are float32 (4, 4), images float32 (h, w).
 """
 
 from typing import NamedTuple
@@ -34,11 +35,13 @@ def align_sdf(
     scale: float,
     max_distance_m: float,
 ) -> NormalEquations:
-    """Point-to-SDF (Bylow et al. 2013): each camera-frame point should lie where the map's distance is 0.
+    """Point-to-SDF (Bylow et al. 2013): each camera-frame point should lie where the map's distance
+    is 0.
 
-    `points` (n, 3) in the camera frame, `sigma_m` (n,) their standard deviation along the surface normal; `sdf_m`,
-    `gradient` (world), `is_valid` as `Map.query` gave them at the points' present world positions. The residual is
-    sdf / |gradient|; those beyond max_distance_m or with a gradient under 0.3 are left out.
+    `points` (n, 3) in the camera frame, `sigma_m` (n,) their standard deviation along the surface
+    normal; `sdf_m`, `gradient` (world), `is_valid` as `Map.query` gave them at the points' present
+    world positions. The residual is sdf / |gradient|; those beyond max_distance_m or with a
+    gradient under 0.3 are left out.
     """
     check_array("points", points, "float32", (None, 3))
     check_array("sigma_m", sigma_m, "float32", (points.shape[0],))
@@ -61,10 +64,12 @@ def align_projective(
     scale: float,
     max_distance_m: float,
 ) -> NormalEquations:
-    """Projective point-to-plane (KinectFusion): each point against the model pixel that it projects to.
+    """Projective point-to-plane (KinectFusion): each point against the model pixel that it projects
+    to.
 
-    `model_points`, `model_normals` (h, w, 3) in the frame of the model camera, z = 0 where there is no model;
-    `intrinsics` (4,) belong to the model image. Pairs farther apart than max_distance_m are left out.
+    `model_points`, `model_normals` (h, w, 3) in the frame of the model camera, z = 0 where there is
+    no model; `intrinsics` (4,) belong to the model image. Pairs farther apart than max_distance_m
+    are left out.
     """
     check_array("points", points, "float32", (None, 3))
     check_array("sigma_m", sigma_m, "float32", (points.shape[0],))
@@ -89,11 +94,13 @@ def align_photometric(
     sigma: float,
     scale: float,
 ) -> NormalEquations:
-    """Direct image alignment: a keyframe's points should have the same intensity in the present image.
+    """Direct image alignment: a keyframe's points should have the same intensity in the present
+    image.
 
-    `points` (n, 3) in the keyframe's camera frame with `intensities` (n,) in grey levels; `image` and `depth_m` of the
-    present frame, with `intrinsics` (4,). The residual is image(projection) - intensity - offset, bilinear, with the
-    bilinear gradient. Points that project outside, or behind what the present depth shows (by 3 cm + 2 %), are left out.
+    `points` (n, 3) in the keyframe's camera frame with `intensities` (n,) in grey levels; `image`
+    and `depth_m` of the present frame, with `intrinsics` (4,). The residual is image(projection) -
+    intensity - offset, bilinear, with the bilinear gradient. Points that project outside, or behind
+    what the present depth shows (by 3 cm + 2 %), are left out.
     """
     check_array("points", points, "float32", (None, 3))
     check_array("intensities", intensities, "float32", (points.shape[0],))

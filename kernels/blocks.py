@@ -1,7 +1,8 @@
 """The sparse block structure both maps stand on: a hash from block coordinate to slot.
 
-A block is 8 x 8 x 8 voxels; block (i, j, k) covers voxels 8 i .. 8 i + 7 and so on. Voxel (x, y, z) lies at the
-world point (x, y, z) * voxel_size_m, and is number (x & 7) * 64 + (y & 7) * 8 + (z & 7) of its block.
+A block is 8 x 8 x 8 voxels; block (i, j, k) covers voxels 8 i .. 8 i + 7 and so on. Voxel (x, y, z)
+lies at the world point (x, y, z) * voxel_size_m, and is number (x & 7) * 64 + (y & 7) * 8 + (z & 7)
+of its block.
 """
 
 from typing import NamedTuple
@@ -14,7 +15,9 @@ MAX_COORD = 1 << 20  # block coordinates are packed into 21 bits each
 
 
 class BlockIndex(NamedTuple):
-    """The hash table and what it leads to. `neighbors[s, 4 dx + 2 dy + dz]` is the slot at coords[s] + (dx, dy, dz)."""
+    """The hash table and what it leads to. `neighbors[s, 4 dx + 2 dy + dz]` is the slot at
+    coords[s] + (dx, dy, dz).
+    """
 
     keys: np.ndarray  # int64 (2^k,): packed block coordinate, -1 where empty
     slots: np.ndarray  # int32 (2^k,)
@@ -65,9 +68,10 @@ def touch_band(
 ) -> int:
     """Allocate the blocks within the truncation band of every `stride`-th pixel and list them.
 
-    The band is sampled every half block from z - tau to z + tau, tau = clip(3 sigma(z), *truncation_m). Each block
-    met is stamped (`stamps` int32 (capacity,)) and listed once in `visible` int32 (capacity,). Returns their number,
-    or -1 when the capacity is used up: then grow and call again with the same stamp and an empty list.
+    The band is sampled every half block from z - tau to z + tau, tau = clip(3 sigma(z),
+    *truncation_m). Each block met is stamped (`stamps` int32 (capacity,)) and listed once in
+    `visible` int32 (capacity,). Returns their number, or -1 when the capacity is used up: then grow
+    and call again with the same stamp and an empty list.
     """
     _check_view(depth_m, intrinsics, T_world_camera, stamps, visible)
     return implementation("blocks", depth_m).touch_band(
@@ -94,9 +98,9 @@ def touch_free(
 ) -> int:
     """Add the *existing* blocks that the rays of every `stride`-th pixel cross before the band.
 
-    They hold what stood in free space that is now seen to be empty; integrating them carves it away. `offset` (v, u)
-    is where the pixel lattice starts: moved from frame to frame, it reaches every block in a few frames. Returns the
-    new number of listed blocks.
+    They hold what stood in free space that is now seen to be empty; integrating them carves it
+    away. `offset` (v, u) is where the pixel lattice starts: moved from frame to frame, it reaches
+    every block in a few frames. Returns the new number of listed blocks.
     """
     _check_view(depth_m, intrinsics, T_world_camera, stamps, visible)
     return implementation("blocks", depth_m).touch_free(

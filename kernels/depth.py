@@ -1,8 +1,8 @@
 """Depth preparation: the pyramid, the slope of inverse depth, normals, and depth edges.
 
-Everything is done on inverse depth: a plane is linear there, and the noise of disparity sensors is Gaussian there.
-Depth images are float32 (h, w) in metres, 0 where missing; `intrinsics` is float32 (4,) fx, fy, cx, cy;
-`noise` is float32 (3,), sigma(z) = noise[0] + noise[1] z + noise[2] z^2.
+Everything is done on inverse depth: a plane is linear there, and the noise of disparity sensors is
+Gaussian there. Depth images are float32 (h, w) in metres, 0 where missing; `intrinsics` is float32
+(4,) fx, fy, cx, cy; `noise` is float32 (3,), sigma(z) = noise[0] + noise[1] z + noise[2] z^2.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ NO_GRADIENT = np.float32(
 def halve_depth(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Return the depth image of half the size, (h // 2, w // 2).
 
-    A pixel is the harmonic mean of those of its four readings that lie within the jump threshold of the nearest;
-    fewer than three such readings give 0, so that no pixel mixes two surfaces.
+    A pixel is the harmonic mean of those of its four readings that lie within the jump threshold of
+    the nearest; fewer than three such readings give 0, so that no pixel mixes two surfaces.
     """
     check_array("depth_m", depth_m, "float32", (None, None))
     check_array("noise", noise, "float32", (3,))
@@ -28,7 +28,8 @@ def halve_depth(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
 def inverse_depth_gradient(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Return d(1/z)/du and d(1/z)/dv, float32 (h, w, 2), by central differences over two pixels.
 
-    Both are NO_GRADIENT where a neighbour is missing or lies across a jump, and on the image border.
+    Both are NO_GRADIENT where a neighbour is missing or lies across a jump, and on the image
+    border.
     """
     check_array("depth_m", depth_m, "float32", (None, None))
     check_array("noise", noise, "float32", (3,))
@@ -38,8 +39,9 @@ def inverse_depth_gradient(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray
 def normals(depth_m: np.ndarray, gradient: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
     """Return unit normals in the camera frame, float32 (h, w, 3), pointing away from the camera.
 
-    `gradient` is that of `inverse_depth_gradient` for the same image: a plane n . p = 1 has inverse depth
-    n_x (u - cx) / fx + n_y (v - cy) / fy + n_z, so its slope gives the normal. (0, 0, 1) where there is no gradient.
+    `gradient` is that of `inverse_depth_gradient` for the same image: a plane n . p = 1 has inverse
+    depth n_x (u - cx) / fx + n_y (v - cy) / fy + n_z, so its slope gives the normal. (0, 0, 1)
+    where there is no gradient.
     """
     check_array("depth_m", depth_m, "float32", (None, None))
     check_array("gradient", gradient, "float32", (*depth_m.shape, 2))
@@ -48,10 +50,11 @@ def normals(depth_m: np.ndarray, gradient: np.ndarray, intrinsics: np.ndarray) -
 
 
 def mark_edges(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Return the readings as float32 (h w + 1,), negative where a direct neighbour lies across a jump.
+    """Return the readings as float32 (h w + 1,), negative where a direct neighbour lies across a
+    jump.
 
-    Beside a jump real sensors mix both depths, so such readings count less. A missing neighbour is no jump. The
-    element past the end is 0: the pixel of whatever projects to nowhere.
+    Beside a jump real sensors mix both depths, so such readings count less. A missing neighbour is
+    no jump. The element past the end is 0: the pixel of whatever projects to nowhere.
     """
     check_array("depth_m", depth_m, "float32", (None, None))
     check_array("noise", noise, "float32", (3,))

@@ -37,7 +37,9 @@ def _backend_of(array: Any) -> str:
 
 
 def check_array(name: str, array: Any, dtype: str, shape: tuple[int | None, ...]) -> None:
-    """Raise ValueError unless an array is C-contiguous with this dtype and shape (None = any length)."""
+    """Raise ValueError unless an array is C-contiguous with this dtype and shape (None = any
+    length).
+    """
     found = str(array.dtype).removeprefix("torch.")
     fits = len(array.shape) == len(shape) and all(
         want is None or have == want for have, want in zip(array.shape, shape, strict=True)

@@ -1,9 +1,10 @@
 """The case table of marching cubes, derived rather than listed.
 
-Corner c of a cell lies at (c >> 2, (c >> 1) & 1, c & 1); edge e runs from corner EDGE_CORNER[e] along EDGE_AXIS[e].
-On every face each run of inside corners is cut off by one segment, so that two inside corners of a face that touch only
-by the diagonal are kept apart; the rule depends on the face alone, so neighbouring cells agree and the mesh has no
-cracks. The segments of all faces join into closed loops, which are cut into triangle fans.
+Corner c of a cell lies at (c >> 2, (c >> 1) & 1, c & 1); edge e runs from corner EDGE_CORNER[e]
+along EDGE_AXIS[e]. On every face each run of inside corners is cut off by one segment, so that two
+inside corners of a face that touch only by the diagonal are kept apart; the rule depends on the
+face alone, so neighbouring cells agree and the mesh has no cracks. The segments of all faces join
+into closed loops, which are cut into triangle fans.
 """
 
 import numpy as np

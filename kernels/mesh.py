@@ -26,9 +26,10 @@ def extract_mesh(
 ) -> MeshArrays:
     """Run marching cubes over the cells of the blocks `slots` (int32, without repeats).
 
-    A cell has a surface where all its corners weigh at least `min_weight` (in raw units) and their signs differ.
-    Vertices are shared, also between blocks of the list, and each is used by a triangle. So the meshes of two lists
-    of blocks meet at identical vertices. Colours are interpolated like positions; grey where no colour is known.
+    A cell has a surface where all its corners weigh at least `min_weight` (in raw units) and their
+    signs differ. Vertices are shared, also between blocks of the list, and each is used by a
+    triangle. So the meshes of two lists of blocks meet at identical vertices. Colours are
+    interpolated like positions; grey where no colour is known.
     """
     check_array("slots", slots, "int32", (None,))
     return implementation("mesh", slots).extract_mesh(

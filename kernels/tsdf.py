@@ -1,8 +1,9 @@
 """The TSDF on sparse blocks: integration, point query, ray casting.
 
-A voxel holds its signed distance as int16 in units of `sdf_unit_m` (positive in free space), the weight of its
-readings as uint16 in units of `WEIGHT_UNIT`, and RGB with a colour weight as four uint8: eight bytes. A voxel is
-known where its weight is above 0. All camera matrices are float32 (4, 4).
+A voxel holds its signed distance as int16 in units of `sdf_unit_m` (positive in free space), the
+weight of its readings as uint16 in units of `WEIGHT_UNIT`, and RGB with a colour weight as four
+uint8: eight bytes. A voxel is known where its weight is above 0. All camera matrices are float32
+(4, 4).
 """
 
 from typing import NamedTuple
@@ -34,7 +35,9 @@ class RenderedArrays(NamedTuple):
 
 
 def new_blocks(capacity: int) -> TsdfBlocks:
-    """Return unknown voxels for `capacity` blocks (the pages are only taken when they are first written)."""
+    """Return unknown voxels for `capacity` blocks (the pages are only taken when they are first
+    written).
+    """
     return TsdfBlocks(
         sdf=np.zeros((capacity, 512), np.int16),
         weight=np.zeros((capacity, 512), np.uint16),
@@ -61,14 +64,16 @@ def integrate(
 ) -> None:
     """Fuse one frame into the visible blocks, in place (Curless and Levoy's running average).
 
-    A voxel takes the pixel nearest to its projection; its reading is the distance to that pixel's tangent plane,
-    n . (p_pixel - p_voxel), which has neither the half-pixel nor the incidence error of the plain depth difference.
-    `readings` is `kernels.depth.mark_edges` of the depth image, `normals` (h // 4, w // 4, 3) that of a level four
-    times smaller. A reading weighs cos(incidence) (sigma(1 m) / sigma(z))^2, within 1 / 256 .. 4, a tenth of it beside
-    an edge. tau = clip(3 sigma(z), *truncation_m) at the voxel's own depth; readings below -tau are dropped and those
-    above tau clamped. Colour is fused within a third of tau. `rgba` is uint32 (h w + 1,), red in the low byte, or empty
-    for a frame without colour. Values are rounded down after adding `dither`, float32 (1024,) in [0, 1), element
-    (37 slot & 511) + voxel: plain rounding would freeze every average as soon as its weight is large.
+    A voxel takes the pixel nearest to its projection; its reading is the distance to that pixel's
+    tangent plane, n . (p_pixel - p_voxel), which has neither the half-pixel nor the incidence error
+    of the plain depth difference. `readings` is `kernels.depth.mark_edges` of the depth image,
+    `normals` (h // 4, w // 4, 3) that of a level four times smaller. A reading weighs
+    cos(incidence) (sigma(1 m) / sigma(z))^2, within 1 / 256 .. 4, a tenth of it beside an edge. tau
+    = clip(3 sigma(z), *truncation_m) at the voxel's own depth; readings below -tau are dropped and
+    those above tau clamped. Colour is fused within a third of tau. `rgba` is uint32 (h w + 1,), red
+    in the low byte, or empty for a frame without colour. Values are rounded down after adding
+    `dither`, float32 (1024,) in [0, 1), element (37 slot & 511) + voxel: plain rounding would
+    freeze every average as soon as its weight is large.
     """
     num_pixels = image_size[0] * image_size[1]
     check_array("visible", visible, "int32", (None,))
@@ -93,8 +98,8 @@ def query(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Interpolate the signed distance trilinearly at world points (n, 3).
 
-    Returns sdf_m float32 (n,), its exact gradient float32 (n, 3) and is_valid bool (n,): all eight voxels are known.
-    Where invalid, distance and gradient are 0.
+    Returns sdf_m float32 (n,), its exact gradient float32 (n, 3) and is_valid bool (n,): all eight
+    voxels are known. Where invalid, distance and gradient are 0.
     """
     check_array("points", points, "float32", (None, 3))
     return implementation("tsdf", points).query(index, blocks, points, voxel_size_m, sdf_unit_m)
@@ -113,9 +118,9 @@ def raycast(
 ) -> RenderedArrays:
     """Render the zero crossing that each pixel's ray meets first, from free space into the surface.
 
-    Returns z-depth float32 (h, w), 0 where nothing was met; unit world normals (h, w, 3) from the analytic gradient;
-    RGB uint8 (h, w, 3), trilinear; and confidence float32 (h, w): the interpolated
-    weight, in readings at 1 m.
+    Returns z-depth float32 (h, w), 0 where nothing was met; unit world normals (h, w, 3) from the
+    analytic gradient; RGB uint8 (h, w, 3), trilinear; and confidence float32 (h, w): the
+    interpolated weight, in readings at 1 m.
     """
     check_array("intrinsics", intrinsics, "float32", (4,))
     check_array("T_world_camera", T_world_camera, "float32", (4, 4))

@@ -8,7 +8,9 @@ from jaxtyping import Float32
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera without distortion. Pixel centres lie at integers; OpenCV axes (x right, y down, z forward)."""
+    """A pinhole camera without distortion. Pixel centres lie at integers; OpenCV axes (x right, y
+    down, z forward).
+    """
 
     width: int
     height: int
@@ -18,7 +20,9 @@ class Camera:
     cy: float
 
     def scaled(self, factor: float) -> "Camera":
-        """Return the camera of the image resized by `factor` (0.5 = half), keeping the integer-centre convention."""
+        """Return the camera of the image resized by `factor` (0.5 = half), keeping the
+        integer-centre convention.
+        """
         return Camera(
             width=int(self.width * factor),
             height=int(self.height * factor),
@@ -36,7 +40,9 @@ class Camera:
 
 @dataclass(frozen=True)
 class DepthNoise:
-    """Standard deviation of a depth reading: sigma(z) = constant_m + linear * z + quadratic_per_m * z^2, z in metres."""
+    """Standard deviation of a depth reading: sigma(z) = constant_m + linear * z + quadratic_per_m *
+    z^2, z in metres.
+    """
 
     constant_m: float = 0.001504
     linear: float = -0.00152
@@ -49,12 +55,16 @@ class DepthNoise:
 
     @staticmethod
     def stereo(sigma_disparity_px: float, focal_px: float, baseline_m: float) -> "DepthNoise":
-        """Triangulation: sigma(z) = z^2 sigma_d / (f b), plus half a millimetre that no sensor goes below."""
+        """Triangulation: sigma(z) = z^2 sigma_d / (f b), plus half a millimetre that no sensor goes
+        below.
+        """
         return DepthNoise(0.0005, 0.0, sigma_disparity_px / (focal_px * baseline_m))
 
     @staticmethod
     def rendered() -> "DepthNoise":
-        """Depth rendered without noise: what is left is rounding and the footprint of a pixel, which grows with z."""
+        """Depth rendered without noise: what is left is rounding and the footprint of a pixel,
+        which grows with z.
+        """
         return DepthNoise(0.0005, 0.0005, 0.0)
 
     @property

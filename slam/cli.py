@@ -25,10 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         overrides = _overrides(rest, allowed=hasattr(options, "config"))
         return options.command(options, overrides)
     except SlamError as error:
-        print(f"slam: {error}", file=sys.stderr)  # noqa: T201 - the one place that speaks to the user
+        sys.stderr.write(f"slam: {error}\n")
         return 2
     except KeyboardInterrupt:
-        print("slam: interrupted", file=sys.stderr)  # noqa: T201
+        sys.stderr.write("slam: interrupted\n")
         return 130
 
 
@@ -115,7 +115,9 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 
 
 def _overrides(rest: list[str], allowed: bool) -> dict[str, str]:
-    """Read `--section.field VALUE` and `--section.field=VALUE`; `--noise X` is short for `--noise.model X`."""
+    """Read `--section.field VALUE` and `--section.field=VALUE`; `--noise X` is short for
+    `--noise.model X`.
+    """
     overrides = {}
     words = iter(rest)
     for word in words:

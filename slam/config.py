@@ -113,7 +113,9 @@ def dump_config(config: Config) -> str:
 
 
 def build(cls: type, values: Mapping[Any, Any], where: str = "") -> Any:
-    """Build a dataclass from nested mappings; unknown keys and wrong types are errors with their dotted name."""
+    """Build a dataclass from nested mappings; unknown keys and wrong types are errors with their
+    dotted name.
+    """
     hints = typing.get_type_hints(cls)
     unknown = [str(key) for key in values if key not in hints]
     if unknown:

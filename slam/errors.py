@@ -2,7 +2,9 @@
 
 
 class SlamError(Exception):
-    """A mistake or a failure that the user can act on: one line that says what is wrong and what to do."""
+    """A mistake or a failure that the user can act on: one line that says what is wrong and what to
+    do.
+    """
 
 
 class BadFrameError(SlamError):

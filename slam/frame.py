@@ -12,8 +12,8 @@ from slam.camera import Camera, DepthNoise
 class Frame:
     """A depth image and a colour image of the same pixels at the same time.
 
-    `depth_m` is z-depth, float32, 0 where missing; `color` is RGB, registered to the depth image. `color` is None
-    for a frame whose colour was lost: such a frame still tracks on geometry.
+    `depth_m` is z-depth, float32, 0 where missing; `color` is RGB, registered to the depth image.
+    `color` is None for a frame whose colour was lost: such a frame still tracks on geometry.
     """
 
     index: int

@@ -100,9 +100,11 @@ def transform_from_quaternion(
 
 
 def quaternion_xyzw_from_rotation(R: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, "4"]:
-    """Return the unit quaternion (x, y, z, w), w >= 0, as the main eigenvector of Bar-Itzhack's matrix.
+    """Return the unit quaternion (x, y, z, w), w >= 0, as the main eigenvector of Bar-Itzhack's
+    matrix.
 
-    That form has no special cases; it also takes slightly non-orthogonal input to the nearest rotation.
+    That form has no special cases; it also takes slightly non-orthogonal input to the nearest
+    rotation.
     """
     K = np.array(
         [

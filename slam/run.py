@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numba
 
+from kernels.threads import NUM_THREADS
 from slam.config import Config
 from slam.errors import SlamError
 from slam.evaluation.run import evaluate_run
@@ -50,8 +50,8 @@ def run(
 ) -> dict[str, Any]:
     """Run SLAM over a source and write the run folder; return the metrics.
 
-    `on_frame` gets every result and the frame rate so far. KeyboardInterrupt ends the run early, and any error ends
-    it with that error; what was mapped until then is written in both cases.
+    `on_frame` gets every result and the frame rate so far. KeyboardInterrupt ends the run early,
+    and any error ends it with that error; what was mapped until then is written in both cases.
     """
     folder = RunFolder(options.out)
     cv2.setNumThreads(1)  # its pool would compete with the kernels for the same cores
@@ -160,7 +160,7 @@ def _metrics(
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "map_mb": map_.nbytes / 1e6,
         "refused_frames": map_.num_refused,
-        "device": f"cpu, {numba.config.NUMBA_NUM_THREADS} threads",
+        "device": f"cpu, {NUM_THREADS} threads",
         "versions": versions(),
     }
 

@@ -6,6 +6,7 @@ from math import nan
 import numba
 import numpy as np
 
+from kernels.threads import share_threads
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.maps.base import Map
@@ -14,7 +15,6 @@ from slam.timing import StageTimes
 from slam.tracking.base import Tracker, TrackResult, TrackState
 from slam.trajectory import Trajectory
 from slam.workers import Worker
-
 
 NUM_FIRST_FRAMES = 3
 
@@ -38,8 +38,9 @@ class _TrackedFrame:
 class Slam:
     """A tracker and a map, fed with one frame after another.
 
-    The mapping thread works on a frame while the next is tracked; `deterministic` waits for it instead, so that the
-    same input gives the same bits. The map is left alone unless the pose is OK.
+    The mapping thread works on a frame while the next is tracked; `deterministic` waits for it
+    instead, so that the same input gives the same bits. The map is left alone unless the pose is
+    OK.
     """
 
     def __init__(self, tracker: Tracker, map_: Map, deterministic: bool = False) -> None:
@@ -52,7 +53,7 @@ class Slam:
         self._tracker = tracker
         self._max_pending = 0 if deterministic else 1
         self._frames: list[_TrackedFrame] = []
-        tracking_threads, mapping_threads = _share_threads(deterministic)
+        tracking_threads, mapping_threads = share_threads(in_turns=deterministic)
         numba.set_num_threads(tracking_threads)
         self._mapper = Worker(self._integrate, mapping_threads)
 
@@ -107,12 +108,3 @@ class Slam:
             )
             for f, tracking_ms in zip(self._frames, self.tracking_times.values_ms, strict=True)
         ]
-
-
-def _share_threads(deterministic: bool) -> tuple[int, int]:
-    """Return how many threads the kernels of tracker and mapper use: all when they take turns, else half each."""
-    num_threads = numba.config.NUMBA_NUM_THREADS
-    if deterministic:
-        return num_threads, num_threads
-    mapping = max(1, num_threads // 2)
-    return max(1, num_threads - mapping), mapping

@@ -31,9 +31,11 @@ def associate(
     stamps_b_s: Float64[np.ndarray, "m"],
     max_difference_s: float = 0.02,
 ) -> tuple[Int64[np.ndarray, "k"], Int64[np.ndarray, "k"]]:
-    """Pair two lists of time stamps one to one, closest pairs first; return indices, sorted by the first list.
+    """Pair two lists of time stamps one to one, closest pairs first; return indices, sorted by the
+    first list.
 
-    The greedy rule of the TUM RGB-D tools. Candidates are found by bisection, so it takes n log n for real recordings.
+    The greedy rule of the TUM RGB-D tools. Candidates are found by bisection, so it takes n log n
+    for real recordings.
     """
     order_b = np.argsort(stamps_b_s, kind="stable")
     sorted_b_s = stamps_b_s[order_b]
@@ -59,7 +61,9 @@ def associate(
 
 
 def read_tum(path: Path) -> Trajectory:
-    """Read `timestamp tx ty tz qx qy qz qw` lines; rows are sorted by time, repeated stamps keep the first."""
+    """Read `timestamp tx ty tz qx qy qz qw` lines; rows are sorted by time, repeated stamps keep
+    the first.
+    """
     rows = []
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         fields = line.replace(",", " ").split()
@@ -71,7 +75,8 @@ def read_tum(path: Path) -> Trajectory:
             row = []
         if len(row) != 8 or not np.isfinite(row).all() or not any(row[4:]):
             raise SlamError(
-                f"{path}:{number}: expected 'timestamp tx ty tz qx qy qz qw', got {line.strip()[:60]!r}"
+                f"{path}:{number}: expected 'timestamp tx ty tz qx qy qz qw', "
+                f"got {line.strip()[:60]!r}"
             )
         rows.append(row)
     table = np.array(rows, dtype=np.float64).reshape(-1, 8)

@@ -1,4 +1,6 @@
-"""Compiles (or loads from numba's cache) every kernel of a run on a toy room, so that no frame waits for it."""
+"""Compiles (or loads from numba's cache) every kernel of a run on a toy room, so that no frame
+waits for it.
+"""
 
 import time
 from dataclasses import replace
@@ -15,7 +17,9 @@ CAMERA = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
 
 
 def warm_up(config: Config) -> float:
-    """Run tracker and map over three frames of a slanted, textured wall; return the seconds it took."""
+    """Run tracker and map over three frames of a slanted, textured wall; return the seconds it
+    took.
+    """
     start_s = time.perf_counter()
     map_ = TsdfMap(replace(config.tsdf, voxel_size_m=0.05), DepthNoise.rendered(), 256)
     tracker = DenseTracker(config.tracking)

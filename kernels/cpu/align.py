@@ -1,7 +1,8 @@
 """Normal equations in numba; contracts in `kernels.align`.
 
-Each chunk of points first writes its Jacobian rows, then sums their products: the sums are plain dot products, which
-vectorise. The chunks do not depend on the number of threads, so neither does the result.
+Each chunk of points first writes its Jacobian rows, then sums their products: the sums are plain
+dot products, which vectorise. The chunks do not depend on the number of threads, so neither does
+the result.
 """
 
 import numpy as np
@@ -44,7 +45,9 @@ def _sum(rows, error, weight, num_rows, out):
 
 @inline
 def _write_row(rows, error, weight, n, gx, gy, gz, x, y, z, residual, sigma, scale):
-    """Write one residual: its gradient g in the camera frame at camera-frame point p gives J = (g, p x g)."""
+    """Write one residual: its gradient g in the camera frame at camera-frame point p gives J = (g,
+    p x g).
+    """
     per_sigma = ONE / sigma
     rows[0, n] = gx * per_sigma
     rows[1, n] = gy * per_sigma

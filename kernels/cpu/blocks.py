@@ -46,7 +46,9 @@ def find(index, x, y, z):
 
 @kernel
 def _insert(index, x, y, z):
-    """Return the slot of a block, new or known; -1 if it is full, -2 if the coordinate is out of range."""
+    """Return the slot of a block, new or known; -1 if it is full, -2 if the coordinate is out of
+    range.
+    """
     if (
         x <= -MAX_COORD or y <= -MAX_COORD or z <= -MAX_COORD
         or x >= MAX_COORD - 1 or y >= MAX_COORD - 1 or z >= MAX_COORD - 1

@@ -56,7 +56,7 @@ def inverse_depth_gradient(depth_m, noise):
             left, right = depth_m[v, u - 1], depth_m[v, u + 1]
             up, down = depth_m[v - 1, u], depth_m[v + 1, u]
             limit = jump_threshold(z, noise)
-            nearest = min(min(left, right), min(up, down))
+            nearest = min(left, right, up, down)
             # the second difference tells a slanted plane from a jump
             bend = max(abs(left - z - (z - right)), abs(up - z - (z - down)))
             if z > ZERO and nearest > ZERO and bend < limit:
@@ -106,8 +106,7 @@ def mark_edges(depth_m, noise):
 def _marked(z, left, right, above, below, noise):
     """Return z, negative if one of its neighbours lies across a jump."""
     limit = jump_threshold(z, noise)
-    jump = max(_step(z, left), _step(z, right))
-    jump = max(jump, max(_step(z, above), _step(z, below)))
+    jump = max(_step(z, left), _step(z, right), _step(z, above), _step(z, below))
     return -z if jump > limit else z
 
 

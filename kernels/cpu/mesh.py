@@ -1,7 +1,8 @@
 """Marching cubes over blocks in numba; contract in `kernels.mesh`.
 
-A vertex belongs to the voxel at the lower end of its edge. Each block keeps one bit per edge (64 rows of 8 voxels x 3
-axes), so that the number of a vertex is its block's base plus a count of bits: 384 bytes a block instead of 6 kB.
+A vertex belongs to the voxel at the lower end of its edge. Each block keeps one bit per edge (64
+rows of 8 voxels x 3 axes), so that the number of a vertex is its block's base plus a count of bits:
+384 bytes a block instead of 6 kB.
 """
 
 import numpy as np
@@ -20,7 +21,9 @@ NO_COLOR = np.uint8(128)
 
 @kernel
 def _load_tile(index, blocks, slot, min_weight, tile):
-    """Copy a block and the next layer of its upper neighbours to (9, 9, 9); UNKNOWN where the weight is too low."""
+    """Copy a block and the next layer of its upper neighbours to (9, 9, 9); UNKNOWN where the
+    weight is too low.
+    """
     for d in range(8):
         s = slot if d == 0 else index.neighbors[slot, d]
         x0, y0, z0 = (d >> 2) * 8, ((d >> 1) & 1) * 8, (d & 1) * 8
@@ -79,7 +82,7 @@ def _mark_edges(index, blocks, owners, min_weight, masks, counts):
 
 @parallel_kernel
 def _write_vertices(index, blocks, owners, masks, bases, prefixes, voxel_size_m, vertices, colors):
-    """Write the vertex of every marked edge, in the order of the bits, and the rows' prefix counts."""
+    """Write the vertex of every marked edge, in the order of the bits, and the prefix counts."""
     size = np.float32(voxel_size_m)
     for part in prange(owners.shape[0]):
         k = np.int64(part)

@@ -17,7 +17,9 @@ NOTHING = np.float32(1e9)
 
 @kernel
 def _block_ranges(index, h, w, intrinsics, T_camera_world, block_size_m, near, far):
-    """Return (ceil(h / CELL), ceil(w / CELL), 2): nearest and farthest block depth that each cell can see."""
+    """Return (ceil(h / CELL), ceil(w / CELL), 2): nearest and farthest block depth that each cell
+    can see.
+    """
     T = T_camera_world
     gh, gw = (h + CELL - 1) // CELL, (w + CELL - 1) // CELL
     ranges = np.empty((gh, gw, 2), np.float32)
@@ -181,7 +183,9 @@ def _shade(
     index, blocks, v, u, t_hit, px, py, pz, unit, per_length, slots, voxels, corner,
     depth_m, normals, color, confidence,
 ):  # fmt: skip
-    """Write the pixel of a hit: one Newton step along the ray, then normal and colour from the cell's corners."""
+    """Write the pixel of a hit: one Newton step along the ray, then normal and colour from the
+    cell's corners.
+    """
     bx, lx, gx = locate(px)
     by, ly, gy = locate(py)
     bz, lz, gz = locate(pz)

@@ -1,7 +1,8 @@
 """TSDF integration and point query in numba; contracts in `kernels.tsdf`.
 
-Integration goes over each block in flat passes (project; gather and update; colour) with scratch rows in between:
-the natural loop with a branch and a gather in it does not vectorise and takes four times as long.
+Integration goes over each block in flat passes (project; gather and update; colour) with scratch
+rows in between: the natural loop with a branch and a gather in it does not vectorise and takes four
+times as long.
 """
 
 import numpy as np
@@ -19,8 +20,9 @@ NUM_CHUNKS = 16  # units of parallel work: more than threads, so that uneven blo
 
 @kernel
 def _project(base, offsets, intrinsics, w, h, points, rays, pixel, cell):
-    """Write a block's camera-frame points, and the pixel each projects to: its ray, its flat index (h w where there is
-    none), and the flat index of its normal."""
+    """Write a block's camera-frame points, and the pixel each projects to: its ray, its flat index
+    (h w where there is none), and the flat index of its normal.
+    """
     fx, fy, cx, cy = intrinsics[0], intrinsics[1], intrinsics[2], intrinsics[3]
     last_u, last_v = np.float32(w) - ONE, np.float32(h) - ONE
     last_cell_u, last_cell_v = np.int32(w // 4 - 1), np.int32(h // 4 - 1)
@@ -50,7 +52,9 @@ def _project(base, offsets, intrinsics, w, h, points, rays, pixel, cell):
 
 @kernel
 def _gather_readings(pixel, cell, readings, normals, depth, normal):
-    """Copy each voxel's reading and normal. On its own because only the arithmetic after it vectorises."""
+    """Copy each voxel's reading and normal. On its own because only the arithmetic after it
+    vectorises.
+    """
     for i in range(512):
         depth[i] = readings[pixel[i]]
         j = cell[i]
@@ -64,7 +68,9 @@ def _fuse(
     points, rays, depth, normal, sdf, weight, noise, tau_min, tau_max, unit, max_weight,
     dither, share,
 ):  # fmt: skip
-    """Update distance and weight of a block; `share` becomes the colour reading's weight. Return whether any is > 0."""
+    """Update distance and weight of a block; `share` becomes the colour reading's weight. Return
+    whether any is > 0.
+    """
     unit_inverse = ONE / unit
     reference = noise[0] + noise[1] + noise[2]
     per_weight = np.float32(1.0 / WEIGHT_UNIT)

@@ -1,7 +1,7 @@
 """Normal equations in plain numpy, float64: the definition.
 
-A twist (v, omega) moves a point p of the camera frame by v + omega x p. So a residual whose gradient with respect to that
-motion is g has the Jacobian (g, p x g).
+A twist (v, omega) moves a point p of the camera frame by v + omega x p. So a residual whose
+gradient with respect to that motion is g has the Jacobian (g, p x g).
 """
 
 import numpy as np
@@ -22,7 +22,10 @@ def align_sdf(
     scale: float,
     max_distance_m: float,
 ) -> NormalEquations:
-    """See `kernels.align.align_sdf`. The limit max_distance_m applies to sdf / |gradient|, |gradient| is held fixed."""
+    """See `kernels.align.align_sdf`.
+
+    The limit max_distance_m applies to sdf / |gradient|, |gradient| is held fixed.
+    """
     length = np.linalg.norm(gradient.astype(np.float64), axis=1)
     distance_m = sdf_m / np.maximum(length, MIN_GRADIENT)
     used = is_valid & (length >= MIN_GRADIENT) & (np.abs(distance_m) <= max_distance_m)
@@ -41,7 +44,10 @@ def align_projective(
     scale: float,
     max_distance_m: float,
 ) -> NormalEquations:
-    """See `kernels.align.align_projective`. A point pairs with the pixel whose centre is nearest to its projection."""
+    """See `kernels.align.align_projective`.
+
+    A point pairs with the pixel whose centre is nearest to its projection.
+    """
     h, w = model_points.shape[:2]
     T = T_model_camera.astype(np.float64)
     in_model = points @ T[:3, :3].T + T[:3, 3]
@@ -72,8 +78,8 @@ def align_photometric(
 ) -> NormalEquations:
     """See `kernels.align.align_photometric`. Projections must lie in [1, w - 2) x [1, h - 2).
 
-    When the camera moves by a twist, its points move by the opposite: hence the sign of the gradient. A point whose
-    nearest pixel has no depth is taken to be visible.
+    When the camera moves by a twist, its points move by the opposite: hence the sign of the
+    gradient. A point whose nearest pixel has no depth is taken to be visible.
     """
     h, w = image.shape
     T = T_camera_keyframe.astype(np.float64)
@@ -119,7 +125,7 @@ def _sum(
     sigma: np.ndarray,
     scale: float,
 ) -> NormalEquations:
-    """Add up residuals with their gradients, both in the camera frame, in which the points are given too."""
+    """Add up residuals; their gradients and points are in the camera frame."""
     jacobian = np.hstack([gradient, np.cross(points, gradient)]) / sigma[:, None]
     e = residual / sigma
     weight = 1.0 / (1.0 + (e / scale) ** 2)

@@ -1,6 +1,7 @@
 """The block index in plain Python: the definition.
 
-Lookups go by the list of coordinates. The hash table is filled as well, so that every implementation can read the index.
+Lookups go by the list of coordinates. The hash table is filled as well, so that every
+implementation can read the index.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,10 @@ Coord = tuple[int, int, int]
 
 
 def insert_blocks(index: BlockIndex, coords: np.ndarray) -> bool:
-    """See `kernels.blocks.insert_blocks`. Of +-2^20 the outermost coordinates are out of range too."""
+    """See `kernels.blocks.insert_blocks`.
+
+    Of +-2^20 the outermost coordinates are out of range too.
+    """
     known = _known_blocks(index)
     for x, y, z in coords.tolist():
         if _insert(index, known, (x, y, z)) == -1:
@@ -51,9 +55,10 @@ def touch_band(
     stamp: int,
     visible: np.ndarray,
 ) -> int:
-    """See `kernels.blocks.touch_band`. The pixel lattice starts at stride // 2; `visible` is defined as a set.
+    """See `kernels.blocks.touch_band`. `visible` is defined as a set.
 
-    The band is sampled at the ends of equal parts, at most half a block of z-depth long and at least two.
+    The pixel lattice starts at stride // 2. The band is sampled at the ends of equal parts, at most half a block of z-depth long and at
+    least two.
     """
     known = _known_blocks(index)
     start = (stride // 2, stride // 2)
@@ -88,7 +93,10 @@ def touch_free(
     visible: np.ndarray,
     num_visible: int,
 ) -> int:
-    """See `kernels.blocks.touch_free`. A ray is sampled every half block of z-depth, from near_m to the band."""
+    """See `kernels.blocks.touch_free`.
+
+    A ray is sampled every half block of z-depth, from near_m to the band.
+    """
     known = _known_blocks(index)
     for z, origin, ray in _rays(depth_m, intrinsics, T_world_camera, stride, offset):
         end = z - _truncation(z, noise, truncation_m)
@@ -102,7 +110,10 @@ def touch_free(
 
 
 def pack(coords: np.ndarray) -> np.ndarray:
-    """Return the keys of block coordinates (n, 3), 21 bits each. Those out of range share keys with others."""
+    """Return the keys of block coordinates (n, 3), 21 bits each.
+
+    Those out of range share keys with others.
+    """
     x, y, z = (coords.astype(np.int64) + MAX_COORD).T
     return (x << 42) | (y << 21) | z
 
@@ -118,7 +129,7 @@ def _known_blocks(index: BlockIndex) -> dict[Coord, int]:
 
 
 def _insert(index: BlockIndex, known: dict[Coord, int], coord: Coord) -> int:
-    """Return the slot of a block, new or known; -1 if the index is full, -2 if the coordinate is out of range."""
+    """Return the slot of a block, new or known; -1 if the index is full, -2 if it is out of range."""
     if coord in known:
         return known[coord]
     if not _is_in_range(np.array([coord]))[0]:
@@ -141,7 +152,7 @@ def _insert(index: BlockIndex, known: dict[Coord, int], coord: Coord) -> int:
 
 
 def _enter_key(index: BlockIndex, key: int, slot: int) -> None:
-    """Put a new key into the first empty place from its bucket on: Fibonacci hashing, linear probing."""
+    """Enter a new key from its bucket on: Fibonacci hashing, linear probing."""
     mask = len(index.keys) - 1
     i = key * -7046029254386353131 >> 29 & mask
     while index.keys[i] != -1:
@@ -157,7 +168,7 @@ def _rays(
     stride: int,
     start: tuple[int, int],
 ) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-    """Yield depth, origin and ray (z-depth 1 long) of the lattice's pixels that have depth, in the world."""
+    """Yield depth, origin and ray (world, z-depth 1 long) of the lattice's pixels that have depth."""
     fx, fy, cx, cy = intrinsics.astype(np.float64)
     T = T_world_camera.astype(np.float64)
     for v in range(start[0], depth_m.shape[0], stride):

@@ -19,7 +19,10 @@ def extract_mesh(
     voxel_size_m: float,
     min_weight: int,
 ) -> MeshArrays:
-    """See `kernels.mesh.extract_mesh`. Unknown voxels never count; the order of the vertices is not defined."""
+    """See `kernels.mesh.extract_mesh`.
+
+    Unknown voxels never count; the order of the vertices is not defined.
+    """
     cells = (index.coords[slots].astype(np.int64)[:, None] * 8 + VOXELS_OF_BLOCK).reshape(-1, 3)
     corners = [read_voxels(index, blocks, cells + corner) for corner in CORNERS]
     is_known = np.all([corner.weight >= max(min_weight, 1) for corner in corners], axis=0)

@@ -1,7 +1,8 @@
 """Ray casting of the TSDF in plain numpy, float64: the definition.
 
-A ray is sampled every half voxel from the near to the far end. The hit is the first sample at or below 0 whose
-predecessor is above 0, both in known cells; bisection between the two finds the zero crossing.
+A ray is sampled every half voxel from the near to the far end. The hit is the first sample at or
+below 0 whose predecessor is above 0, both in known cells; bisection between the two finds the zero
+crossing.
 """
 
 import numpy as np
@@ -25,7 +26,7 @@ def raycast(
     truncation_m: float,
     depth_range_m: tuple[float, float],
 ) -> RenderedArrays:
-    """See `kernels.tsdf.raycast`. `truncation_m` only tells faster versions how far they may step."""
+    """See `kernels.tsdf.raycast`. `truncation_m` only tells faster versions how far to step."""
     h, w = image_size
     fx, fy, cx, cy = intrinsics.astype(np.float64)
     T = T_world_camera.astype(np.float64)
@@ -64,7 +65,7 @@ def raycast(
 
 
 def _bracket(cells_at, rays, depth_range_m) -> tuple[np.ndarray, np.ndarray]:
-    """Return the depths of the samples before and after the first crossing of each ray, 0 where there is none."""
+    """Return the depths of the samples around the first crossing of each ray, 0 where none is."""
     num_rays = len(rays)
     near, far = depth_range_m
     step = STEP_VOXELS / np.linalg.norm(rays, axis=1)
@@ -94,7 +95,7 @@ def _bisect(cells_at, which, before, after) -> np.ndarray:
 
 
 def _mean_color(cells: Cells) -> np.ndarray:
-    """Return the trilinear colour, uint8 (n, 3), over the corners that have one; black where none has."""
+    """Return the trilinear colour, uint8 (n, 3), over the corners that have one, or black."""
     total = np.zeros(len(cells.fractions))
     mixed = np.zeros((len(cells.fractions), 3))
     for c in range(len(CORNERS)):

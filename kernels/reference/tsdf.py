@@ -73,7 +73,7 @@ def project(points: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
 def nearest_pixel(
     points: np.ndarray, image_size: tuple[int, int], intrinsics: np.ndarray
 ) -> np.ndarray:
-    """Return the flat index of the pixel nearest to each point's projection, h w where it has none."""
+    """Return the flat index of the pixel that each point projects to, h w where there is none."""
     h, w = image_size
     u, v = np.floor(project(points, intrinsics) + 0.5).T
     is_inside = (points[:, 2] > NEAR_M) & (u >= 0) & (u < w) & (v >= 0) & (v < h)
@@ -90,8 +90,8 @@ def _rays(pixel: np.ndarray, image_size: tuple[int, int], intrinsics: np.ndarray
 def _normals_of_pixels(normals: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
     """Return each pixel's normal, (h w + 1, 3).
 
-    Pixels right of and below the last full square of 4 x 4 take its normal. An image too small for such a square is
-    taken for a view of fronto-parallel planes, and so is the element past the end.
+    Pixels right of and below the last full square of 4 x 4 take its normal. An image too small for
+    such a square is taken for a view of fronto-parallel planes, and so is the element past the end.
     """
     h, w = image_size
     of_pixels = np.tile([0.0, 0.0, 1.0], (h * w + 1, 1))
@@ -110,7 +110,10 @@ def _fuse(
     max_units: float,
     rounding: np.ndarray,
 ) -> None:
-    """Average the distance of one block, in place. Weights are those of readings, sums are in units."""
+    """Average the distance of one block, in place.
+
+    Weights are those of readings, sums are in units.
+    """
     units = weight / WEIGHT_UNIT
     old = sdf.astype(np.float64)
     total = sdf_weight + units
@@ -124,7 +127,10 @@ def _fuse(
 def _fuse_color(
     color: np.ndarray, packed: np.ndarray, weight: np.ndarray, rounding: np.ndarray
 ) -> None:
-    """Average the colour of one block, (4, 512), in place. A reading weighs four times what its distance does, from 1 to 4."""
+    """Average the colour of one block, (4, 512), in place.
+
+    A reading weighs four times what its distance does, from 1 to 4.
+    """
     units = np.where(weight > 0, np.clip(4.0 * weight, 1.0, 4.0), 0.0)
     total = color[3] + units
     gain = units / np.maximum(total, 1.0)

@@ -13,7 +13,9 @@ from slam.frame import Frame
 
 @dataclass(frozen=True)
 class Rendering:
-    """What a camera would see of a map: z-depth (0 = nothing), world normals, RGB and a confidence >= 0 a pixel."""
+    """What a camera would see of a map: z-depth (0 = nothing), world normals, RGB and a confidence
+    >= 0 a pixel.
+    """
 
     depth_m: Float32[np.ndarray, "h w"]
     normals: Float32[np.ndarray, "h w 3"]
@@ -23,7 +25,9 @@ class Rendering:
 
 @dataclass(frozen=True)
 class Mesh:
-    """An indexed triangle mesh in the world frame; triangles wind counter-clockwise seen from free space."""
+    """An indexed triangle mesh in the world frame; triangles wind counter-clockwise seen from free
+    space.
+    """
 
     vertices_m: Float32[np.ndarray, "v 3"]
     colors: UInt8[np.ndarray, "v 3"]
@@ -32,7 +36,9 @@ class Mesh:
 
 @dataclass(frozen=True)
 class SdfSamples:
-    """Signed distance (metres, positive in free space), its gradient in the world, and where both are known."""
+    """Signed distance (metres, positive in free space), its gradient in the world, and where both
+    are known.
+    """
 
     sdf_m: Float32[np.ndarray, "n"]
     gradient: Float32[np.ndarray, "n 3"]

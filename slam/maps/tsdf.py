@@ -28,7 +28,9 @@ FREE_STRIDE = 16  # the lattice of free-space rays moves from frame to frame
 
 @dataclass(frozen=True)
 class _Storage:
-    """Index and voxels of one capacity; growth replaces both at once, so that a reader always has a matching pair."""
+    """Index and voxels of one capacity; growth replaces both at once, so that a reader always has a
+    matching pair.
+    """
 
     index: block_ops.BlockIndex
     blocks: tsdf_ops.TsdfBlocks
@@ -43,10 +45,11 @@ class _Storage:
 
 
 class TsdfMap:
-    """A TSDF with colour on 8^3 blocks, without a scene bound (Curless and Levoy 1996; Newcombe et al. 2011).
+    """A TSDF with colour on 8^3 blocks, without a scene bound (Curless and Levoy 1996; Newcombe et
+    al. 2011).
 
-    One thread may integrate while others query and render: voxels are read as they are, and growth hands over a new
-    storage at once.
+    One thread may integrate while others query and render: voxels are read as they are, and growth
+    hands over a new storage at once.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class TsdfMap:
         self._lock = threading.Lock()
 
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
-        """Fuse a posed frame: allocate its band, carve its free space, average distance and colour."""
+        """Fuse a posed frame: allocate its band, carve its free space, average all."""
         with self._lock:
             visible = self._touch(frame, T_world_camera)
             readings, normals = _surface(frame)
@@ -223,7 +226,9 @@ class TsdfMap:
 
 
 def _surface(frame: Frame) -> tuple[Float32[np.ndarray, "m"], Float32[np.ndarray, "h w 3"]]:
-    """Return a frame's readings with their edges marked, and the normals of its 4 x 4 averaged depth."""
+    """Return a frame's readings with their edges marked, and the normals of its 4 x 4 averaged
+    depth.
+    """
     noise = frame.depth_noise.coefficients
     quarter = depth_ops.halve_depth(depth_ops.halve_depth(frame.depth_m, noise), noise)
     gradient = depth_ops.inverse_depth_gradient(quarter, noise)
@@ -235,7 +240,9 @@ def _surface(frame: Frame) -> tuple[Float32[np.ndarray, "m"], Float32[np.ndarray
 
 
 def _pack_color(frame: Frame) -> np.ndarray:
-    """Return the colour image as uint32 (h w + 1,), red in the low byte; empty where the frame has none."""
+    """Return the colour image as uint32 (h w + 1,), red in the low byte; empty where the frame has
+    none.
+    """
     if frame.color is None:
         return np.empty(0, np.uint32)
     h, w = frame.depth_m.shape

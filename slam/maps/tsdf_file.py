@@ -1,6 +1,7 @@
-"""The file of a TSDF map: a NumPy .npz archive of plain arrays, so that reading one executes nothing.
+"""The file of a TSDF map: a NumPy .npz archive of plain arrays, so that reading one executes
+nothing.
 
-    header  uint8     JSON text: format "twinmap-tsdf", version, the map's config and its depth noise
+    header  uint8     JSON text: format "twinmap-tsdf", version, config and depth noise
     coords  int32     (n, 3)      block coordinates; block c covers voxels 8 c .. 8 c + 7
     sdf     int16     (n, 512)    distance in units of truncation / 32767, z fastest
     weight  uint16    (n, 512)    in 1/256 of a reading at 1 m; 0 = unknown

@@ -12,7 +12,9 @@ from slam.maps.base import Map
 
 
 class TrackState(Enum):
-    """OK: well constrained. WEAK: a pose, but some direction or too few points carry it. LOST: no pose."""
+    """OK: well constrained. WEAK: a pose, but some direction or too few points carry it. LOST: no
+    pose.
+    """
 
     OK = "OK"
     WEAK = "WEAK"
@@ -21,7 +23,9 @@ class TrackState(Enum):
 
 @dataclass(frozen=True)
 class TrackResult:
-    """The pose of one frame and how far it is to be trusted. `reason` is empty when the state is OK."""
+    """The pose of one frame and how far it is to be trusted. `reason` is empty when the state is
+    OK.
+    """
 
     T_world_camera: Float64[np.ndarray, "4 4"]
     state: TrackState

@@ -1,4 +1,6 @@
-"""Dense tracking: coarse-to-fine, robust Gauss-Newton on a geometric and a photometric residual together."""
+"""Dense tracking: coarse-to-fine, robust Gauss-Newton on a geometric and a photometric residual
+together.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -46,7 +48,8 @@ class _Linearised:
 
 
 STAGES = (_Stage(2, 4, 10.0, 0.1, MAX_UNCERTAINTY_M), _Stage(1, 1, 3.0, 0.05, MAX_UNCERTAINTY_M))
-# Small images first: they pull from ten times as far. Then the rendered surface, which has no truncated distance.
+# Small images first: they pull from ten times as far. Then the rendered surface, which has no
+# truncated distance.
 RECOVERY = (
     _Stage(4, 4, 5.0, 0.0, 1.0),
     _Stage(3, 4, 5.0, 0.0, 1.0),
@@ -59,7 +62,7 @@ class DenseTracker:
     """Tracks each frame against the map (geometry) and against the last keyframe (intensity)."""
 
     def __init__(self, config: TrackingConfig, has_map: bool = False) -> None:
-        """Start at the origin; with `has_map` the first frame is aligned with the map from there."""
+        """Start at the origin; with `has_map` the first frame is aligned from there."""
         self._config = config
         self._has_map = has_map
         self._motion = ConstantVelocity()
@@ -96,10 +99,10 @@ class DenseTracker:
             geometry = ProjectiveGeometry(map_, prepared.levels[1].camera, T_start)
         return self._descend(prepared, geometry, STAGES, T_start)
 
-    def _recover(
-        self, prepared: PreparedFrame, map_: Map, T_last: Transform
-    ) -> TrackResult | None:
-        """Search a wider surrounding of the last pose; None unless most of the frame then fits the map."""
+    def _recover(self, prepared: PreparedFrame, map_: Map, T_last: Transform) -> TrackResult | None:
+        """Search a wider surrounding of the last pose; None unless most of the frame then fits the
+        map.
+        """
         geometry = ProjectiveGeometry(map_, prepared.levels[2].camera, T_last)
         coarse = self._descend(prepared, geometry, RECOVERY, T_last)
         result = self._align(prepared, map_, coarse.T_world_camera)

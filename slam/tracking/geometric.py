@@ -1,4 +1,4 @@
-"""The two geometric residuals: against the map's signed distance, and against its rendered surface."""
+"""The two geometric residuals: the map's signed distance, and its rendered surface."""
 
 from typing import Protocol, runtime_checkable
 

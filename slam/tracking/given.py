@@ -10,7 +10,9 @@ from slam.trajectory import Trajectory, associate
 
 
 class GivenPoses:
-    """Looks poses up by time stamp (20 ms), in the frame of the first one; LOST where there is none."""
+    """Looks poses up by time stamp (20 ms), in the frame of the first one; LOST where there is
+    none.
+    """
 
     def __init__(self, poses: Trajectory) -> None:
         self._poses = poses

@@ -70,7 +70,9 @@ def make_keyframe(
 
 
 class PhotometricTerm:
-    """Intensity residuals of a frame against a keyframe, with one brightness offset that follows the iterations."""
+    """Intensity residuals of a frame against a keyframe, with one brightness offset that follows
+    the iterations.
+    """
 
     def __init__(
         self, keyframe: PhotometricKeyframe, prepared: PreparedFrame, sigma: float

@@ -16,7 +16,9 @@ CLOUD_LEVEL = 2
 
 @dataclass(frozen=True)
 class Level:
-    """One pyramid level: grey levels as float32 (None without colour) and depth, for the same camera."""
+    """One pyramid level: grey levels as float32 (None without colour) and depth, for the same
+    camera.
+    """
 
     camera: Camera
     depth_m: Float32[np.ndarray, "h w"]
@@ -25,7 +27,7 @@ class Level:
 
 @dataclass(frozen=True)
 class PointCloud:
-    """Camera-frame points with the standard deviation of their distance along the surface normal."""
+    """Camera-frame points with the standard deviation of their error along the normal."""
 
     points: Float32[np.ndarray, "n 3"]
     sigma_m: Float32[np.ndarray, "n"]

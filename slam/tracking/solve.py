@@ -10,7 +10,9 @@ from kernels.align import NormalEquations
 
 @dataclass(frozen=True)
 class Information:
-    """A quadratic form in the scaled twist: rotations times the lever, so that everything is in metres."""
+    """A quadratic form in the scaled twist: rotations times the lever, so that everything is in
+    metres.
+    """
 
     H: Float64[np.ndarray, "6 6"]
     b: Float64[np.ndarray, "6"]
@@ -21,7 +23,7 @@ class Information:
 
 @dataclass(frozen=True)
 class Step:
-    """A Gauss-Newton step, and the standard deviation of the pose in its least certain direction."""
+    """A step, and the standard deviation of the pose in its least certain direction."""
 
     twist: Float64[np.ndarray, "6"]
     uncertainty_m: float
@@ -30,8 +32,8 @@ class Step:
 def information(equations: NormalEquations, lever_m: float, share: float) -> Information:
     """Return what the residuals tell, per square metre.
 
-    They are taken at the variance that they really have, but never as better than the noise model; `share` is the
-    part of them that counts as independent.
+    They are taken at the variance that they really have, but never as better than the noise model;
+    `share` is the part of them that counts as independent.
     """
     if equations.count == 0:
         return Information(np.zeros((6, 6)), np.zeros(6))
@@ -46,9 +48,10 @@ def information(equations: NormalEquations, lever_m: float, share: float) -> Inf
 def without_noise(geometric: Information, noise_floor: float) -> tuple[Information, float]:
     """Take off what noise alone seems to tell; return the conditioning, too.
 
-    A plane says nothing about sliding along it, but its estimated normals wobble, and many wobbling normals add up to
-    a confident, meaningless constraint: each direction gains about `noise_floor` (the variance of a normal) times the
-    information of the strongest. The conditioning is the smallest over the largest eigenvalue.
+    A plane says nothing about sliding along it, but its estimated normals wobble, and many wobbling
+    normals add up to a confident, meaningless constraint: each direction gains about `noise_floor`
+    (the variance of a normal) times the information of the strongest. The conditioning is the
+    smallest over the largest eigenvalue.
     """
     eigenvalues, vectors = np.linalg.eigh(geometric.H)
     largest = max(float(eigenvalues[-1]), 1e-300)

@@ -32,7 +32,7 @@ class View:
 
 @dataclass
 class Volume:
-    """A TSDF with the public ops on it. `dither` moves on from frame to frame, as rounding has to."""
+    """A TSDF with the public ops on it. `dither` moves on from frame to frame."""
 
     capacity: int = 4096
     voxel_size_m: float = 0.02

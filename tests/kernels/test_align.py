@@ -19,7 +19,7 @@ ODD_SIZES = [0, 1, 7, 511, 512, 513, 2000]
 def numeric_equations(
     residuals_over_sigma: Callable[[np.ndarray], np.ndarray], scale: float
 ) -> NormalEquations:
-    """Return the equations of residuals (as a function of the twist), with the Jacobian by central differences."""
+    """Return the equations of residuals, a function of the twist, by central differences."""
     step = 1e-5
     steps = step * np.eye(6)
     columns = [residuals_over_sigma(s) - residuals_over_sigma(-s) for s in steps]
@@ -94,7 +94,8 @@ def test_sdf_equations_are_the_derivative(backend: str, scale: float):
     valid = np.ones(700, bool)
     R = float32(POSE[:3, :3])
     actual = align_sdf(points, sigma_m, sdf_m, gradient, valid, R, scale, NO_LIMIT)
-    # float32 entries: 1e-6 of distances up to 1 m over 2 mm; sums of chunks of 512: 512 x 6e-8 at worst
+    # float32 entries: 1e-6 of distances up to 1 m over 2 mm; sums of chunks of 512: 512 x 6e-8 at
+    # worst
     assert_close(actual, numeric_equations(residuals, scale), rtol=5e-5)
 
 
@@ -125,7 +126,7 @@ def test_projective_equations_are_the_derivative(backend: str, scale: float):
 
 @pytest.mark.parametrize("scale", [NO_LIMIT, 3.0])
 def test_photometric_equations_are_the_derivative(backend: str, scale: float):
-    """An image that is bilinear as a whole is met exactly, with its gradient, by bilinear interpolation."""
+    """An image that is bilinear as a whole is interpolated exactly."""
     points, _ = cloud(800)
     v, u = np.mgrid[:90, :120]
     image = float32(20 + 0.7 * u + 1.1 * v - 0.004 * u * v)
@@ -148,7 +149,8 @@ def test_photometric_equations_are_the_derivative(backend: str, scale: float):
         points, intensities, image, depth_m, CAMERA.intrinsics, float32(T_camera_keyframe),
         5.0, 4.0, scale,
     )  # fmt: skip
-    # float32 places a pixel to 1e-5, and differences of image values of 100 carry 1e-5 of a gradient of 1
+    # float32 places a pixel to 1e-5, and differences of image values of 100 carry 1e-5 of a
+    # gradient of 1
     assert_close(actual, numeric_equations(residuals, scale), rtol=1e-4)
 
 
@@ -179,7 +181,8 @@ def test_projective_like_reference(num: int):
     reference, cpu = with_both(
         lambda: align_projective(points, sigma_m, model_points, model_normals, *arguments)
     )
-    # A point within 1e-5 of a pixel's border may pair with the next: one in 2000, of normals that have nothing in common
+    # A point within 1e-5 of a pixel's border may pair with the next: one in 2000, of normals that
+    # have nothing in common
     assert abs(cpu.count - reference.count) <= num // 1000
     if cpu.count == reference.count:
         assert_close(cpu, reference, rtol=5e-3 if num > 1000 else 3e-4)
@@ -199,7 +202,8 @@ def test_photometric_like_reference(num: int):
     assert num < 100 or 0.2 * num < reference.count < 0.9 * num
     assert abs(cpu.count - reference.count) <= num // 1000
     if cpu.count == reference.count:
-        # a pixel's place carries 1e-5, where the noise image falls by 100 grey levels a pixel and its gradient jumps
+        # a pixel's place carries 1e-5, where the noise image falls by 100 grey levels a pixel and
+        # its gradient jumps
         assert_close(cpu, reference, rtol=3e-3 if num > 1000 else 1e-3)
 
 
@@ -230,7 +234,10 @@ def test_residuals_beyond_the_limits_are_left_out(backend: str):
 
 
 def test_hidden_points_are_left_out(backend: str):
-    """Hidden by more than 3 cm + 2 %: 0.07 m at 2 m. In front of what is seen, or where nothing is, a point counts."""
+    """Hidden by more than 3 cm + 2 %: 0.07 m at 2 m.
+
+    In front of what is seen, or where nothing is, a point counts.
+    """
     seen_m = [1.92, 1.94, 2.5, 0.0]
     points = np.tile(np.array([0.0, 0.0, 2.0], np.float32), (1, 1))
     pose = np.eye(4, dtype=np.float32)
@@ -266,7 +273,7 @@ CORNER_NORMALS /= np.linalg.norm(CORNER_NORMALS, axis=1, keepdims=True)
 
 
 def corner_depth(T_corner_camera: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return depth and normals, in the camera's frame, of a room's corner: n . p = 1.5 from inside."""
+    """Return depth and camera-frame normals of a room's corner: n . p = 1.5 from inside."""
     rays = camera_rays(CAMERA)
     normals = CORNER_NORMALS @ T_corner_camera[:3, :3]
     distances_m = 1.5 - CORNER_NORMALS @ T_corner_camera[:3, 3]
@@ -292,7 +299,8 @@ def test_gauss_newton_on_a_distance_finds_the_pose(backend: str):
         return align_sdf(points, sigma_m, sdf_m, gradient, valid, R, 10.0, 0.3)
 
     T = converge(equations, START, 12)
-    # float32 distances carry 2e-7 m; a few points beside the corner's edges choose the wrong plane by as little
+    # float32 distances carry 2e-7 m; a few points beside the corner's edges choose the wrong plane
+    # by as little
     assert_same_pose(T, TRUE_POSE, 2e-6, 2e-6)
 
 
@@ -312,7 +320,8 @@ def test_gauss_newton_on_a_rendering_finds_the_pose(backend: str):
         )  # fmt: skip
 
     T = converge(equations, np.eye(4), 20)
-    # Beside the edges pixels pair across them: a residual of half a pixel, 1 cm, on few points, robustly weighted
+    # Beside the edges pixels pair across them: a residual of half a pixel, 1 cm, on few points,
+    # robustly weighted
     assert_same_pose(T, inverse(T_model), 1e-3, 1e-3)
     assert normals.shape == model_normals.shape
 
@@ -348,7 +357,8 @@ def test_gauss_newton_on_intensities_finds_the_pose(backend: str):
         return found
 
     T = converge(equations, T_keyframe, 30)
-    # A wave of 12 pixels, bilinear: up to 1/8 (2 pi / 12)^2 of its amplitude too low, 1 grey level of 30 where it is
-    # steepest: 0.05 pixels at single points, which mostly cancel; a pixel is 15 mm or 0.01 rad
+    # A wave of 12 pixels, bilinear: up to 1/8 (2 pi / 12)^2 of its amplitude too low, 1 grey level
+    # of 30 where it is steepest: 0.05 pixels at single points, which mostly cancel; a pixel is 15
+    # mm or 0.01 rad
     assert_same_pose(T, T_true, 1e-3, 5e-4)
     assert abs(offset - 7.0) < 0.3

@@ -171,7 +171,7 @@ def coords_of(index: BlockIndex, slots: set[int]) -> set[tuple[int, ...]]:
 
 
 def assert_same_but_for_border_samples(actual: set, expected: set):
-    """Samples within float32's rounding (1e-6 blocks) of a block's border may fall on its other side."""
+    """Samples within float32's rounding (1e-6) of a block's border may fall beyond it."""
     assert len(actual ^ expected) <= 0.01 * len(expected)
 
 
@@ -197,7 +197,7 @@ def test_touch_band_of_tiny_images(backend: str, size: tuple[int, int]):
 
 
 def test_band_covers_the_surface_and_nothing_else(backend: str):
-    """On a plane: all of its blocks within view, and none beyond tau plus half a block's diagonal."""
+    """All blocks of a plane within view, and none beyond tau plus half a block's diagonal."""
     normal = np.array([0.3, -0.2, 0.93]) / np.linalg.norm([0.3, -0.2, 0.93])
     view = plane_view(SMALL_CAMERA, np.eye(4), normal, 1.5)
     index = new_index(2000)

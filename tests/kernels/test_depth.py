@@ -78,7 +78,7 @@ def test_mark_edges_like_reference(size: tuple[int, int]):
 
 
 def slanted_view(seed: int) -> tuple[View, np.ndarray, float]:
-    """Return a view of a plane, and that plane in the camera's frame: normal n, distance d with n . p = d."""
+    """Return a view of a plane, and the plane n . p = d in the camera's frame: n and d."""
     normal = np.array([0.45, -0.3, 0.84]) / np.linalg.norm([0.45, -0.3, 0.84])
     T = random_pose(seed)
     T[:3, 3] = 0.0
@@ -89,7 +89,7 @@ def slanted_view(seed: int) -> tuple[View, np.ndarray, float]:
 
 
 def test_pyramid_of_a_plane_is_that_plane(backend: str):
-    """Inverse depth is linear on a plane: the harmonic mean of 2 x 2 pixels is the plane at their middle."""
+    """Inverse depth is linear there: the harmonic mean of 2 x 2 pixels is that at their middle."""
     view, normal, distance_m = slanted_view(0)
     assert (view.depth_m > 0).all()
     depth_m, camera = view.depth_m, view.camera
@@ -133,7 +133,7 @@ def test_normals_point_away_from_the_camera(backend: str):
 
 
 def test_no_pixel_mixes_two_surfaces(backend: str):
-    """Steps at every phase of the 2 x 2 squares: a halved pixel has one surface's depth, or none."""
+    """Steps at every phase of the squares: a halved pixel has one surface's depth, or none."""
     near_m, far_m = np.float32(1.0), np.float32(1.4)
     u = np.arange(40)
     for edge in range(8, 12):

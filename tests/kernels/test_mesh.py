@@ -39,7 +39,7 @@ def faces_of_edge(edge: int) -> set[tuple[int, int]]:
 
 
 def segments_on_face(case: int, axis: int, side: int) -> set[tuple[tuple, tuple]]:
-    """Return the border of a case's surface on one face, its points as (place in the face, axis)."""
+    """Return a case's border on one face, its points as (place in the face, axis)."""
 
     def place(edge: int) -> tuple:
         corner = tuple(np.delete(CORNERS[EDGE_CORNER[edge]], axis).tolist())
@@ -54,7 +54,7 @@ def segments_on_face(case: int, axis: int, side: int) -> set[tuple[tuple, tuple]
 
 @pytest.mark.parametrize("case", CASES)
 def test_case_is_closed_against_the_faces(case: int):
-    """Inside the cell every edge has its opposite; the rest lies on faces and goes round in loops."""
+    """Inside the cell every edge has its opposite; the rest are loops on the faces."""
     triangles = triangles_of_case(case)
     for edge in set(triangles.ravel().tolist()):
         corner, axis = int(EDGE_CORNER[edge]), EDGE_AXIS[edge]
@@ -73,7 +73,7 @@ def test_case_is_closed_against_the_faces(case: int):
 
 @pytest.mark.parametrize("axis", range(3))
 def test_neighboring_cells_agree_on_their_face(axis: int):
-    """The border on a face depends on its corners alone, and the cell beyond runs along it the other way."""
+    """The border on a face depends on its corners alone; the cell beyond runs along it backwards."""
     beyond: dict[tuple, set] = {}
     on_face = [[c for c in range(8) if CORNERS[c, axis] == side] for side in (0, 1)]
     for case in CASES:
@@ -86,7 +86,7 @@ def test_neighboring_cells_agree_on_their_face(axis: int):
 
 
 def single_cells(seed: int) -> Volume:
-    """Return all 256 cases: one cell with known corners in a block each, away from its neighbours."""
+    """Return all 256 cases: one known cell in a block each, away from the others."""
     random = np.random.default_rng(seed)
     volume = Volume(capacity=256, voxel_size_m=1.0)
     for case in CASES:
@@ -114,7 +114,7 @@ def test_every_case_as_the_table_says(backend: str):
 
 
 def canonical(mesh: MeshArrays, decimals: int = 5) -> tuple[np.ndarray, np.ndarray, Counter]:
-    """Return vertices in lexical order, their colours, and the triangles as a bag, whatever the numbering."""
+    """Return sorted vertices, their colours, and the triangles as a bag."""
     rounded = np.round(mesh.vertices_m.astype(np.float64), decimals) + 0.0
     order = np.lexsort(rounded.T[::-1])
     number = np.empty(len(order), int)
@@ -171,7 +171,8 @@ def test_room_like_reference(fused_room: Volume):
     slots = np.arange(0, fused_room.count, 7, dtype=np.int32)
     reference, cpu = with_both(lambda: fused_room.mesh(slots))
     assert len(reference.triangles) > 1000
-    # voxels of distance 0 put vertices of several edges at one place: numbers differ there, counts do not
+    # voxels of distance 0 put vertices of several edges at one place: numbers differ there, counts
+    # do not
     assert len(cpu.triangles) == len(reference.triangles)
     assert len(cpu.vertices_m) == len(reference.vertices_m)
     np.testing.assert_allclose(
@@ -188,7 +189,8 @@ def test_every_vertex_is_used_and_lies_on_a_crossed_edge(backend: str):
     lower = np.floor(mesh.vertices_m) / volume.voxel_size_m
     sdf_m = volume.query(mesh.vertices_m)[0]
     known = volume.query(mesh.vertices_m)[2]
-    # float32 of a fraction beside a coordinate of up to 16 is 1e-6, where the distance falls by 0.48 m
+    # float32 of a fraction beside a coordinate of up to 16 is 1e-6, where the distance falls by
+    # 0.48 m
     assert np.abs(sdf_m[known]).max() < 2e-6
     assert lower.min() >= -16
 

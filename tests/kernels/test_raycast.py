@@ -61,7 +61,7 @@ def test_depth_of_a_slanted_plane(backend: str):
 
 def test_depth_of_a_sphere(backend: str):
     center, radius_m = np.array([-0.2, 0.3, 0.1]), 0.4
-    T = look_at(center + [1.5, 0.3, -0.4], center)
+    T = look_at([*center, 1.5, 0.3, -0.4], center)
     volume = fused([sphere_view(CAMERA, T, center, radius_m)], 0.02)
     T_other = T @ se3_exp(np.array([0.05, -0.03, 0.1, 0.02, 0.05, -0.1]))
     rendered = volume.raycast(OTHER_CAMERA, T_other)
@@ -75,7 +75,8 @@ def test_depth_of_a_sphere(backend: str):
     assert (rendered.depth_m[is_frontal] > 0).mean() > 0.9  # its image may end before
     is_seen = is_frontal & (rendered.depth_m > 0)
     error_voxels = (rendered.depth_m - expected_m)[is_seen] / 0.02
-    # the distance is high by up to 0.0125 voxels (see test_tsdf), so the depth is too, over a cosine of 0.7
+    # the distance is high by up to 0.0125 voxels (see test_tsdf), so the depth is too, over a
+    # cosine of 0.7
     assert 0.0 < error_voxels.mean() < 0.018
     assert np.abs(error_voxels).max() < 0.04
     assert (rendered.normals * normals).sum(axis=-1)[is_seen].min() > 0.998
@@ -121,7 +122,10 @@ def test_image_widths(backend: str, width: int):
 
 
 def assert_like(cpu: RenderedArrays, reference: RenderedArrays, voxel_size_m: float):
-    """Compare tightly inside of smooth surfaces. Elsewhere the CPU's longer steps may pass slivers of the surface."""
+    """Compare tightly inside of smooth surfaces.
+
+    Elsewhere the CPU's longer steps may pass slivers of the surface.
+    """
     for actual, expected in zip(cpu, reference, strict=True):
         assert actual.dtype == expected.dtype
         assert actual.shape == expected.shape
@@ -131,14 +135,15 @@ def assert_like(cpu: RenderedArrays, reference: RenderedArrays, voxel_size_m: fl
     assert is_smooth.mean() > 0.3
     assert (cpu.depth_m[is_smooth] == 0).mean() < 0.002
     difference_voxels = np.abs(cpu.depth_m - reference.depth_m)[is_smooth] / voxel_size_m
-    # the chord between two samples leaves the curve only where the map bends, in creases, by a part of a voxel
+    # the chord between two samples leaves the curve only where the map bends, in creases, by a part
+    # of a voxel
     assert np.quantile(difference_voxels, [0.5, 0.95]) == pytest.approx(0.0, abs=0.02)
     assert np.quantile(difference_voxels, 0.99) < 0.06
     cosine = (cpu.normals * reference.normals).sum(axis=-1)[is_smooth]
     assert np.quantile(cosine, [0.5, 0.9]) == pytest.approx(1.0, abs=1e-3)
     color = np.abs(cpu.color.astype(int) - reference.color).max(axis=-1)[is_smooth]
     assert np.quantile(color, 0.95) <= 1
-    confidence = np.abs(cpu.confidence / reference.confidence - 1)[is_smooth]
+    confidence = np.abs(cpu.confidence[is_smooth] / reference.confidence[is_smooth] - 1)
     assert np.quantile(confidence, [0.5, 0.9]) == pytest.approx(0.0, abs=0.02)
 
     both = (cpu.depth_m > 0) & (reference.depth_m > 0)
