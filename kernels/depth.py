@@ -59,3 +59,18 @@ def mark_edges(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
     check_array("depth_m", depth_m, "float32", (None, None))
     check_array("noise", noise, "float32", (3,))
     return implementation("depth", depth_m).mark_edges(depth_m, noise)
+
+
+def point_cloud(
+    depth_m: np.ndarray, gradient: np.ndarray, intrinsics: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the camera-frame points of all pixels with a gradient, row by row, and their noise.
+
+    Points float32 (n, 3); sigma_m float32 (n,), the standard deviation of a reading along the
+    surface normal: sigma(z) cos(incidence), the cosine no smaller than 0.3.
+    """
+    check_array("depth_m", depth_m, "float32", (None, None))
+    check_array("gradient", gradient, "float32", (*depth_m.shape, 2))
+    check_array("intrinsics", intrinsics, "float32", (4,))
+    check_array("noise", noise, "float32", (3,))
+    return implementation("depth", depth_m).point_cloud(depth_m, gradient, intrinsics, noise)

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from kernels.cpu.compile import inline, parallel_kernel
+from kernels.cpu.compile import inline, kernel, parallel_kernel
 from kernels.depth import NO_GRADIENT
 
 ZERO = np.float32(0.0)
@@ -113,3 +113,33 @@ def _marked(z, left, right, above, below, noise):
 @inline
 def _step(z, neighbor):
     return abs(neighbor - z) if neighbor > ZERO else ZERO
+
+
+@kernel
+def _collect_points(depth_m, gradient, intrinsics, noise, points, sigma_m):
+    fx, fy, cx, cy = intrinsics[0], intrinsics[1], intrinsics[2], intrinsics[3]
+    n = 0
+    for v in range(depth_m.shape[0]):
+        y = (np.float32(v) - cy) / fy
+        for u in range(depth_m.shape[1]):
+            z = depth_m[v, u]
+            if z <= ZERO or gradient[v, u, 0] == NO_GRADIENT:
+                continue
+            x = (np.float32(u) - cx) / fx
+            nx, ny = gradient[v, u, 0] * fx, gradient[v, u, 1] * fy
+            nz = ONE / z - nx * x - ny * y
+            squares = (nx * nx + ny * ny + nz * nz) * (x * x + y * y + ONE)
+            cosine = ONE / (z * np.sqrt(squares))  # n . p = 1
+            points[n, 0] = x * z
+            points[n, 1] = y * z
+            points[n, 2] = z
+            sigma_m[n] = sigma(z, noise) * max(cosine, np.float32(0.3))
+            n += 1
+    return n
+
+
+def point_cloud(depth_m, gradient, intrinsics, noise):
+    points = np.empty((depth_m.size, 3), np.float32)
+    sigma_m = np.empty(depth_m.size, np.float32)
+    n = _collect_points(depth_m, gradient, intrinsics, noise, points, sigma_m)
+    return points[:n], sigma_m[:n]

@@ -57,8 +57,8 @@ def touch_band(
 ) -> int:
     """See `kernels.blocks.touch_band`. `visible` is defined as a set.
 
-    The pixel lattice starts at stride // 2. The band is sampled at the ends of equal parts, at most half a block of z-depth long and at
-    least two.
+    The pixel lattice starts at stride // 2. The band is sampled at the ends of equal parts, at most
+    half a block of z-depth long and at least two.
     """
     known = _known_blocks(index)
     start = (stride // 2, stride // 2)
@@ -129,7 +129,7 @@ def _known_blocks(index: BlockIndex) -> dict[Coord, int]:
 
 
 def _insert(index: BlockIndex, known: dict[Coord, int], coord: Coord) -> int:
-    """Return the slot of a block, new or known; -1 if the index is full, -2 if it is out of range."""
+    """Return the slot of a block, new or known; -1 if there is no room, -2 if out of range."""
     if coord in known:
         return known[coord]
     if not _is_in_range(np.array([coord]))[0]:
@@ -168,7 +168,7 @@ def _rays(
     stride: int,
     start: tuple[int, int],
 ) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-    """Yield depth, origin and ray (world, z-depth 1 long) of the lattice's pixels that have depth."""
+    """Yield depth, origin and ray (world, z-depth 1 long) of the pixels that have depth."""
     fx, fy, cx, cy = intrinsics.astype(np.float64)
     T = T_world_camera.astype(np.float64)
     for v in range(start[0], depth_m.shape[0], stride):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Float64, Int32
+from jaxtyping import Float32, Float64, Int32, UInt32
 
 from kernels import blocks as block_ops
 from kernels import depth as depth_ops
@@ -22,7 +22,7 @@ from slam.maps.tsdf_file import TsdfContent, read_tsdf, write_tsdf
 BYTES_PER_BLOCK = 512 * 8 + 44  # voxels, coordinates and neighbours
 NEAR_M = 0.1
 FAR_M = 8.0
-BAND_STRIDE = 4  # every 4th pixel allocates: at 4 m they are 3 cm apart, well under a block
+BAND_STRIDE = 6  # pixels that allocate: at 5 m they are 6 cm apart, still under a block
 FREE_STRIDE = 16  # the lattice of free-space rays moves from frame to frame
 
 
@@ -67,6 +67,7 @@ class TsdfMap:
         self._dither = np.random.default_rng(0).random(1024, dtype=np.float32)
         self.num_integrated = 0
         self.num_refused = 0  # frames whose new blocks did not fit into the budget
+        self._packed_color = np.zeros(0, np.uint32)
         self._lock = threading.Lock()
 
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
@@ -82,7 +83,7 @@ class TsdfMap:
                 visible,
                 readings,
                 normals,
-                _pack_color(frame),
+                self._pack_color(frame),
                 (h, w),
                 frame.camera.intrinsics,
                 inverse(T_world_camera).astype(np.float32),
@@ -138,6 +139,17 @@ class TsdfMap:
         self._stamps = stamps
         self._storage = new
         return True
+
+    def _pack_color(self, frame: Frame) -> UInt32[np.ndarray, "m"]:
+        """Return the colour as (h w + 1,), red in the low byte; empty where the frame has none."""
+        if frame.color is None:
+            return np.empty(0, np.uint32)
+        h, w = frame.depth_m.shape
+        if len(self._packed_color) != h * w + 1:
+            self._packed_color = np.zeros(h * w + 1, np.uint32)
+        channels = self._packed_color[:-1].view(np.uint8).reshape(h, w, 4)
+        cv2.cvtColor(frame.color, cv2.COLOR_RGB2RGBA, dst=channels)
+        return self._packed_color
 
     def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:
         """Evaluate the signed distance at world points."""
@@ -237,18 +249,6 @@ def _surface(frame: Frame) -> tuple[Float32[np.ndarray, "m"], Float32[np.ndarray
         depth_ops.mark_edges(frame.depth_m, noise),
         depth_ops.normals(quarter, gradient, intrinsics),
     )
-
-
-def _pack_color(frame: Frame) -> np.ndarray:
-    """Return the colour image as uint32 (h w + 1,), red in the low byte; empty where the frame has
-    none.
-    """
-    if frame.color is None:
-        return np.empty(0, np.uint32)
-    h, w = frame.depth_m.shape
-    packed = np.zeros((h * w + 1, 4), np.uint8)
-    cv2.cvtColor(frame.color, cv2.COLOR_RGB2RGBA, dst=packed[:-1].reshape(h, w, 4))
-    return packed.view(np.uint32).ravel()
 
 
 def _new_storage(capacity: int) -> _Storage:

@@ -65,19 +65,7 @@ def prepare(frame: Frame) -> PreparedFrame:
 
 
 def _point_cloud(level: Level, frame: Frame) -> PointCloud:
-    """Unproject a level; a reading's error along the normal is sigma(z) cos(incidence)."""
-    noise = frame.depth_noise
-    gradient = depth_ops.inverse_depth_gradient(level.depth_m, noise.coefficients)
-    v, u = np.nonzero((level.depth_m > 0) & (gradient[..., 0] != depth_ops.NO_GRADIENT))
-    z = level.depth_m[v, u]
-    camera = level.camera
-    x = (u.astype(np.float32) - np.float32(camera.cx)) / np.float32(camera.fx)
-    y = (v.astype(np.float32) - np.float32(camera.cy)) / np.float32(camera.fy)
-    points = np.stack([x * z, y * z, z], axis=1)
-    nx = gradient[v, u, 0] * np.float32(camera.fx)
-    ny = gradient[v, u, 1] * np.float32(camera.fy)
-    nz = 1.0 / z - nx * x - ny * y
-    cosine = 1.0 / (z * np.sqrt((nx * nx + ny * ny + nz * nz) * (x * x + y * y + 1.0)))
-    constant, linear, quadratic = noise.coefficients
-    sigma_m = constant + z * (linear + z * quadratic)
-    return PointCloud(points, (sigma_m * np.maximum(cosine, 0.3)).astype(np.float32))
+    """Unproject a level where it has a slope."""
+    noise, intrinsics = frame.depth_noise.coefficients, level.camera.intrinsics
+    gradient = depth_ops.inverse_depth_gradient(level.depth_m, noise)
+    return PointCloud(*depth_ops.point_cloud(level.depth_m, gradient, intrinsics, noise))

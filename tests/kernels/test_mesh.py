@@ -73,7 +73,7 @@ def test_case_is_closed_against_the_faces(case: int):
 
 @pytest.mark.parametrize("axis", range(3))
 def test_neighboring_cells_agree_on_their_face(axis: int):
-    """The border on a face depends on its corners alone; the cell beyond runs along it backwards."""
+    """The border on a face depends on its corners alone; the cell beyond goes backwards."""
     beyond: dict[tuple, set] = {}
     on_face = [[c for c in range(8) if CORNERS[c, axis] == side] for side in (0, 1)]
     for case in CASES:

@@ -61,7 +61,7 @@ def test_depth_of_a_slanted_plane(backend: str):
 
 def test_depth_of_a_sphere(backend: str):
     center, radius_m = np.array([-0.2, 0.3, 0.1]), 0.4
-    T = look_at([*center, 1.5, 0.3, -0.4], center)
+    T = look_at(center + np.array([1.5, 0.3, -0.4]), center)
     volume = fused([sphere_view(CAMERA, T, center, radius_m)], 0.02)
     T_other = T @ se3_exp(np.array([0.05, -0.03, 0.1, 0.02, 0.05, -0.1]))
     rendered = volume.raycast(OTHER_CAMERA, T_other)

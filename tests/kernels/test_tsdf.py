@@ -245,7 +245,7 @@ def test_zero_crossing_of_a_sphere(backend: str):
     """What is left is the curvature, within a pixel and a cell. The rim has no slopes."""
     center, radius_m = np.array([0.31, -0.27, 0.44]), 0.4
     volume = Volume(voxel_size_m=0.02, truncation_m=(0.08, 0.24))
-    eye = [*center, 1.6, 0.1, 0.2]
+    eye = center + np.array([1.6, 0.1, 0.2])
     volume.fuse(sphere_view(CAMERA, look_at(eye, center), center, radius_m))
     directions = np.random.default_rng(0).normal(size=(20000, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -298,7 +298,7 @@ def test_query_is_dense_trilinear_interpolation(backend: str, where: str):
     lowest = np.floor(exact).astype(int)
     known = np.ones(3000, bool)
     for c in range(8):
-        x, y, z = ([*lowest, c >> 2, c >> 1 & 1, c & 1]).T
+        x, y, z = (lowest + np.array([c >> 2, c >> 1 & 1, c & 1])).T
         known &= weight[x, y, z] > 0
     # float32 places a point at 16 voxels to 1e-6 x 2 voxels, where the distance falls by up to 0.48
     # m a voxel; on a voxel it may fall into the cell on its other side, where the value is the same
