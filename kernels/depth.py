@@ -26,10 +26,12 @@ def halve_depth(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 def inverse_depth_gradient(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Return d(1/z)/du and d(1/z)/dv, float32 (h, w, 2), by central differences over two pixels.
+    """Return d(1/z)/du and d(1/z)/dv a pixel, float32 (h, w, 2).
 
-    Both are NO_GRADIENT where a neighbour is missing or lies across a jump, and on the image
-    border.
+    Along each axis a neighbour counts if it exists and its depth differs by less than the jump
+    threshold. With two such neighbours it is their central difference, unless the second difference
+    exceeds the threshold; with one it is the one-sided difference. Where either axis has none, both
+    are NO_GRADIENT.
     """
     check_array("depth_m", depth_m, "float32", (None, None))
     check_array("noise", noise, "float32", (3,))

@@ -56,9 +56,26 @@ def _triangles(case: int) -> list[int]:
         while current != first:
             loop.append(current)
             current = following.pop(current)
+        loop = _rotated_to_apex(loop)
         for k in range(1, len(loop) - 1):
             triangles += [loop[0], loop[k], loop[k + 1]]
     return triangles
+
+
+def _rotated_to_apex(loop: list[int]) -> list[int]:
+    """Start a loop where no diagonal of its fan lies in a face: a neighbouring cell could use the
+    same diagonal, and then four triangles would meet there."""
+    for k in range(len(loop)):
+        rotated = loop[k:] + loop[:k]
+        if not any(_share_face(rotated[0], other) for other in rotated[2:-1]):
+            return rotated
+    raise AssertionError(f"every fan of {loop} has a diagonal in a face")
+
+
+def _share_face(a: int, b: int) -> bool:
+    """Whether two edges belong to one face."""
+    ends = [{c, c | 4 >> axis} for c, axis in (EDGES[a], EDGES[b])]
+    return any(ends[0] | ends[1] <= set(face) for face in _faces())
 
 
 def _table() -> np.ndarray:

@@ -10,7 +10,7 @@ from kernels.tsdf import TsdfBlocks
 
 
 class MeshArrays(NamedTuple):
-    """An indexed mesh, and which block each triangle belongs to."""
+    """An indexed mesh."""
 
     vertices_m: np.ndarray  # float32 (v, 3)
     colors: np.ndarray  # uint8 (v, 3)

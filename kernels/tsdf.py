@@ -76,6 +76,8 @@ def integrate(
     freeze every average as soon as its weight is large.
     """
     num_pixels = image_size[0] * image_size[1]
+    if min(image_size) < 4:
+        raise ValueError(f"image_size must be at least (4, 4), got {image_size}")
     check_array("visible", visible, "int32", (None,))
     check_array("readings", readings, "float32", (num_pixels + 1,))
     check_array("normals", normals, "float32", (image_size[0] // 4, image_size[1] // 4, 3))

@@ -8,6 +8,7 @@ from kernels.cpu.depth import sigma
 
 ZERO = np.float32(0.0)
 HALF = np.float32(0.5)
+ONE = np.float32(1.0)
 
 
 @inline
@@ -29,10 +30,12 @@ def bucket(key, mask):
 @inline
 def find(index, x, y, z):
     """Return the slot of a block, -1 if there is none."""
+    slot = np.int32(-1)
+    if ((x + MAX_COORD) | (y + MAX_COORD) | (z + MAX_COORD)) >> 21:  # packing would wrap
+        return slot
     key = pack(x, y, z)
     mask = np.int64(index.keys.shape[0] - 1)
     i = bucket(key, mask)
-    slot = np.int32(-1)
     while True:
         found = index.keys[i]
         if found == key:
@@ -120,8 +123,9 @@ def touch_band(
             ray_x = (T[0, 0] * x + T[0, 1] * y + T[0, 2]) * per_block
             ray_y = (T[1, 0] * x + T[1, 1] * y + T[1, 2]) * per_block
             ray_z = (T[2, 0] * x + T[2, 1] * y + T[2, 2]) * per_block
-            num_steps = int(np.float32(4.0) * tau * per_block) + 2
-            step = np.float32(2.0) * tau / np.float32(num_steps)
+            width = np.float32(2.0) * tau
+            num_steps = int(np.float32(2.0) * width * per_block) + 2
+            step = width / np.float32(num_steps)
             last_x, last_y, last_z = np.int32(1 << 30), np.int32(0), np.int32(0)
             for s in range(num_steps + 1):
                 t = z - tau + step * np.float32(s)

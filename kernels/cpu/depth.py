@@ -46,22 +46,42 @@ def halve_depth(depth_m, noise):
     return out
 
 
+@inline
+def _slope(before, here, after, limit):
+    """Return d(1/z) a pixel along one axis: central, one-sided beside a jump or a gap, or none."""
+    has_before = before > ZERO and abs(before - here) < limit
+    has_after = after > ZERO and abs(after - here) < limit
+    bends = abs(before + after - here - here) > limit
+    slope = NO_GRADIENT
+    if has_before and has_after and not bends:
+        slope = np.float32(0.5) * (ONE / after - ONE / before)
+    elif has_before and not has_after:
+        slope = ONE / here - ONE / before
+    elif has_after and not has_before:
+        slope = ONE / after - ONE / here
+    return slope
+
+
 @parallel_kernel
 def inverse_depth_gradient(depth_m, noise):
     h, w = depth_m.shape
     out = np.full((h, w, 2), NO_GRADIENT, np.float32)
-    for v in prange(1, h - 1):
-        for u in range(1, w - 1):
+    for row in prange(h):
+        v = np.int64(row)
+        for u in range(w):
             z = depth_m[v, u]
-            left, right = depth_m[v, u - 1], depth_m[v, u + 1]
-            up, down = depth_m[v - 1, u], depth_m[v + 1, u]
+            if z <= ZERO:
+                continue
             limit = jump_threshold(z, noise)
-            nearest = min(left, right, up, down)
-            # the second difference tells a slanted plane from a jump
-            bend = max(abs(left - z - (z - right)), abs(up - z - (z - down)))
-            if z > ZERO and nearest > ZERO and bend < limit:
-                out[v, u, 0] = np.float32(0.5) * (ONE / right - ONE / left)
-                out[v, u, 1] = np.float32(0.5) * (ONE / down - ONE / up)
+            left = depth_m[v, u - 1] if u > 0 else ZERO
+            right = depth_m[v, u + 1] if u < w - 1 else ZERO
+            above = depth_m[v - 1, u] if v > 0 else ZERO
+            below = depth_m[v + 1, u] if v < h - 1 else ZERO
+            du = _slope(left, z, right, limit)
+            dv = _slope(above, z, below, limit)
+            if du != NO_GRADIENT and dv != NO_GRADIENT:
+                out[v, u, 0] = du
+                out[v, u, 1] = dv
     return out
 
 
@@ -90,7 +110,7 @@ def mark_edges(depth_m, noise):
     h, w = depth_m.shape
     out = np.empty(h * w + 1, np.float32)
     out[h * w] = ZERO
-    for row in prange(h):
+    for row in prange(h if w > 0 else 0):
         v = np.int64(row)  # prange counts unsigned, and unsigned with signed makes a float
         above, here, below = depth_m[max(v - 1, 0)], depth_m[v], depth_m[min(v + 1, h - 1)]
         line = out[v * w : (v + 1) * w]

@@ -89,15 +89,18 @@ def _fuse(
         w = cosine * relative * relative
         w = w if depth[i] > ZERO else np.float32(0.1) * w
         w = min(max(w, np.float32(1.0 / 256.0)), np.float32(4.0)) * per_weight
-        w = w if (measured > ZERO) & (d > -tau) else ZERO
+        w = w if (measured > ZERO) & (along > ZERO) & (d > -tau) else ZERO
         clamped = min(d, tau) * unit_inverse
         old_w = np.float32(weight[i])
         old = np.float32(sdf[i])
         new_w = old_w + w
         new = old + (clamped - old) * (w / max(new_w, ONE))
-        # + 32768 makes it positive, where truncation is floor
-        sdf[i] = np.int16(np.int32(new + np.float32(32768.0) + dither[i]) - 32768)
-        weight[i] = np.uint16(np.int32(min(new_w, max_weight) + dither[i]))
+        # + 32768 makes it positive, where truncation is floor; its float32 steps are 1 / 256, so
+        # that without a reading even an old value could be rounded up
+        rounded = min(np.int32(new + np.float32(32768.0) + dither[i]), np.int32(65535)) - 32768
+        sdf[i] = np.int16(rounded) if w > ZERO else sdf[i]
+        heavier = min(np.int32(min(new_w, max_weight) + dither[i]), np.int32(65535))
+        weight[i] = np.uint16(heavier) if w > ZERO else weight[i]
         near = w * np.float32(WEIGHT_UNIT) if abs(d) < np.float32(1.0 / 3.0) * tau else ZERO
         share[i] = near
         total_share += near
@@ -112,21 +115,21 @@ def _gather(pixel, image, values):
 
 
 @kernel
-def _blend(packed, share, red, green, blue, color_weight, dither):
+def _blend(packed, share, color, dither):
     """Average the colour of the voxels near the surface, by share of the reading's weight."""
     for i in range(512):
-        old_w = np.float32(color_weight[i])
+        old_w = np.float32(color[3, i])
         w = min(np.float32(4.0) * share[i], np.float32(4.0))
         w = max(w, ONE) if w > ZERO else ZERO
         gain = w / max(old_w + w, ONE)
-        r, g, b = np.float32(red[i]), np.float32(green[i]), np.float32(blue[i])
+        r, g, b = np.float32(color[0, i]), np.float32(color[1, i]), np.float32(color[2, i])
         new_r = np.float32(np.int32(packed[i]) & 255)
         new_g = np.float32((np.int32(packed[i]) >> 8) & 255)
         new_b = np.float32((np.int32(packed[i]) >> 16) & 255)
-        red[i] = np.uint8(np.int32(r + (new_r - r) * gain + dither[i]))
-        green[i] = np.uint8(np.int32(g + (new_g - g) * gain + dither[i]))
-        blue[i] = np.uint8(np.int32(b + (new_b - b) * gain + dither[i]))
-        color_weight[i] = np.uint8(np.int32(min(old_w + w, np.float32(MAX_COLOR_WEIGHT)) + HALF))
+        color[0, i] = np.uint8(np.int32(r + (new_r - r) * gain + dither[i]))
+        color[1, i] = np.uint8(np.int32(g + (new_g - g) * gain + dither[i]))
+        color[2, i] = np.uint8(np.int32(b + (new_b - b) * gain + dither[i]))
+        color[3, i] = np.uint8(np.int32(min(old_w + w, np.float32(MAX_COLOR_WEIGHT)) + HALF))
 
 
 @parallel_kernel
@@ -174,11 +177,7 @@ def integrate(
             )  # fmt: skip
             if near and has_color:
                 _gather(pixel, rgba, packed)
-                color = blocks.color[slot]
-                _blend(
-                    packed, share, color[0], color[1], color[2], color[3],
-                    dither[shift : shift + 512],
-                )  # fmt: skip
+                _blend(packed, share, blocks.color[slot], dither[shift : shift + 512])
 
 
 @inline

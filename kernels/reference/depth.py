@@ -32,26 +32,26 @@ def halve_depth(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 def inverse_depth_gradient(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """See `kernels.depth.inverse_depth_gradient`.
+    """See `kernels.depth.inverse_depth_gradient`. The jump threshold is that of the pixel itself."""
+    z = depth_m.astype(np.float64)
+    limit = jump_threshold(z, noise)
+    around = np.pad(z, 1)  # outside the image all is missing
+    du = _slope(around[1:-1, :-2], z, around[1:-1, 2:], limit)
+    dv = _slope(around[:-2, 1:-1], z, around[2:, 1:-1], limit)
+    has_both = np.isfinite(du) & np.isfinite(dv) & (z > 0)
+    return np.where(has_both[..., None], np.stack([du, dv], -1), NO_GRADIENT).astype(np.float32)
 
-    A neighbour lies across a jump where the second difference of depth exceeds the jump threshold:
-    the first difference of a slanted plane may be as large as that of a jump.
-    """
-    h, w = depth_m.shape
-    gradient = np.full((h, w, 2), NO_GRADIENT, np.float32)
-    if h < 3 or w < 3:
-        return gradient
-    padded = depth_m.astype(np.float64)
-    z = padded[1:-1, 1:-1]
-    left, right = padded[1:-1, :-2], padded[1:-1, 2:]
-    up, down = padded[:-2, 1:-1], padded[2:, 1:-1]
-    is_complete = np.min([z, left, right, up, down], axis=0) > 0
-    bend = np.maximum(np.abs(left + right - 2.0 * z), np.abs(up + down - 2.0 * z))
-    is_smooth = is_complete & (bend < jump_threshold(z, noise))
-    v, u = np.nonzero(is_smooth)
-    gradient[v + 1, u + 1, 0] = (1.0 / right[v, u] - 1.0 / left[v, u]) / 2.0
-    gradient[v + 1, u + 1, 1] = (1.0 / down[v, u] - 1.0 / up[v, u]) / 2.0
-    return gradient
+
+def _slope(before: np.ndarray, z: np.ndarray, after: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Return the slope of inverse depth along one axis, NaN where it has none."""
+    has_before = (before > 0) & (np.abs(before - z) < limit)
+    has_after = (after > 0) & (np.abs(after - z) < limit)
+    bends = np.abs(before + after - 2.0 * z) > limit
+    with np.errstate(divide="ignore", invalid="ignore"):
+        central = np.where(bends, np.nan, (1.0 / after - 1.0 / before) / 2.0)
+        backward, forward = 1.0 / z - 1.0 / before, 1.0 / after - 1.0 / z
+    conditions = [has_before & has_after, has_before, has_after]
+    return np.select(conditions, [central, backward, forward], np.nan)
 
 
 def normals(depth_m: np.ndarray, gradient: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
@@ -60,8 +60,8 @@ def normals(depth_m: np.ndarray, gradient: np.ndarray, intrinsics: np.ndarray) -
     fx, fy, cx, cy = intrinsics.astype(np.float64)
     v, u = np.mgrid[:h, :w]
     has_gradient = gradient[..., 0] != NO_GRADIENT
-    inverse_depth = 1.0 / np.where(has_gradient, depth_m, 1.0)
-    nx, ny = gradient[..., 0] * fx, gradient[..., 1] * fy
+    inverse_depth = 1.0 / np.where(has_gradient & (depth_m > 0), depth_m, 1.0)
+    nx, ny = np.where(has_gradient, np.moveaxis(gradient, -1, 0), 0.0) * [[[fx]], [[fy]]]
     nz = inverse_depth - nx * (u - cx) / fx - ny * (v - cy) / fy
     n = np.where(has_gradient[..., None], np.stack([nx, ny, nz], axis=-1), [0.0, 0.0, 1.0])
     return (n / np.linalg.norm(n, axis=-1, keepdims=True)).astype(np.float32)
@@ -75,3 +75,17 @@ def mark_edges(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
     is_jump = (neighbors > 0) & (np.abs(neighbors - z) > jump_threshold(z, noise))
     marked = np.where(is_jump.any(axis=0), -z, z)
     return np.append(marked, 0.0).astype(np.float32)
+
+
+def point_cloud(
+    depth_m: np.ndarray, gradient: np.ndarray, intrinsics: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """See `kernels.depth.point_cloud`."""
+    fx, fy, cx, cy = intrinsics.astype(np.float64)
+    v, u = np.nonzero((depth_m > 0) & (gradient[..., 0] != NO_GRADIENT))
+    z = depth_m[v, u].astype(np.float64)
+    rays = np.stack([(u - cx) / fx, (v - cy) / fy, np.ones(len(z))], axis=1)
+    n = normals(depth_m, gradient, intrinsics)[v, u].astype(np.float64)
+    cosine = (n * rays).sum(axis=1) / np.linalg.norm(rays, axis=1)
+    sigma_m = sigma(z, noise) * np.maximum(cosine, 0.3)
+    return (rays * z[:, None]).astype(np.float32), sigma_m.astype(np.float32)

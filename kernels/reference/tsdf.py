@@ -47,7 +47,7 @@ def integrate(
         cosine = along / np.linalg.norm(rays, axis=1)
         weight = cosine * (sigma(np.float64(1.0), noise) / sigma(depth_m, noise)) ** 2
         weight = np.clip(np.where(is_edge, 0.1 * weight, weight), *READING_WEIGHTS)
-        weight = np.where((depth_m > 0) & (distance_m > -tau), weight, 0.0)
+        weight = np.where((depth_m > 0) & (along > 0) & (distance_m > -tau), weight, 0.0)
 
         clamped = np.minimum(distance_m, tau) / sdf_unit_m
         rounding = dither[(37 * slot) % 512 :][:512].astype(np.float64)

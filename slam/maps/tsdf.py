@@ -92,7 +92,7 @@ class TsdfMap:
                 frame.depth_noise.coefficients,
                 self.truncation_m,
                 self.config.max_weight,
-                self._dither,
+                np.roll(self._dither, 101 * self.num_integrated),
             )
             self.num_integrated += 1
 

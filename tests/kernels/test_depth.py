@@ -5,7 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kernels.depth import NO_GRADIENT, halve_depth, inverse_depth_gradient, mark_edges, normals
+from kernels.depth import (
+    NO_GRADIENT,
+    halve_depth,
+    inverse_depth_gradient,
+    mark_edges,
+    normals,
+    point_cloud,
+)
 from kernels.reference.depth import jump_threshold
 from slam.geometry import inverse
 
@@ -168,3 +175,39 @@ def test_slanted_plane_has_a_gradient_everywhere(backend: str):
     threshold_m = jump_threshold(depth_m[:, 1:-1].astype(np.float64), NOISE)
     assert (np.abs(depth_m[:, 2:] - depth_m[:, 1:-1]) > threshold_m).any()
     assert (inverse_depth_gradient(depth_m, NOISE)[1:-1, 1:-1] != NO_GRADIENT).all()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_point_cloud_like_reference(size: tuple[int, int]):
+    depth_m = random_depth(*size)
+    random = np.random.default_rng(1)
+    gradient = random.normal(size=(*size, 2)).astype(np.float32) * np.float32(0.01)
+    gradient[random.random(size) < 0.2] = NO_GRADIENT
+    intrinsics = SMALL_CAMERA.intrinsics
+    reference, cpu = with_both(lambda: point_cloud(depth_m, gradient, intrinsics, NOISE))
+    assert len(reference[0]) == ((depth_m > 0) & (gradient[..., 0] != NO_GRADIENT)).sum()
+    for expected, actual in zip(reference, cpu, strict=True):
+        assert actual.dtype == expected.dtype
+        # the reference's normal is float32: 1e-7 of the cosine, which is 0.3 or more
+        np.testing.assert_allclose(actual, expected, rtol=2e-6, atol=1e-6)
+
+
+def test_points_of_a_plane_lie_on_it(backend: str):
+    """And the noise along its normal is that of depth times the cosine of incidence."""
+    view, normal, distance_m = slanted_view(4)
+    gradient = inverse_depth_gradient(view.depth_m, NOISE)
+    points, sigma_m = point_cloud(view.depth_m, gradient, view.camera.intrinsics, NOISE)
+    assert len(points) == 58 * 78
+    np.testing.assert_allclose(points @ normal, distance_m, rtol=1e-6)
+    cosine = distance_m / np.linalg.norm(points, axis=1)
+    expected_m = (NOISE[0] + NOISE[1] * points[:, 2]) * cosine
+    # the slope carries 2e-7, times fx = 130 and z = 2: 5e-5
+    np.testing.assert_allclose(sigma_m, expected_m, rtol=2e-4)
+
+
+def test_wall_seen_face_on_is_all_points(backend: str):
+    """Its normals are (0, 0, 1), like those that are missing."""
+    depth_m = np.full((60, 80), 1.5, np.float32)
+    gradient = inverse_depth_gradient(depth_m, NOISE)
+    points, _ = point_cloud(depth_m, gradient, SMALL_CAMERA.intrinsics, NOISE)
+    assert len(points) == 58 * 78

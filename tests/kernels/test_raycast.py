@@ -131,20 +131,19 @@ def assert_like(cpu: RenderedArrays, reference: RenderedArrays, voxel_size_m: fl
         assert actual.shape == expected.shape
     with using("reference"):
         gradient = inverse_depth_gradient(reference.depth_m, NOISE)
-    is_smooth = binary_erosion(gradient[..., 0] != NO_GRADIENT)
+    is_smooth = np.asarray(binary_erosion(gradient[..., 0] != NO_GRADIENT), dtype=np.bool_)
     assert is_smooth.mean() > 0.3
     assert (cpu.depth_m[is_smooth] == 0).mean() < 0.002
     difference_voxels = np.abs(cpu.depth_m - reference.depth_m)[is_smooth] / voxel_size_m
-    # the chord between two samples leaves the curve only where the map bends, in creases, by a part
-    # of a voxel
-    assert np.quantile(difference_voxels, [0.5, 0.95]) == pytest.approx(0.0, abs=0.02)
+    # the chord between two samples leaves the curve only where the map bends, in creases
+    assert np.quantile(difference_voxels, 0.95) < 0.02
     assert np.quantile(difference_voxels, 0.99) < 0.06
     cosine = (cpu.normals * reference.normals).sum(axis=-1)[is_smooth]
-    assert np.quantile(cosine, [0.5, 0.9]) == pytest.approx(1.0, abs=1e-3)
+    assert np.quantile(cosine, 0.5) > 0.999
     color = np.abs(cpu.color.astype(int) - reference.color).max(axis=-1)[is_smooth]
     assert np.quantile(color, 0.95) <= 1
     confidence = np.abs(cpu.confidence[is_smooth] / reference.confidence[is_smooth] - 1)
-    assert np.quantile(confidence, [0.5, 0.9]) == pytest.approx(0.0, abs=0.02)
+    assert np.quantile(confidence, 0.9) < 0.02
 
     both = (cpu.depth_m > 0) & (reference.depth_m > 0)
     assert ((cpu.depth_m > 0) != (reference.depth_m > 0)).mean() < 0.02
