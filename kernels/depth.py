@@ -28,10 +28,10 @@ def halve_depth(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
 def inverse_depth_gradient(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """Return d(1/z)/du and d(1/z)/dv a pixel, float32 (h, w, 2).
 
-    Along each axis a neighbour counts if it exists and its depth differs by less than the jump
-    threshold. With two such neighbours it is their central difference, unless the second difference
-    exceeds the threshold; with one it is the one-sided difference. Where either axis has none, both
-    are NO_GRADIENT.
+    Along each axis it is the central difference where both neighbours exist and the second
+    difference of depth is less than the jump threshold, as on any plane. Beside a jump or a gap it
+    is the one-sided difference, if just one neighbour exists and is no farther than the threshold.
+    Where either axis has none, both are NO_GRADIENT.
     """
     check_array("depth_m", depth_m, "float32", (None, None))
     check_array("noise", noise, "float32", (3,))

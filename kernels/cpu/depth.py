@@ -49,11 +49,12 @@ def halve_depth(depth_m, noise):
 @inline
 def _slope(before, here, after, limit):
     """Return d(1/z) a pixel along one axis: central, one-sided beside a jump or a gap, or none."""
+    # the second difference tells a slanted plane from a jump
+    is_even = abs(before + after - here - here) < limit
     has_before = before > ZERO and abs(before - here) < limit
     has_after = after > ZERO and abs(after - here) < limit
-    bends = abs(before + after - here - here) > limit
     slope = NO_GRADIENT
-    if has_before and has_after and not bends:
+    if before > ZERO and after > ZERO and is_even:
         slope = np.float32(0.5) * (ONE / after - ONE / before)
     elif has_before and not has_after:
         slope = ONE / here - ONE / before

@@ -44,13 +44,17 @@ def inverse_depth_gradient(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray
 
 def _slope(before: np.ndarray, z: np.ndarray, after: np.ndarray, limit: np.ndarray) -> np.ndarray:
     """Return the slope of inverse depth along one axis, NaN where it has none."""
+    is_even = np.abs(before + after - 2.0 * z) < limit
     has_before = (before > 0) & (np.abs(before - z) < limit)
     has_after = (after > 0) & (np.abs(after - z) < limit)
-    bends = np.abs(before + after - 2.0 * z) > limit
     with np.errstate(divide="ignore", invalid="ignore"):
-        central = np.where(bends, np.nan, (1.0 / after - 1.0 / before) / 2.0)
+        central = (1.0 / after - 1.0 / before) / 2.0
         backward, forward = 1.0 / z - 1.0 / before, 1.0 / after - 1.0 / z
-    conditions = [has_before & has_after, has_before, has_after]
+    conditions = [
+        (before > 0) & (after > 0) & is_even,
+        has_before & ~has_after,
+        has_after & ~has_before,
+    ]
     return np.select(conditions, [central, backward, forward], np.nan)
 
 

@@ -90,16 +90,12 @@ def _rays(pixel: np.ndarray, image_size: tuple[int, int], intrinsics: np.ndarray
 def _normals_of_pixels(normals: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
     """Return each pixel's normal, (h w + 1, 3).
 
-    Pixels right of and below the last full square of 4 x 4 take its normal. An image too small for
-    such a square is taken for a view of fronto-parallel planes, and so is the element past the end.
+    Pixels right of and below the last full square of 4 x 4 take its normal.
     """
     h, w = image_size
-    of_pixels = np.tile([0.0, 0.0, 1.0], (h * w + 1, 1))
-    if normals.size:
-        v = np.minimum(np.arange(h) // 4, len(normals) - 1)
-        u = np.minimum(np.arange(w) // 4, normals.shape[1] - 1)
-        of_pixels[:-1] = normals[v[:, None], u].reshape(-1, 3)
-    return of_pixels
+    v = np.minimum(np.arange(h) // 4, len(normals) - 1)
+    u = np.minimum(np.arange(w) // 4, normals.shape[1] - 1)
+    return np.concatenate([normals[v[:, None], u].reshape(-1, 3), [[0.0, 0.0, 1.0]]])
 
 
 def _fuse(

@@ -110,11 +110,9 @@ def test_gradient_of_a_plane_is_exact(backend: str):
     view, normal, distance_m = slanted_view(1)
     gradient = inverse_depth_gradient(view.depth_m, NOISE)
     expected = normal[:2] / distance_m / [view.camera.fx, view.camera.fy]
-    # each 1/z < 1.2 carries half an ulp of depth and one of its own: 1.2e-7 in all
-    np.testing.assert_allclose(gradient[1:-1, 1:-1] - expected, 0.0, atol=2.5e-7)
-    border = np.ones(gradient.shape[:2], bool)
-    border[1:-1, 1:-1] = False
-    assert (gradient[border] == NO_GRADIENT).all()
+    # each 1/z < 1.2 carries half an ulp of depth and one of its own: 1.2e-7 in all, and at the
+    # border, where the difference spans one pixel instead of two, twice that
+    np.testing.assert_allclose(gradient - expected, 0.0, atol=5e-7)
 
 
 def test_normals_of_a_plane_are_exact(backend: str):
@@ -123,10 +121,7 @@ def test_normals_of_a_plane_are_exact(backend: str):
     camera = view.camera.scaled(0.25)
     found = normals(quarter, inverse_depth_gradient(quarter, NOISE), camera.intrinsics)
     # the slope carries 1.2e-7, times fx = 33 and d = 1.3: 5e-6
-    np.testing.assert_allclose(found[1:-1, 1:-1] - normal, 0.0, atol=1e-5)
-    border = np.ones(found.shape[:2], bool)
-    border[1:-1, 1:-1] = False
-    np.testing.assert_allclose(found[border] - [0, 0, 1], 0.0, atol=2e-7)
+    np.testing.assert_allclose(found - normal, 0.0, atol=2e-5)
 
 
 def test_normals_point_away_from_the_camera(backend: str):
@@ -153,14 +148,14 @@ def test_no_pixel_mixes_two_surfaces(backend: str):
             assert (halved > 0).mean() > 0.9
 
 
-def test_jump_has_no_gradient_and_is_marked(backend: str):
+def test_jump_has_the_gradient_of_its_own_side_and_is_marked(backend: str):
     depth_m = np.full((16, 24), 1.0, np.float32)
     depth_m[:, 12:] = 1.0 + 2.0 * float(jump_threshold(np.float64(1.0), NOISE))
     depth_m[5, 4] = 0.0
     gradient = inverse_depth_gradient(depth_m, NOISE)
-    assert (gradient[:, 11:13] == NO_GRADIENT).all()
-    assert (gradient[4:7, 4] == NO_GRADIENT).all()
-    assert (gradient[1:-1, 6:11] == 0).all()
+    assert (gradient[5, 4] == NO_GRADIENT).all()
+    gradient[5, 4] = 0
+    assert (gradient == 0).all()
     marked = mark_edges(depth_m, NOISE)[:-1].reshape(16, 24) < 0
     expected = np.zeros((16, 24), bool)
     expected[:, 11:13] = True  # the hole marks nothing
@@ -197,7 +192,7 @@ def test_points_of_a_plane_lie_on_it(backend: str):
     view, normal, distance_m = slanted_view(4)
     gradient = inverse_depth_gradient(view.depth_m, NOISE)
     points, sigma_m = point_cloud(view.depth_m, gradient, view.camera.intrinsics, NOISE)
-    assert len(points) == 58 * 78
+    assert len(points) == 60 * 80
     np.testing.assert_allclose(points @ normal, distance_m, rtol=1e-6)
     cosine = distance_m / np.linalg.norm(points, axis=1)
     expected_m = (NOISE[0] + NOISE[1] * points[:, 2]) * cosine
@@ -210,4 +205,4 @@ def test_wall_seen_face_on_is_all_points(backend: str):
     depth_m = np.full((60, 80), 1.5, np.float32)
     gradient = inverse_depth_gradient(depth_m, NOISE)
     points, _ = point_cloud(depth_m, gradient, SMALL_CAMERA.intrinsics, NOISE)
-    assert len(points) == 58 * 78
+    assert len(points) == 60 * 80
