@@ -58,7 +58,6 @@ class TrackingConfig:
     geometry: Literal["sdf", "projective"] = "sdf"
     photometric: bool = True
     intensity_sigma: float = 4.0  # grey levels
-    max_iterations: int = 12  # a pyramid level
     normal_variance: float = 0.004  # of the map's unit normals: what noise seems to constrain
     min_inlier_ratio: float = 0.4  # of the points with depth; below, the pose is weak
     lost_inlier_ratio: float = 0.2

@@ -36,6 +36,7 @@ class _Stage:
     scale: float  # of the robust loss, in standard deviations
     max_distance_m: float  # geometric pairs farther apart are no pairs; 0 leaves geometry out
     max_uncertainty_m: float  # directions less certain keep the motion prior
+    max_iterations: int
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,17 @@ class _Linearised:
     step: Step
 
 
-STAGES = (_Stage(2, 4, 10.0, 0.1, MAX_UNCERTAINTY_M), _Stage(1, 1, 3.0, 0.05, MAX_UNCERTAINTY_M))
+STAGES = (
+    _Stage(2, 4, 10.0, 0.1, MAX_UNCERTAINTY_M, 8),
+    _Stage(1, 2, 3.0, 0.05, MAX_UNCERTAINTY_M, 8),
+)
 # Small images first: they pull from ten times as far. Then the rendered surface, which has no
 # truncated distance.
 RECOVERY = (
-    _Stage(4, 4, 5.0, 0.0, 1.0),
-    _Stage(3, 4, 5.0, 0.0, 1.0),
-    _Stage(2, 2, 20.0, 0.3, 0.1),
-    _Stage(2, 2, 10.0, 0.1, 0.1),
+    _Stage(4, 4, 5.0, 0.0, 1.0, 12),
+    _Stage(3, 4, 5.0, 0.0, 1.0, 12),
+    _Stage(2, 2, 20.0, 0.3, 0.1, 12),
+    _Stage(2, 2, 10.0, 0.1, 0.1, 12),
 )
 
 
@@ -125,10 +129,10 @@ class DenseTracker:
         lever_m = float(np.median(cloud.points[:, 2]))
         T = T_start
         num_iterations = 0
-        here: _Linearised | None = None
+        points, here = cloud, None
         for stage in stages:
             points = cloud if stage.point_step == 1 else cloud.subsample(stage.point_step)
-            for _ in range(self._config.max_iterations):
+            for _ in range(stage.max_iterations):
                 here = self._step(geometry, photometric, points, stage, T, lever_m)
                 twist = here.step.twist
                 T = T @ se3_exp(twist)
@@ -137,7 +141,7 @@ class DenseTracker:
                 if moved_m < CONVERGED_M:
                     break
         assert here is not None
-        return self._result(orthonormalise(T), cloud, here, num_iterations)
+        return self._result(orthonormalise(T), points, here, num_iterations)
 
     def _step(
         self,

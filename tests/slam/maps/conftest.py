@@ -1,4 +1,4 @@
-"""Frames of analytic scenes in a camera of 160 x 120, so that each takes milliseconds."""
+"""Frames of an analytic scene in a camera of 160 x 120, so that each takes milliseconds."""
 
 from collections.abc import Callable
 
@@ -9,13 +9,13 @@ from slam.camera import Camera, DepthNoise
 from slam.config import TsdfConfig
 from slam.frame import Frame
 from slam.maps.tsdf import TsdfMap
-from slam.scenes.scene import Builder, Material, Scene
+from slam.scenes.scene import Builder, Material
 
 CAMERA = Camera(160, 120, 131.0, 131.0, 79.3, 59.7)
-PAINT = Material((200, 60, 40), (180, 50, 30), "pattern", 0.02)
+RED = Material((200, 40, 40), (200, 40, 40), "plaster", 0.02)
 
 
-def look(position_m, target_m) -> np.ndarray:
+def look(position_m, target_m=(0.0, 0.0, 0.0)) -> np.ndarray:
     """Return the level T_world_camera at a position that looks at a target; world z is up."""
     forward = np.subtract(target_m, position_m) / np.linalg.norm(np.subtract(target_m, position_m))
     right = np.cross(forward, [0.0, 0.0, 1.0])
@@ -26,29 +26,23 @@ def look(position_m, target_m) -> np.ndarray:
     return T
 
 
-def wall_scene(has_box: bool = False) -> Scene:
-    """A wall whose front is y = 0, and perhaps a box before it with its front at y = -0.5."""
-    b = Builder()
-    b.box(0, 0.5, -3.0, (6.0, 1.0, 6.0), PAINT)
-    if has_box:
-        b.box(0, -0.35, -0.2, (0.4, 0.3, 0.4), PAINT)
-    return b.build("wall")
-
-
 @pytest.fixture
-def see() -> Callable[..., Frame]:
-    """Render a frame of a scene at a pose."""
+def see() -> Callable[..., tuple[Frame, np.ndarray]]:
+    """See a wall whose front is the plane y = 0, and perhaps a box before it with its front at
+    y = -0.5, from a position; return the frame, `zoom` times as large, and its pose.
+    """
 
-    def render(scene: Scene, T_world_camera: np.ndarray, index: int = 0, has_color=True) -> Frame:
-        depth_m, color = scene.render(CAMERA, T_world_camera)
-        return Frame(
-            index,
-            index / 30,
-            CAMERA,
-            depth_m,
-            color if has_color else None,
-            DepthNoise.rendered(),
-        )
+    def render(position_m=(0.0, -1.5, 0.0), has_box=False, has_color=True, index=0, zoom=1):
+        b = Builder()
+        b.box(0, 0.5, -5.0, (10.0, 1.0, 10.0), RED)
+        if has_box:
+            b.box(0, -0.35, -0.2, (0.4, 0.3, 0.4), RED)
+        T_world_camera = look(position_m)
+        camera = CAMERA.scaled(zoom)
+        depth_m, color = b.build("wall").render(camera, T_world_camera)
+        color = color if has_color else None
+        noise = DepthNoise.rendered()
+        return Frame(index, index / 30, camera, depth_m, color, noise), T_world_camera
 
     return render
 

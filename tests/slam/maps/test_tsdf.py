@@ -1,0 +1,233 @@
+"""The TSDF map: what is in it after which frames."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from slam.maps.base import Map
+from slam.maps.tsdf import BYTES_PER_BLOCK
+
+VOXEL_SIZE_M = 0.02
+FRONT = (0.0, -1.5, 0.0)
+POSITIONS = [(x, -1.5 + 0.1 * abs(x), z) for x in (-0.4, 0.0, 0.4) for z in (-0.2, 0.2)]
+
+
+def wall_points(offset_m=0.0, half_m=0.5, num=2000) -> np.ndarray:
+    """Points at a distance before the wall."""
+    rng = np.random.default_rng(1)
+    points = rng.uniform(-half_m, half_m, (num, 3)).astype(np.float32)
+    points[:, 1] = -offset_m
+    return points
+
+
+def triangles(mesh) -> set[bytes]:
+    """The mesh's triangles by their corners' positions, each beginning with its least corner."""
+    corners = mesh.vertices_m[mesh.triangles]
+    keys = set()
+    for triangle in corners:
+        rows = [tuple(corner) for corner in triangle]
+        first = rows.index(min(rows))
+        keys.add(np.array(rows[first:] + rows[:first]).tobytes())
+    return keys
+
+
+def test_it_is_a_map(make_map):
+    assert isinstance(make_map(), Map)
+
+
+def test_an_empty_map_knows_nothing(make_map, see):
+    map_ = make_map()
+    assert map_.nbytes == 0
+    assert len(map_.mesh().triangles) == 0
+    assert not map_.query(wall_points()).is_valid.any()
+    frame, T = see()
+    assert not map_.render(frame.camera, T).depth_m.any()
+
+
+def test_a_frame_without_depth_changes_nothing(make_map, see):
+    map_ = make_map()
+    frame, T = see()
+    frame.depth_m[:] = 0.0
+    map_.integrate(frame, T)
+    assert map_.nbytes == 0
+
+
+# Half a voxel off would be 0.5 voxels at any slope; half a pixel off is 0.5 x 1.5 m / 262 px x
+# sin(slope): 0.07 voxels at 30 degrees, 0.12 at 60.
+@pytest.mark.parametrize("slope_deg", [0.0, 30.0, -45.0, 60.0])
+@pytest.mark.parametrize("offset_voxels", [-1.0, 0.0, 1.5])
+def test_the_distance_to_a_slanted_wall_has_no_bias(make_map, see, slope_deg, offset_voxels):
+    map_ = make_map()
+    slope = np.deg2rad(slope_deg)
+    frame, T = see((1.5 * np.sin(slope), -1.5 * np.cos(slope), 0.0), zoom=2)
+    map_.integrate(frame, T)
+    samples = map_.query(wall_points(offset_voxels * VOXEL_SIZE_M, half_m=0.3))
+    assert samples.is_valid.mean() > 0.99
+    error_voxels = samples.sdf_m[samples.is_valid] / VOXEL_SIZE_M - offset_voxels
+    assert abs(error_voxels.mean()) < 0.05
+    np.testing.assert_allclose(
+        np.median(samples.gradient[samples.is_valid], axis=0), [0, -1, 0], atol=0.03
+    )
+
+
+def test_a_map_renders_what_it_saw(make_map, see):
+    map_ = make_map()
+    frame, T = see((0.7, -1.3, 0.3), has_box=False)
+    map_.integrate(frame, T)
+    rendering = map_.render(frame.camera, T)
+    inner = np.s_[4:-4, 4:-4]  # the border's voxels have no neighbours
+    assert (rendering.depth_m[inner] > 0).mean() > 0.99
+    error_m = (rendering.depth_m - frame.depth_m)[inner][rendering.depth_m[inner] > 0]
+    assert np.abs(np.median(error_m)) < 0.05 * VOXEL_SIZE_M
+    assert np.percentile(np.abs(error_m), 99) < 0.25 * VOXEL_SIZE_M
+    is_seen = rendering.depth_m > 0
+    np.testing.assert_allclose(
+        np.median(rendering.color[is_seen], axis=0), np.median(frame.color[is_seen], axis=0), atol=4
+    )
+
+
+def test_depth_without_colour_makes_a_map(make_map, see):
+    map_, colored = make_map(), make_map()
+    frame, T = see(has_color=False)
+    map_.integrate(frame, T)
+    colored.integrate(*see())
+    np.testing.assert_array_equal(map_.query(wall_points()).sdf_m, colored.query(wall_points()).sdf_m)
+    mesh = map_.mesh()
+    assert len(mesh.triangles) > 1000
+    assert (mesh.colors == mesh.colors[0, 0]).all()  # grey
+
+
+def test_growth_keeps_what_is_there(make_map, see):
+    small, large = make_map(initial_capacity=8), make_map(initial_capacity=8192)
+    for position in POSITIONS:
+        before = small.num_blocks
+        samples = small.query(wall_points())
+        small._grow()
+        assert small.num_blocks == before
+        for old, new in zip(_arrays(samples), _arrays(small.query(wall_points())), strict=True):
+            np.testing.assert_array_equal(old, new)
+        small.integrate(*see(position))
+        large.integrate(*see(position))
+    assert large.num_blocks > 200 > 8
+    # both hold the same blocks, in the same order or not
+    assert triangles(small.mesh()) == triangles(large.mesh())
+    assert small.num_refused == 0
+
+
+def _arrays(samples):
+    return samples.sdf_m, samples.gradient, samples.is_valid
+
+
+def test_a_map_can_be_read_while_it_grows(make_map, see):
+    map_ = make_map(initial_capacity=8)
+    frame, T = see()
+    map_.integrate(frame, T)
+    errors = []
+
+    def integrate():
+        try:
+            for position in POSITIONS * 3:
+                map_.integrate(*see(position))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=integrate)
+    thread.start()
+    while thread.is_alive():
+        samples = map_.query(wall_points(half_m=0.3))
+        assert samples.is_valid.mean() > 0.99
+        assert np.abs(samples.sdf_m[samples.is_valid]).max() < 0.5 * VOXEL_SIZE_M
+        assert (map_.render(frame.camera, T).depth_m[10:-10, 10:-10] > 0).mean() > 0.99
+    thread.join(timeout=30)
+    assert not errors
+
+
+@pytest.mark.parametrize(
+    "initial_capacity",
+    [
+        16,
+        pytest.param(
+            1 << 14,
+            marks=pytest.mark.xfail(strict=True, reason="the first storage ignores the budget"),
+        ),
+    ],
+)
+def test_a_map_keeps_to_its_budget(make_map, see, initial_capacity):
+    map_ = make_map(initial_capacity, budget_mb=1, voxel_size_m=0.01)
+    for position in POSITIONS:
+        map_.integrate(*see(position))
+    assert map_.nbytes <= 1_000_000
+    assert map_.num_blocks == 1_000_000 // BYTES_PER_BLOCK  # and uses it up
+    assert map_.num_refused == len(POSITIONS)
+    mesh = map_.mesh()
+    assert len(mesh.triangles) > 100
+    assert np.abs(mesh.vertices_m[:, 1]).max() < 0.5 * map_.config.voxel_size_m  # all on the wall
+
+
+def test_a_refused_frame_still_improves_the_blocks_that_are_there(make_map, see):
+    map_ = make_map(budget_mb=1, initial_capacity=16, voxel_size_m=0.01)
+    map_.integrate(*see(has_box=True))
+    assert map_.num_refused == 1
+    weight = map_._storage.blocks.weight.astype(np.int64).sum()
+    map_.integrate(*see(has_box=True))
+    assert map_._storage.blocks.weight.astype(np.int64).sum() == pytest.approx(2 * weight, rel=0.1)
+
+
+def test_weights_saturate_and_the_surface_stays(make_map, see):
+    map_ = make_map(max_weight=4.0)
+    frame, T = see((0.3, -0.7, 0.0))  # near: heavy readings
+    for _ in range(300):
+        map_.integrate(frame, T)
+    weight = map_._storage.blocks.weight
+    assert weight.max() <= 4.0 * 256
+    assert weight.max() > 3.9 * 256
+    samples = map_.query(wall_points(half_m=0.2))
+    # dithered rounding must not let a value walk away over many frames
+    assert np.abs(samples.sdf_m[samples.is_valid]).max() < 0.25 * VOXEL_SIZE_M
+
+
+def test_a_box_that_went_away_is_carved_away(make_map, see):
+    map_ = make_map(max_weight=16.0)
+    for index in range(8):
+        map_.integrate(*see(FRONT, has_box=True, index=index))
+    assert (map_.mesh().vertices_m[:, 1] < -0.4).sum() > 100
+    for index in range(60):
+        map_.integrate(*see(FRONT, has_box=False, index=index))
+    mesh = map_.mesh()
+    assert not (mesh.vertices_m[:, 1] < -0.1).any()
+    behind = map_.query(wall_points(half_m=0.15))  # the wall behind it has come in sight
+    assert behind.is_valid.all()
+    assert np.abs(behind.sdf_m).max() < 0.25 * VOXEL_SIZE_M
+
+
+def test_pieces_of_a_mesh_make_up_the_whole(make_map, see):
+    map_ = make_map()
+    map_.integrate(*see(has_box=True))
+    whole = triangles(map_.mesh())
+    slots = np.random.default_rng(0).permutation(map_.num_blocks).astype(np.int32)
+    pieces = [triangles(map_.mesh(part)) for part in np.array_split(slots, 7)]
+    assert set().union(*pieces) == whole
+    assert sum(map(len, pieces)) == len(whole)
+
+
+def test_blocks_that_did_not_change_keep_their_piece_of_the_mesh(make_map, see):
+    map_ = make_map(initial_capacity=16)
+    for position in ((-0.4, -1.5, 0.0), (-0.3, -1.4, 0.1)):
+        map_.integrate(*see(position, has_box=True))
+    before = map_.num_integrated
+    assert len(map_.changed_blocks(before)) == 0
+    old_count = map_.num_blocks
+    frame, T = see((0.9, -1.5, 0.3))
+    frame.depth_m[:, :80] = 0.0  # sees a part only, so that something stays as it was
+    old = {slot: triangles(map_.mesh(np.array([slot], np.int32))) for slot in range(old_count)}
+    map_.integrate(frame, T)
+    changed = set(map_.changed_blocks(before).tolist())
+    assert 0 < len(changed) < map_.num_blocks
+    assert set(range(old_count, map_.num_blocks)) <= changed
+    pieces = {
+        slot: triangles(map_.mesh(np.array([slot], np.int32))) for slot in range(map_.num_blocks)
+    }
+    for slot in set(range(map_.num_blocks)) - changed:
+        assert pieces[slot] == old[slot]
+    assert any(pieces[slot] != old[slot] for slot in changed if slot < old_count)
