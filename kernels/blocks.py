@@ -38,6 +38,17 @@ def new_index(capacity: int) -> BlockIndex:
     )
 
 
+def grown_index(index: BlockIndex, capacity: int) -> BlockIndex:
+    """Return a copy of an index with room for more blocks; all slots stay as they are."""
+    grown = new_index(capacity)
+    count = int(index.count[0])
+    grown.coords[:count] = index.coords[:count]
+    grown.neighbors[:count] = index.neighbors[:count]
+    grown.count[0] = count
+    implementation("blocks", index.coords).fill_table(grown)
+    return grown
+
+
 def insert_blocks(index: BlockIndex, coords: np.ndarray) -> bool:
     """Insert blocks (n, 3) int32 in order, skipping known ones; False once the capacity is used up.
 

@@ -83,6 +83,19 @@ def _insert(index, x, y, z):
 
 
 @kernel
+def fill_table(index):
+    """Enter all blocks of an index into its empty table."""
+    mask = np.int64(index.keys.shape[0] - 1)
+    for slot in range(index.count[0]):
+        key = pack(index.coords[slot, 0], index.coords[slot, 1], index.coords[slot, 2])
+        i = bucket(key, mask)
+        while index.keys[i] != -1:
+            i = (i + 1) & mask
+        index.slots[i] = slot
+        index.keys[i] = key
+
+
+@kernel
 def insert_blocks(index, coords):
     for i in range(coords.shape[0]):
         if _insert(index, coords[i, 0], coords[i, 1], coords[i, 2]) == -1:

@@ -151,6 +151,13 @@ def _insert(index: BlockIndex, known: dict[Coord, int], coord: Coord) -> int:
     return slot
 
 
+def fill_table(index: BlockIndex) -> None:
+    """Enter all blocks of an index into its empty table."""
+    count = int(index.count[0])
+    for slot, key in enumerate(pack(index.coords[:count]).tolist()):
+        _enter_key(index, key, slot)
+
+
 def _enter_key(index: BlockIndex, key: int, slot: int) -> None:
     """Enter a new key from its bucket on: Fibonacci hashing, linear probing."""
     mask = len(index.keys) - 1

@@ -14,6 +14,7 @@ from kernels import mesh as mesh_ops
 from kernels import tsdf as tsdf_ops
 from slam.camera import Camera, DepthNoise
 from slam.config import TsdfConfig
+from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
 from slam.maps.base import Mesh, Rendering, SdfSamples
@@ -28,9 +29,7 @@ FREE_STRIDE = 16  # the lattice of free-space rays moves from frame to frame
 
 @dataclass(frozen=True)
 class _Storage:
-    """Index and voxels of one capacity; growth replaces both at once, so that a reader always has a
-    matching pair.
-    """
+    """Index and voxels. Growth replaces the pair, so that a reader always has one that fits."""
 
     index: block_ops.BlockIndex
     blocks: tsdf_ops.TsdfBlocks
@@ -62,8 +61,18 @@ class TsdfMap:
         wide_m = min(3.0 * depth_noise.sigma_m(FAR_M), config.max_truncation_voxels * voxel_size_m)
         self.truncation_m = (narrow_m, max(narrow_m, wide_m))
         self.sdf_unit_m = self.truncation_m[1] / 32000.0  # dithering must not overflow int16
-        self._storage = _new_storage(initial_capacity)
-        self._stamps = np.full(initial_capacity, -1, np.int32)
+        # All voxels of the budget are reserved at once, but a page is only taken when it is first
+        # written: so growth copies an index and no voxels.
+        most_blocks = max(1, config.budget_mb * 1_000_000 // BYTES_PER_BLOCK)
+        capacity = min(initial_capacity, most_blocks)
+        try:
+            blocks = tsdf_ops.new_blocks(most_blocks)
+        except MemoryError as error:
+            raise SlamError(
+                f"cannot reserve {config.budget_mb} MB for the map; lower --tsdf.budget-mb"
+            ) from error
+        self._storage = _Storage(block_ops.new_index(capacity), blocks)
+        self._stamps = np.full(capacity, -1, np.int32)
         self._dither = np.random.default_rng(0).random(1024, dtype=np.float32)
         self.num_integrated = 0
         self.num_refused = 0  # frames whose new blocks did not fit into the budget
@@ -126,18 +135,11 @@ class TsdfMap:
     def _grow(self) -> bool:
         """Double the capacity, within the budget; False where that is used up."""
         old = self._storage
-        most = self.config.budget_mb * 1_000_000 // BYTES_PER_BLOCK
-        capacity = min(2 * old.capacity, most)
+        capacity = min(2 * old.capacity, len(old.blocks.sdf))
         if capacity <= old.capacity:
             return False
-        new = _new_storage(capacity)
-        block_ops.insert_blocks(new.index, old.index.coords[: old.count])
-        for old_array, new_array in zip(old.blocks, new.blocks, strict=True):
-            new_array[: old.count] = old_array[: old.count]
-        stamps = np.full(capacity, -1, np.int32)
-        stamps[: old.capacity] = self._stamps
-        self._stamps = stamps
-        self._storage = new
+        self._stamps = np.append(self._stamps, np.full(capacity - old.capacity, -1, np.int32))
+        self._storage = _Storage(block_ops.grown_index(old.index, capacity), old.blocks)
         return True
 
     def _pack_color(self, frame: Frame) -> UInt32[np.ndarray, "m"]:
@@ -206,6 +208,7 @@ class TsdfMap:
             TsdfContent(
                 config=self.config,
                 depth_noise=self.depth_noise,
+                num_integrated=self.num_integrated,
                 coords=storage.index.coords[:count],
                 sdf=storage.blocks.sdf[:count],
                 weight=storage.blocks.weight[:count],
@@ -224,6 +227,7 @@ class TsdfMap:
         storage.blocks.sdf[:count] = content.sdf
         storage.blocks.weight[:count] = content.weight
         storage.blocks.color[:count] = content.color
+        map_.num_integrated = content.num_integrated
         return map_
 
     @property
@@ -249,7 +253,3 @@ def _surface(frame: Frame) -> tuple[Float32[np.ndarray, "m"], Float32[np.ndarray
         depth_ops.mark_edges(frame.depth_m, noise),
         depth_ops.normals(quarter, gradient, intrinsics),
     )
-
-
-def _new_storage(capacity: int) -> _Storage:
-    return _Storage(block_ops.new_index(capacity), tsdf_ops.new_blocks(capacity))

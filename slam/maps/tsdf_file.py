@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int16, Int32, UInt8, UInt16
 
+from kernels.blocks import MAX_COORD
 from slam.camera import DepthNoise
 from slam.config import TsdfConfig, build
 from slam.errors import SlamError
@@ -34,6 +35,7 @@ class TsdfContent:
 
     config: TsdfConfig
     depth_noise: DepthNoise
+    num_integrated: int
     coords: Int32[np.ndarray, "n 3"]
     sdf: Int16[np.ndarray, "n 512"]
     weight: UInt16[np.ndarray, "n 512"]
@@ -47,6 +49,7 @@ def write_tsdf(path: Path, content: TsdfContent) -> None:
         "version": VERSION,
         "config": asdict(content.config),
         "depth_noise": asdict(content.depth_noise),
+        "num_integrated": content.num_integrated,
     }
     with replaced_file(path) as file:
         np.savez(
@@ -72,6 +75,7 @@ def read_tsdf(path: Path) -> TsdfContent:
             content = TsdfContent(
                 config=build(TsdfConfig, header["config"]),
                 depth_noise=build(DepthNoise, header["depth_noise"]),
+                num_integrated=int(header["num_integrated"]),
                 coords=archive["coords"],
                 sdf=archive["sdf"],
                 weight=archive["weight"],
@@ -99,5 +103,7 @@ def _check(path: Path, content: TsdfContent) -> None:
     for name, (array, dtype, shape) in shapes.items():
         if array.dtype != dtype or array.shape != shape:
             raise SlamError(f"{path} is damaged: {name} is {array.dtype} {array.shape}")
+    if n and int(np.abs(content.coords.astype(np.int64)).max()) >= MAX_COORD - 1:
+        raise SlamError(f"{path} is damaged: a block lies out of range")
     if len(np.unique(content.coords, axis=0)) != n:
         raise SlamError(f"{path} is damaged: a block occurs twice")

@@ -9,6 +9,7 @@ from kernels.blocks import (
     MAX_COORD,
     BlockIndex,
     find_blocks,
+    grown_index,
     insert_blocks,
     new_index,
     touch_band,
@@ -276,3 +277,15 @@ def test_poses_far_away_touch_nothing(backend: str, touched: Callable):
         num = touch_free(*head, (0, 0), 0.1, stamps, 0, visible, 0)
     assert num == 0
     assert index.count[0] == 0
+
+
+def test_grown_index_keeps_slots_and_neighbors(backend: str):
+    index = new_index(64)
+    coords = np.random.default_rng(5).integers(-3, 3, (60, 3)).astype(np.int32)
+    assert insert_blocks(index, coords)
+    grown = grown_index(index, 256)
+    count = int(index.count[0])
+    np.testing.assert_array_equal(find_blocks(grown, coords), find_blocks(index, coords))
+    np.testing.assert_array_equal(grown.neighbors[:count], index.neighbors[:count])
+    assert insert_blocks(grown, coords + np.int32(6))
+    assert int(grown.count[0]) == 2 * count

@@ -32,7 +32,7 @@ def see() -> Callable[..., tuple[Frame, np.ndarray]]:
     y = -0.5, from a position; return the frame, `zoom` times as large, and its pose.
     """
 
-    def render(position_m=(0.0, -1.5, 0.0), has_box=False, has_color=True, index=0, zoom=1):
+    def render(position_m=(0.0, -1.5, 0.0), has_box=False, has_color=True, index=0, zoom=1.0):
         b = Builder()
         b.box(0, 0.5, -5.0, (10.0, 1.0, 10.0), RED)
         if has_box:

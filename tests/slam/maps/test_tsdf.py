@@ -60,7 +60,7 @@ def test_a_frame_without_depth_changes_nothing(make_map, see):
 def test_the_distance_to_a_slanted_wall_has_no_bias(make_map, see, slope_deg, offset_voxels):
     map_ = make_map()
     slope = np.deg2rad(slope_deg)
-    frame, T = see((1.5 * np.sin(slope), -1.5 * np.cos(slope), 0.0), zoom=2)
+    frame, T = see((1.5 * np.sin(slope), -1.5 * np.cos(slope), 0.0), zoom=2.0)
     map_.integrate(frame, T)
     samples = map_.query(wall_points(offset_voxels * VOXEL_SIZE_M, half_m=0.3))
     assert samples.is_valid.mean() > 0.99

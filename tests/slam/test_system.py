@@ -1,0 +1,194 @@
+"""The loop: what is mapped, what is waited for, and what is written down."""
+
+import threading
+import time
+from math import isnan
+
+import numpy as np
+import pytest
+
+from slam.camera import Camera, DepthNoise
+from slam.frame import Frame
+from slam.geometry import se3_exp
+from slam.maps.base import Mesh, Rendering, SdfSamples
+from slam.system import NUM_FIRST_FRAMES, Slam
+from slam.tracking.base import TrackResult, TrackState
+
+pytestmark = pytest.mark.timeout(30)
+OK, WEAK, LOST = TrackState.OK, TrackState.WEAK, TrackState.LOST
+LONG_S = 5.0
+CAMERA = Camera(4, 3, 3.0, 3.0, 1.5, 1.0)
+
+
+def frame(index: int) -> Frame:
+    depth_m = np.ones((3, 4), np.float32)
+    return Frame(index, index / 30, CAMERA, depth_m, None, DepthNoise.rendered())
+
+
+def pose(index: int) -> np.ndarray:
+    return se3_exp(np.array([0.1 * index, 0.0, 0.0, 0.0, 0.01 * index, 0.0]))
+
+
+class Script:
+    """A tracker that says what it was told to say."""
+
+    def __init__(self, states):
+        self._states = dict(enumerate(states))
+        self.num_mapped_before = []  # frames in the map when each one was tracked
+
+    def track(self, frame, map_):
+        self.num_mapped_before.append(len(map_.mapped))
+        state = self._states.get(frame.index, OK)
+        reason = "" if state is OK else "as told"
+        return TrackResult(pose(frame.index), state, reason, 0.001, 0.9, 0.1, 3)
+
+
+class Notes:
+    """A map that only writes down what it got; `before` is called first, with the index."""
+
+    def __init__(self, before=lambda index: None):
+        self.mapped = []
+        self.poses = []
+        self._before = before
+
+    def integrate(self, frame, T_world_camera) -> None:
+        self._before(frame.index)
+        self.mapped.append(frame.index)
+        self.poses.append(T_world_camera)
+
+    def render(self, camera, T_world_camera) -> Rendering:
+        raise NotImplementedError
+
+    def query(self, points) -> SdfSamples:
+        raise NotImplementedError
+
+    def mesh(self) -> Mesh:
+        raise NotImplementedError
+
+    def save(self, path) -> None:
+        raise NotImplementedError
+
+    @property
+    def nbytes(self) -> int:
+        return 1000 * len(self.mapped)
+
+
+@pytest.fixture
+def make_slam():
+    """Make systems whose mapping thread ends with the test, whatever happens in it."""
+    made = []
+
+    def make(states=(), before=lambda index: None, deterministic=False):
+        slam = Slam(Script(states), Notes(before), deterministic)
+        made.append(slam)
+        return slam
+
+    yield make
+    for slam in made:
+        slam._mapper.close()
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_only_frames_that_are_ok_are_mapped(make_slam, deterministic):
+    states = [OK, WEAK, OK, LOST, LOST, OK, WEAK, OK, OK]
+    slam = make_slam(states, deterministic=deterministic)
+    results = [slam.step(frame(index)) for index in range(9)]
+    slam.finish()
+    assert [result.state for result in results] == states
+    ok = [index for index, state in enumerate(states) if state is OK]
+    assert slam.map.mapped == ok
+    np.testing.assert_array_equal(slam.map.poses, [pose(index) for index in ok])
+    assert (slam.num_lost, slam.num_weak, slam.last_state) == (2, 2, OK)
+
+
+def test_the_trajectory_has_every_frame_that_was_tracked(make_slam):
+    slam = make_slam([OK, WEAK, LOST, OK])
+    for index in range(4):
+        slam.step(frame(index))
+    slam.finish()
+    trajectory = slam.trajectory()
+    np.testing.assert_array_equal(trajectory.timestamps_s, np.array([0, 1, 3]) / 30)
+    np.testing.assert_array_equal(trajectory.Ts_world_camera, [pose(0), pose(1), pose(3)])
+
+
+def test_a_run_without_a_frame_has_an_empty_trajectory(make_slam):
+    slam = make_slam()
+    slam.finish()
+    assert len(slam.trajectory()) == 0
+    assert slam.records() == []
+
+
+def test_the_records_have_a_mapping_time_where_a_frame_was_mapped(make_slam):
+    states = [OK, LOST, WEAK, OK, OK]
+    slam = make_slam(states, before=lambda index: time.sleep(0.02 * (index == 3)))
+    for index in range(5):
+        slam.step(frame(index))
+    slam.finish()
+    records = slam.records()
+    assert [record.index for record in records] == list(range(5))
+    assert [record.state for record in records] == states
+    assert [isnan(record.mapping_ms) for record in records] == [False, True, True, False, False]
+    assert records[3].mapping_ms > 19
+    assert records[4].mapping_ms < 19
+    assert records[0].map_mb == 0.0
+
+
+def test_in_turns_every_frame_sees_all_frames_before_it(make_slam):
+    slam = make_slam(before=lambda index: time.sleep(0.003), deterministic=True)
+    for index in range(12):
+        slam.step(frame(index))
+    slam.finish()
+    assert slam._tracker.num_mapped_before == list(range(12))
+
+
+def test_the_first_frames_see_all_frames_before_them(make_slam):
+    slam = make_slam(before=lambda index: time.sleep(0.003))
+    for index in range(NUM_FIRST_FRAMES + 1):
+        slam.step(frame(index))
+    slam.finish()
+    assert slam._tracker.num_mapped_before == list(range(NUM_FIRST_FRAMES + 1))
+
+
+def test_later_a_frame_waits_for_all_but_one_mapping(make_slam):
+    """While one frame is being mapped the next is tracked; the one after it waits."""
+    gate = threading.Event()
+    blocked_from = NUM_FIRST_FRAMES + 1
+    slam = make_slam(before=lambda index: index < blocked_from or gate.wait(LONG_S))
+    is_stepped = [threading.Event() for _ in range(blocked_from + 3)]
+
+    def step_all():
+        for index, event in enumerate(is_stepped):
+            slam.step(frame(index))
+            event.set()
+
+    thread = threading.Thread(target=step_all)
+    thread.start()
+    assert is_stepped[blocked_from + 1].wait(LONG_S)  # tracked beside the mapping of the last
+    assert slam.map.mapped == list(range(blocked_from))
+    assert not is_stepped[blocked_from + 2].wait(0.1)  # would see a map that is two frames old
+    gate.set()
+    assert is_stepped[blocked_from + 2].wait(LONG_S)
+    thread.join(LONG_S)
+    slam.finish()
+    assert slam.map.mapped == list(range(blocked_from + 3))
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+@pytest.mark.parametrize("bad_index", [0, 2, 7, 9])
+def test_a_map_that_raises_ends_the_run_with_its_error(make_slam, deterministic, bad_index):
+    def fail(index):
+        if index == bad_index:
+            raise RuntimeError("the map broke")
+
+    slam = make_slam(before=fail, deterministic=deterministic)
+    with pytest.raises(RuntimeError, match="the map broke"):
+        for index in range(10):
+            slam.step(frame(index))
+        slam.finish()
+    with pytest.raises(RuntimeError, match="the map broke"):
+        slam.finish()
+    assert slam.map.mapped == list(range(bad_index))  # none after it either
+    assert not slam._mapper._thread.is_alive()
+    records = slam.records()
+    assert bad_index < len(records) <= bad_index + 3
+    assert len(slam.trajectory()) == len(records)

@@ -1,0 +1,222 @@
+"""The dense tracker on views whose poses are known exactly."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from slam.camera import Camera, DepthNoise
+from slam.frame import Frame
+from slam.geometry import inverse, rotation_angle_rad, se3_exp
+from slam.tracking.base import Tracker, TrackState
+
+OK, WEAK, LOST = TrackState.OK, TrackState.WEAK, TrackState.LOST
+MOTION = np.array([0.004, -0.002, 0.003, 0.002, -0.004, 0.003])  # a frame: 5 mm and 0.3 degrees
+AWAY = se3_exp(np.array([0.0, 0.0, 0.0, 0.0, np.pi, 0.0]))  # looks the other way
+
+
+def pose(number: float) -> np.ndarray:
+    return se3_exp(number * MOTION)
+
+
+def distance(T_a: np.ndarray, T_b: np.ndarray) -> tuple[float, float]:
+    """Return metres and degrees between two poses."""
+    T = inverse(T_a) @ T_b
+    return float(np.linalg.norm(T[:3, 3])), float(np.degrees(rotation_angle_rad(T[:3, :3])))
+
+
+def assert_near(result, T_true, within_m=0.0002, within_deg=0.01):
+    distance_m, angle_deg = distance(T_true, result.T_world_camera)
+    assert distance_m < within_m, f"{1e3 * distance_m:.3f} mm off"
+    assert angle_deg < within_deg, f"{angle_deg:.4f} degrees off"
+
+
+def test_it_is_a_tracker(make_rig):
+    assert isinstance(make_rig().tracker, Tracker)
+
+
+def test_the_first_frame_is_the_origin(make_rig, see):
+    result = make_rig().step(see(pose(5)))
+    assert result.state is OK
+    np.testing.assert_array_equal(result.T_world_camera, np.eye(4))
+
+
+@pytest.mark.parametrize("has_color", [True, False])
+@pytest.mark.parametrize("geometry", ["sdf", "projective"])
+def test_a_small_motion_is_recovered(make_rig, see, geometry, has_color):
+    rig = make_rig(geometry=geometry, photometric=has_color)
+    for number in range(4):
+        result = rig.step(see(pose(number), number, has_color=has_color))
+        assert result.state is OK, result.reason
+        # without colour the last step is one that counts as converged, below 0.3 mm
+        assert_near(result, pose(number), within_m=0.0002 if has_color else 0.0003)
+        assert result.inlier_ratio > 0.9
+    assert result.num_iterations > 0
+
+
+def test_a_camera_without_colour_is_tracked_although_colour_is_asked_for(make_rig, see):
+    rig = make_rig(photometric=True)
+    for number in range(3):
+        result = rig.step(see(pose(number), number, has_color=False))
+        assert result.state is OK, result.reason
+    assert_near(result, pose(2), within_m=0.0003)
+
+
+def test_colour_that_comes_and_goes_does_not_matter(make_rig, see):
+    rig = make_rig()
+    for number in range(6):
+        result = rig.step(see(pose(number), number, has_color=number % 3 == 1))
+        assert result.state is OK, result.reason
+        assert_near(result, pose(number), within_m=0.0003)
+
+
+def test_the_same_frame_again_is_no_motion(make_rig, see):
+    rig = make_rig()
+    for index in range(4):
+        result = rig.step(see(np.eye(4), index))
+        assert result.state is OK, result.reason
+        assert_near(result, np.eye(4), within_m=1e-4)
+
+
+def test_a_camera_that_stops_at_once_is_not_carried_on(make_rig, see):
+    rig = make_rig()
+    for number in range(4):
+        rig.step(see(pose(number), number))
+    for index in range(4, 7):  # the prior says that it moves on
+        result = rig.step(see(pose(3), index))
+        assert result.state is OK, result.reason
+        assert_near(result, pose(3), within_m=0.0003)
+
+
+def test_a_change_of_brightness_is_no_motion(make_rig, see):
+    rig = make_rig()
+    rig.step(see(np.eye(4)))
+    for index in range(1, 4):
+        frame = see(np.eye(4), index)
+        brighter = np.clip(frame.color.astype(np.int16) + 10 * index, 0, 255).astype(np.uint8)
+        result = rig.step(replace(frame, color=brighter))
+        assert result.state is OK, result.reason
+        assert_near(result, np.eye(4))
+
+
+@pytest.mark.parametrize("geometry", ["sdf", "projective"])
+def test_geometry_alone_does_not_slide_along_a_flat_wall(make_rig, see, geometry):
+    """Nothing is seen of the sliding, so the pose is never OK, and stays where the motion prior has
+    it: at rest.
+    """
+    rig = make_rig(geometry=geometry, photometric=False)
+    rig.step(see(np.eye(4), 0, "wall"))
+    for index in range(1, 15):
+        sideways = se3_exp(np.array([0.003 * index, 0.002 * index, 0.0, 0.0, 0.0, 0.0]))
+        result = rig.step(see(sideways, index, "wall"))
+        assert result.state is not OK
+        assert result.reason
+        assert np.abs(result.T_world_camera[:2, 3]).max() < 0.001
+
+
+def test_colour_holds_the_camera_before_a_flat_wall(make_rig, see):
+    rig = make_rig()
+    for index in range(6):
+        sideways = se3_exp(np.array([0.003 * index, 0.002 * index, 0.0, 0.0, 0.0, 0.0]))
+        result = rig.step(see(sideways, index, "wall"))
+        assert result.state is OK, result.reason
+        assert_near(result, sideways, within_m=0.0005, within_deg=0.02)
+
+
+def test_weak_for_too_long_is_lost(make_rig, see):
+    rig = make_rig(photometric=False, max_weak_frames=4)
+    states = [rig.step(see(np.eye(4), index, "wall")).state for index in range(8)]
+    assert states == [OK] + 4 * [WEAK] + 3 * [LOST]
+
+
+def empty(frame):
+    return replace(frame, depth_m=np.zeros_like(frame.depth_m))
+
+
+def few_points(frame):
+    depth_m = np.zeros_like(frame.depth_m)
+    depth_m[:40, :40] = frame.depth_m[:40, :40]  # 100 points of 4 x 4 readings
+    return replace(frame, depth_m=depth_m)
+
+
+def noise(frame):
+    depth_m = np.random.default_rng(0).uniform(0.5, 5.0, frame.depth_m.shape)
+    return replace(frame, depth_m=depth_m.astype(np.float32))
+
+
+BAD = {"empty": empty, "few points": few_points, "noise": noise}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_frame_without_a_surface_is_lost_and_forgotten(make_rig, see, name):
+    rig = make_rig()
+    for number in range(4):
+        rig.step(see(pose(number), number))
+    bad = rig.step(BAD[name](see(pose(4), 4)))
+    assert bad.state is LOST
+    assert bad.reason
+    assert np.isfinite(bad.T_world_camera).all()
+    result = rig.step(see(pose(5), 5))
+    assert result.state is OK, result.reason
+    assert_near(result, pose(5))
+
+
+@pytest.mark.parametrize("name", ["empty", "few points"])
+def test_the_first_usable_frame_is_the_origin(make_rig, see, name):
+    rig = make_rig()
+    assert rig.step(BAD[name](see(np.eye(4), 0))).state is LOST
+    assert rig.map.nbytes == 0
+    result = rig.step(see(pose(7), 1))
+    assert result.state is OK
+    np.testing.assert_array_equal(result.T_world_camera, np.eye(4))
+
+
+def test_a_camera_so_small_that_no_points_are_left_is_lost(make_rig):
+    camera = Camera(32, 24, 26.0, 26.0, 15.5, 11.5)
+    depth_m = np.full((24, 32), 1.0, np.float32)
+    color = np.full((24, 32, 3), 90, np.uint8)
+    result = make_rig().step(Frame(0, 0.0, camera, depth_m, color, DepthNoise.rendered()))
+    assert result.state is LOST
+
+
+def test_a_kidnapped_camera_is_lost_and_found_again(make_rig, see):
+    rig = make_rig()
+    for number in range(5):
+        rig.step(see(pose(number), number))
+    mapped = rig.map.num_integrated, rig.map.nbytes
+    for index in range(5, 8):
+        result = rig.step(see(AWAY, index))
+        assert result.state is LOST
+        assert result.reason
+        assert distance(pose(4), result.T_world_camera)[0] < 0.02  # where it was seen last
+    assert (rig.map.num_integrated, rig.map.nbytes) == mapped
+    result = rig.step(see(pose(-4), 8))  # 4 cm and 2.5 degrees from where it went
+    assert result.state is OK, result.reason
+    assert_near(result, pose(-4), within_m=0.001, within_deg=0.03)
+    result = rig.step(see(pose(-3), 9))
+    assert result.state is OK, result.reason
+    assert_near(result, pose(-3), within_m=0.0005, within_deg=0.02)
+
+
+def test_a_saved_map_is_gone_on_with_from_where_it_began(make_rig, see):
+    first = make_rig()
+    for number in range(4):
+        first.step(see(pose(number), number))
+    again = make_rig(has_map=True)
+    again.map = first.map
+    result = again.step(see(pose(1), 0))
+    assert result.state is OK, result.reason
+    assert_near(result, pose(1))
+
+
+def test_tracking_changes_neither_frame_nor_map(make_rig, see):
+    rig = make_rig()
+    rig.step(see(np.eye(4)))
+    frame = see(pose(1), 1)
+    depth_m, color = frame.depth_m.copy(), frame.color.copy()
+    arrays = [array.copy() for array in rig.map._storage.blocks]
+    rig.tracker.track(frame, rig.map)
+    np.testing.assert_array_equal(frame.depth_m, depth_m)
+    np.testing.assert_array_equal(frame.color, color)
+    for before, after in zip(arrays, rig.map._storage.blocks, strict=True):
+        np.testing.assert_array_equal(before, after)
