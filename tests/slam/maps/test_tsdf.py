@@ -143,16 +143,7 @@ def test_a_map_can_be_read_while_it_grows(make_map, see):
     assert not errors
 
 
-@pytest.mark.parametrize(
-    "initial_capacity",
-    [
-        16,
-        pytest.param(
-            1 << 14,
-            marks=pytest.mark.xfail(strict=True, reason="the first storage ignores the budget"),
-        ),
-    ],
-)
+@pytest.mark.parametrize("initial_capacity", [16, 1 << 14])
 def test_a_map_keeps_to_its_budget(make_map, see, initial_capacity):
     map_ = make_map(initial_capacity, budget_mb=1, voxel_size_m=0.01)
     for position in POSITIONS:

@@ -161,7 +161,6 @@ DAMAGE = {
 KNOWN_BUGS = {
     "an unknown config key": "the error does not name the file",
     "config of a wrong type": "the error does not name the file",
-    "a block out of range": "not noticed: the later blocks take over the wrong voxels",
     "voxels of no size": "not noticed",
 }
 
