@@ -104,7 +104,7 @@ def query(
     voxels are known. Where invalid, distance and gradient are 0.
     """
     check_array("points", points, "float32", (None, 3))
-    return implementation("tsdf", points).query(index, blocks, points, voxel_size_m, sdf_unit_m)
+    return implementation("query", points).query(index, blocks, points, voxel_size_m, sdf_unit_m)
 
 
 def raycast(

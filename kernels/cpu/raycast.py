@@ -5,7 +5,7 @@ from numba import prange
 
 from kernels.cpu.blocks import find
 from kernels.cpu.compile import inline, kernel, parallel_kernel
-from kernels.cpu.tsdf import gather_cell, locate
+from kernels.cpu.query import gather_cell, locate
 from kernels.tsdf import WEIGHT_UNIT, RenderedArrays
 
 ZERO = np.float32(0.0)

@@ -32,7 +32,7 @@ def halve_depth(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 def inverse_depth_gradient(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """See `kernels.depth.inverse_depth_gradient`. The jump threshold is that of the pixel itself."""
+    """See `kernels.depth.inverse_depth_gradient`. The jump threshold is the pixel's own."""
     z = depth_m.astype(np.float64)
     limit = jump_threshold(z, noise)
     around = np.pad(z, 1)  # outside the image all is missing

@@ -5,7 +5,8 @@ import numpy as np
 from kernels.blocks import BlockIndex
 from kernels.marching_cubes import EDGE_AXIS, EDGE_CORNER, TRIANGLE_TABLE
 from kernels.mesh import MeshArrays
-from kernels.reference.tsdf import CORNERS, VOXELS_OF_BLOCK, Voxels, read_voxels
+from kernels.reference.query import CORNERS, Voxels, read_voxels
+from kernels.reference.tsdf import VOXELS_OF_BLOCK
 from kernels.tsdf import TsdfBlocks
 
 NO_COLOR = 128.0

@@ -8,7 +8,7 @@ crossing.
 import numpy as np
 
 from kernels.blocks import BlockIndex
-from kernels.reference.tsdf import CORNERS, Cells, read_cells
+from kernels.reference.query import CORNERS, Cells, read_cells
 from kernels.tsdf import WEIGHT_UNIT, RenderedArrays, TsdfBlocks
 
 STEP_VOXELS = 0.5

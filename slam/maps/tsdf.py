@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int32, UInt32
 
 from kernels import blocks as block_ops
-from kernels import depth as depth_ops
 from kernels import mesh as mesh_ops
 from kernels import tsdf as tsdf_ops
 from slam.camera import Camera, DepthNoise
@@ -18,6 +17,7 @@ from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
 from slam.maps.base import Mesh, Rendering, SdfSamples
+from slam.maps.readings import surface_readings
 from slam.maps.tsdf_file import TsdfContent, read_tsdf, write_tsdf
 
 BYTES_PER_BLOCK = 512 * 8 + 44  # voxels, coordinates and neighbours
@@ -83,7 +83,7 @@ class TsdfMap:
         """Fuse a posed frame: allocate its band, carve its free space, average all."""
         with self._lock:
             visible = self._touch(frame, T_world_camera)
-            readings, normals = _surface(frame)
+            readings, normals = surface_readings(frame)
             h, w = frame.depth_m.shape
             storage = self._storage
             tsdf_ops.integrate(
@@ -239,17 +239,3 @@ class TsdfMap:
     def nbytes(self) -> int:
         """Bytes of map data in use, without the hash table."""
         return self.num_blocks * BYTES_PER_BLOCK
-
-
-def _surface(frame: Frame) -> tuple[Float32[np.ndarray, "m"], Float32[np.ndarray, "h w 3"]]:
-    """Return a frame's readings with their edges marked, and the normals of its 4 x 4 averaged
-    depth.
-    """
-    noise = frame.depth_noise.coefficients
-    quarter = depth_ops.halve_depth(depth_ops.halve_depth(frame.depth_m, noise), noise)
-    gradient = depth_ops.inverse_depth_gradient(quarter, noise)
-    intrinsics = frame.camera.scaled(0.25).intrinsics
-    return (
-        depth_ops.mark_edges(frame.depth_m, noise),
-        depth_ops.normals(quarter, gradient, intrinsics),
-    )

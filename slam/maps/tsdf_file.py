@@ -1,7 +1,7 @@
 """The file of a TSDF map: a NumPy .npz archive of plain arrays, so that reading one executes
 nothing.
 
-    header  uint8     JSON text: format "twinmap-tsdf", version, config, depth noise, frames integrated
+    header  uint8     JSON text: format "twinmap-tsdf", version, config, noise, frame count
     coords  int32     (n, 3)      block coordinates; block c covers voxels 8 c .. 8 c + 7
     sdf     int16     (n, 512)    distance in units of the widest truncation / 32000, z fastest
     weight  uint16    (n, 512)    in 1/256 of a reading at 1 m; 0 = unknown

@@ -7,7 +7,7 @@ import pytest
 
 from kernels.marching_cubes import EDGE_AXIS, EDGE_CORNER, TRIANGLE_TABLE
 from kernels.mesh import MeshArrays
-from kernels.reference.tsdf import CORNERS
+from kernels.reference.query import CORNERS
 
 from .conftest import Volume, with_both
 

@@ -117,15 +117,17 @@ def test_true_poses_give_no_error(tmp_path):
     assert load_run(tmp_path).metrics["ate_rmse_m"] < 1e-6
 
 
-def test_a_run_is_resumed(finished, tmp_path):
-    words = ["run", "synthetic:wall", "--limit", "5", *COARSE]
-    words += ["--resume", str(finished / "map.npz"), "--out", str(tmp_path)]
-    assert main(words) == 0
-    run = load_run(tmp_path)
-    assert [record.state.value for record in run.frames] == 5 * ["OK"]
-    assert run.metrics["ate_rmse_m"] < 0.0005
-    first = load_run(finished).trajectory
-    np.testing.assert_allclose(run.trajectory.positions_m, first.positions_m[:5], atol=0.001)
+def test_a_run_is_resumed(tmp_path):
+    words = ["run", "synthetic:room", "--limit", "5", *COARSE]
+    assert main([*words, "--out", str(tmp_path / "first")]) == 0
+    words += ["--resume", str(tmp_path / "first" / "map.npz")]
+    assert main([*words, "--out", str(tmp_path / "second")]) == 0
+    first, second = load_run(tmp_path / "first"), load_run(tmp_path / "second")
+    assert [record.state.value for record in second.frames] == 5 * ["OK"]
+    assert second.metrics["ate_rmse_m"] < 0.0005
+    np.testing.assert_allclose(
+        second.trajectory.positions_m, first.trajectory.positions_m, atol=0.001
+    )
 
 
 def test_a_run_is_scored_again(copied, capsys):

@@ -42,7 +42,9 @@ class Replay:
     def __init__(self, source, num_frames):
         self.name, self.camera, self.depth_noise = source.name, source.camera, source.depth_noise
         self.timestamps_s = source.timestamps_s[:num_frames]
-        self._truth = Trajectory(self.timestamps_s, source.ground_truth().Ts_world_camera[:num_frames])
+        self._truth = Trajectory(
+            self.timestamps_s, source.ground_truth().Ts_world_camera[:num_frames]
+        )
         self._frames = [source.read(index) for index in range(num_frames)]
 
     def read(self, index):

@@ -174,10 +174,12 @@ def test_a_worker_that_raises_says_so_and_works_no_more(make_worker):
         done.append(item)
 
     worker = make_worker(work)
+    for item in range(2):
+        worker.submit(item)
+        worker.wait(0)
+    worker.submit(2)
     with pytest.raises(ValueError, match="item 2 is bad"):
-        for item in range(5):
-            worker.submit(item)
-            worker.wait(0)
+        worker.wait(0)
     with pytest.raises(ValueError, match="item 2 is bad"):
         worker.submit(9)
     worker.close()

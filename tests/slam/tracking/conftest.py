@@ -1,4 +1,4 @@
-"""Frames of the synthetic scenes as a Kinect would see them, along a motion that each test chooses."""
+"""Frames of the synthetic scenes, 640 x 480, along a motion that each test chooses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -75,7 +75,7 @@ def test_the_same_frame_again_is_no_motion(make_rig, see):
     for index in range(4):
         result = rig.step(see(np.eye(4), index))
         assert result.state is OK, result.reason
-        assert_near(result, np.eye(4), within_m=1e-4)
+        assert_near(result, np.eye(4), within_m=2e-4)
 
 
 def test_a_camera_that_stops_at_once_is_not_carried_on(make_rig, see):
@@ -190,12 +190,12 @@ def test_a_kidnapped_camera_is_lost_and_found_again(make_rig, see):
         assert result.reason
         assert distance(pose(4), result.T_world_camera)[0] < 0.02  # where it was seen last
     assert (rig.map.num_integrated, rig.map.nbytes) == mapped
-    result = rig.step(see(pose(-4), 8))  # 4 cm and 2.5 degrees from where it went
+    result = rig.step(see(pose(-25), 8))  # 16 cm and 9 degrees from where it went
     assert result.state is OK, result.reason
-    assert_near(result, pose(-4), within_m=0.001, within_deg=0.03)
-    result = rig.step(see(pose(-3), 9))
+    assert_near(result, pose(-25), within_m=0.001, within_deg=0.03)
+    result = rig.step(see(pose(-24), 9))
     assert result.state is OK, result.reason
-    assert_near(result, pose(-3), within_m=0.0005, within_deg=0.02)
+    assert_near(result, pose(-24), within_m=0.001, within_deg=0.03)
 
 
 def test_a_saved_map_is_gone_on_with_from_where_it_began(make_rig, see):
@@ -214,9 +214,10 @@ def test_tracking_changes_neither_frame_nor_map(make_rig, see):
     rig.step(see(np.eye(4)))
     frame = see(pose(1), 1)
     depth_m, color = frame.depth_m.copy(), frame.color.copy()
-    arrays = [array.copy() for array in rig.map._storage.blocks]
+    used = slice(rig.map.num_blocks)  # the arrays are as large as the whole budget
+    arrays = [array[used].copy() for array in rig.map._storage.blocks]
     rig.tracker.track(frame, rig.map)
     np.testing.assert_array_equal(frame.depth_m, depth_m)
     np.testing.assert_array_equal(frame.color, color)
     for before, after in zip(arrays, rig.map._storage.blocks, strict=True):
-        np.testing.assert_array_equal(before, after)
+        np.testing.assert_array_equal(before, after[used])

@@ -1,0 +1,88 @@
+"""Trilinear point query of the TSDF in numba; contract in `kernels.tsdf.query`."""
+
+import numpy as np
+from numba import prange
+
+from kernels.cpu.blocks import find
+from kernels.cpu.compile import inline, parallel_kernel
+
+NUM_CHUNKS = 16  # units of parallel work, whatever the number of threads
+
+
+@inline
+def locate(x):
+    """Split a voxel coordinate into block, voxel in the block, and fraction."""
+    floor = np.floor(x)
+    i = np.int32(floor)
+    return i >> 3, i & 7, x - floor
+
+
+@inline
+def gather_cell(index, slot, lx, ly, lz, slots, voxels):
+    """Write slot and voxel of the eight corners of a cell; slots are -1 where there is no block."""
+    for c in range(8):
+        x, y, z = lx + (c >> 2), ly + ((c >> 1) & 1), lz + (c & 1)
+        d = ((x >> 3) << 2) | ((y >> 3) << 1) | (z >> 3)
+        slots[c] = slot if d == 0 else index.neighbors[slot, d]
+        voxels[c] = ((x & 7) << 6) | ((y & 7) << 3) | (z & 7)
+
+
+@parallel_kernel
+def query(index, blocks, points, voxel_size_m, sdf_unit_m):
+    num_points = points.shape[0]
+    sdf_m = np.zeros(num_points, np.float32)
+    gradient = np.zeros((num_points, 3), np.float32)
+    is_valid = np.zeros(num_points, np.bool_)
+    per_voxel = np.float32(1.0 / voxel_size_m)
+    unit = np.float32(sdf_unit_m)
+    slope = unit * per_voxel
+    for part in prange(NUM_CHUNKS):
+        chunk = np.int64(part)
+        corner = np.empty(8, np.float32)
+        slots = np.empty(8, np.int32)
+        voxels = np.empty(8, np.int32)
+        last_x, last_y, last_z = np.int32(1 << 30), np.int32(0), np.int32(0)
+        slot = np.int32(-1)
+        first = chunk * num_points // NUM_CHUNKS
+        last = (chunk + 1) * num_points // NUM_CHUNKS
+        for i in range(first, last):
+            bx, lx, fx = locate(points[i, 0] * per_voxel)
+            by, ly, fy = locate(points[i, 1] * per_voxel)
+            bz, lz, fz = locate(points[i, 2] * per_voxel)
+            if bx != last_x or by != last_y or bz != last_z:
+                slot = find(index, bx, by, bz)
+                last_x, last_y, last_z = bx, by, bz
+            if slot < 0:
+                continue
+            known = True
+            if lx < 7 and ly < 7 and lz < 7:
+                first_voxel = (lx << 6) | (ly << 3) | lz
+                for c in range(8):
+                    voxel = first_voxel + ((c >> 2) << 6) + (((c >> 1) & 1) << 3) + (c & 1)
+                    corner[c] = np.float32(blocks.sdf[slot, voxel])
+                    known = known and blocks.weight[slot, voxel] > 0
+            else:
+                gather_cell(index, slot, lx, ly, lz, slots, voxels)
+                for c in range(8):
+                    if slots[c] < 0:
+                        known = False
+                        break
+                    corner[c] = np.float32(blocks.sdf[slots[c], voxels[c]])
+                    known = known and blocks.weight[slots[c], voxels[c]] > 0
+            if not known:
+                continue
+            # interpolate along z, then y, then x; differences on the way are the gradient
+            z00 = corner[0] + fz * (corner[1] - corner[0])
+            z01 = corner[2] + fz * (corner[3] - corner[2])
+            z10 = corner[4] + fz * (corner[5] - corner[4])
+            z11 = corner[6] + fz * (corner[7] - corner[6])
+            y0 = z00 + fy * (z01 - z00)
+            y1 = z10 + fy * (z11 - z10)
+            d0 = corner[1] - corner[0] + fy * (corner[3] - corner[2] - corner[1] + corner[0])
+            d1 = corner[5] - corner[4] + fy * (corner[7] - corner[6] - corner[5] + corner[4])
+            sdf_m[i] = (y0 + fx * (y1 - y0)) * unit
+            gradient[i, 0] = (y1 - y0) * slope
+            gradient[i, 1] = ((z01 - z00) + fx * ((z11 - z10) - (z01 - z00))) * slope
+            gradient[i, 2] = (d0 + fx * (d1 - d0)) * slope
+            is_valid[i] = True
+    return sdf_m, gradient, is_valid
