@@ -92,6 +92,7 @@ def evaluate(options: argparse.Namespace, overrides: dict[str, str]) -> int:
 
 
 def extract_mesh(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.maps.resample import resample
     from slam.maps.tsdf import TsdfMap
     from slam.meshio import write_ply
     from slam.output import load_run
@@ -99,7 +100,10 @@ def extract_mesh(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     finished = load_run(options.run)
     if finished.map_path is None:
         raise SlamError(f"{options.run} has no saved map")
-    mesh = TsdfMap.load(finished.map_path).mesh()
+    map_ = TsdfMap.load(finished.map_path)
+    if options.voxel_size_m is not None:
+        map_ = resample(map_, options.voxel_size_m)
+    mesh = map_.mesh()
     path = options.out or options.run / "mesh.ply"
     write_ply(path, mesh)
     _say(f"{len(mesh.vertices_m)} vertices, {len(mesh.triangles)} triangles: {path}")

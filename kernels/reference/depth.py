@@ -42,7 +42,7 @@ def inverse_depth_gradient(depth_m: np.ndarray, noise: np.ndarray) -> np.ndarray
     return np.where(has_both[..., None], np.stack([du, dv], -1), NO_GRADIENT).astype(np.float32)
 
 
-def _slope(before: np.ndarray, z: np.ndarray, after: np.ndarray, limit: np.ndarray) -> np.ndarray:
+def _slope(before: np.ndarray, z: np.ndarray, after: np.ndarray, limit: Float) -> np.ndarray:
     """Return the slope of inverse depth along one axis, NaN where it has none."""
     is_even = np.abs(before + after - 2.0 * z) < limit
     has_before = (before > 0) & (np.abs(before - z) < limit)

@@ -231,6 +231,11 @@ class TsdfMap:
         return map_
 
     @property
+    def storage(self) -> tuple[block_ops.BlockIndex, tsdf_ops.TsdfBlocks]:
+        """Block index and voxels, as they are now."""
+        return self._storage.index, self._storage.blocks
+
+    @property
     def num_blocks(self) -> int:
         """Blocks in use."""
         return self._storage.count

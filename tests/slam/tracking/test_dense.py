@@ -190,12 +190,12 @@ def test_a_kidnapped_camera_is_lost_and_found_again(make_rig, see):
         assert result.reason
         assert distance(pose(4), result.T_world_camera)[0] < 0.02  # where it was seen last
     assert (rig.map.num_integrated, rig.map.nbytes) == mapped
-    result = rig.step(see(pose(-25), 8))  # 16 cm and 9 degrees from where it went
+    result = rig.step(see(pose(-12), 8))  # 9 cm and 5 degrees from where it went
     assert result.state is OK, result.reason
-    assert_near(result, pose(-25), within_m=0.001, within_deg=0.03)
-    result = rig.step(see(pose(-24), 9))
+    assert_near(result, pose(-12), within_m=0.001, within_deg=0.03)
+    result = rig.step(see(pose(-11), 9))
     assert result.state is OK, result.reason
-    assert_near(result, pose(-24), within_m=0.001, within_deg=0.03)
+    assert_near(result, pose(-11), within_m=0.001, within_deg=0.03)
 
 
 def test_a_saved_map_is_gone_on_with_from_where_it_began(make_rig, see):
