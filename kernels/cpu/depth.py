@@ -109,9 +109,10 @@ def normals(depth_m, gradient, intrinsics):
 @parallel_kernel
 def mark_edges(depth_m, noise):
     h, w = depth_m.shape
-    out = np.empty(h * w + 1, np.float32)
-    out[h * w] = ZERO
-    for row in prange(h if w > 0 else 0):
+    out = np.zeros(h * w + 1, np.float32)
+    if w == 0:
+        return out
+    for row in prange(h):
         v = np.int64(row)  # prange counts unsigned, and unsigned with signed makes a float
         above, here, below = depth_m[max(v - 1, 0)], depth_m[v], depth_m[min(v + 1, h - 1)]
         line = out[v * w : (v + 1) * w]
