@@ -6,13 +6,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tqdm import tqdm
+
 from slam import commands
 from slam.errors import SlamError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a mistake of the user is one line on stderr and exit code 2."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    _log_to_terminal()
     parser = _parser()
     words = sys.argv[1:] if arguments is None else arguments
     options, rest = parser.parse_known_args(_joined(words))
@@ -25,6 +27,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("slam: interrupted\n")
         return 130
+
+
+class _BesideProgressBar(logging.Handler):
+    """Writes to stderr without breaking a progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+def _log_to_terminal() -> None:
+    """Show warnings; the run's own log file takes everything from INFO on."""
+    handler = _BesideProgressBar(logging.WARNING)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logging.getLogger().handlers = [handler]
+    logging.getLogger("slam").setLevel(logging.INFO)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,7 +4,6 @@ import argparse
 import sys
 
 from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from slam.config import Config, load_config
 from slam.errors import SlamError
@@ -36,10 +35,7 @@ def run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     config = _config(options, overrides)
     source = open_source(options.source, config)
     run_options = RunOptions(options.out, options.source, options.use_gt_poses, options.resume)
-    with (
-        tqdm(total=_num_frames(source, config), unit="frame") as bar,
-        logging_redirect_tqdm(),
-    ):
+    with tqdm(total=_num_frames(source, config), unit="frame") as bar:
 
         def show(result, fps):
             bar.set_postfix_str(f"{fps:.1f} fps {result.state.value}", refresh=False)
@@ -52,7 +48,7 @@ def run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
 
 
 def _num_frames(source: Source, config: Config) -> int:
-    num_frames = len(source.timestamps_s[:: config.playback.stride])
+    num_frames = len(source.timestamps_s[:: max(1, config.playback.stride)])
     return min(num_frames, config.playback.limit or num_frames)
 
 
@@ -135,7 +131,7 @@ def bench(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     contenders, absent = gather(maps, config, not options.no_open3d, options.open3d_limit)
     source = open_source(options.source, config)
     truth = source.ground_truth()
-    with logging_redirect_tqdm(), tqdm(total=options.repeats * len(contenders), unit="run") as bar:
+    with tqdm(total=options.repeats * len(contenders), unit="run") as bar:
 
         def show(name, run):
             bar.set_postfix_str(f"{name} {run.fps or 0:.1f} fps", refresh=False)

@@ -79,6 +79,15 @@ class Config:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
 
+def check_tsdf(config: TsdfConfig) -> None:
+    """Refuse sizes that make no map."""
+    if not 0.001 <= config.voxel_size_m <= 0.5:
+        raise SlamError(f"tsdf.voxel_size_m must be in 0.001 .. 0.5, got {config.voxel_size_m:g}")
+    for name in ("truncation_voxels", "max_truncation_voxels", "max_weight", "budget_mb"):
+        if getattr(config, name) < 1:
+            raise SlamError(f"tsdf.{name} must be at least 1, got {getattr(config, name):g}")
+
+
 def load_config(paths: list[Path], overrides: Mapping[str, str] | None = None) -> Config:
     """Merge YAML files left to right over the defaults, then `{"section.field": "value"}`."""
     tree: dict[str, Any] = {}

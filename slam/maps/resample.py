@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from kernels import blocks as block_ops
+from slam.config import check_tsdf
 from slam.errors import SlamError
 from slam.maps.tsdf import TsdfMap
 
@@ -18,10 +19,8 @@ def resample(map_: TsdfMap, voxel_size_m: float) -> TsdfMap:
     It is for meshing: distances and colours are interpolated (colour: the nearest voxel), all known
     voxels weigh the same.
     """
-    if not 0.001 <= voxel_size_m <= 0.5:
-        raise SlamError(f"voxel size must be between 0.001 and 0.5 m, got {voxel_size_m:g}")
-    config = replace(map_.config, voxel_size_m=voxel_size_m, truncation_voxels=0.0)
-    config = replace(config, max_truncation_voxels=map_.truncation_m[1] / voxel_size_m)
+    config = replace(map_.config, voxel_size_m=voxel_size_m)
+    check_tsdf(config)
     coords = _covering_blocks(map_, voxel_size_m)
     result = TsdfMap(config, map_.depth_noise, max(1, len(coords)))
     result.truncation_m, result.sdf_unit_m = map_.truncation_m, map_.sdf_unit_m

@@ -12,7 +12,7 @@ from kernels import blocks as block_ops
 from kernels import mesh as mesh_ops
 from kernels import tsdf as tsdf_ops
 from slam.camera import Camera, DepthNoise
-from slam.config import TsdfConfig
+from slam.config import TsdfConfig, check_tsdf
 from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
@@ -54,6 +54,7 @@ class TsdfMap:
     def __init__(
         self, config: TsdfConfig, depth_noise: DepthNoise, initial_capacity: int = 1 << 14
     ) -> None:
+        check_tsdf(config)
         self.config = config
         self.depth_noise = depth_noise
         voxel_size_m = config.voxel_size_m

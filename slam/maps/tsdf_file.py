@@ -21,7 +21,7 @@ from jaxtyping import Int16, Int32, UInt8, UInt16
 
 from kernels.blocks import MAX_COORD
 from slam.camera import DepthNoise
-from slam.config import TsdfConfig, build
+from slam.config import TsdfConfig, build, check_tsdf
 from slam.errors import SlamError
 from slam.meshio import replaced_file
 
@@ -69,11 +69,13 @@ def read_tsdf(path: Path) -> TsdfContent:
             header = json.loads(archive["header"].tobytes())
             if header["format"] != FORMAT or header["version"] > VERSION:
                 raise SlamError(
-                    f"{path} holds {header['format']} version {header['version']}; "
+                    f"it holds {header['format']} version {header['version']}; "
                     f"this program reads {FORMAT} up to version {VERSION}"
                 )
+            config = build(TsdfConfig, header["config"])
+            check_tsdf(config)
             content = TsdfContent(
-                config=build(TsdfConfig, header["config"]),
+                config=config,
                 depth_noise=build(DepthNoise, header["depth_noise"]),
                 num_integrated=int(header["num_integrated"]),
                 coords=archive["coords"],
@@ -81,6 +83,8 @@ def read_tsdf(path: Path) -> TsdfContent:
                 weight=archive["weight"],
                 color=archive["color"],
             )
+    except SlamError as error:
+        raise SlamError(f"{path} is not a readable map file: {error}") from error
     except FileNotFoundError as error:
         raise SlamError(f"{path}: no such map file") from error
     except (

@@ -25,5 +25,5 @@ def test_another_resolution_shows_the_same_surface(make_map, see, factor: float)
 
 
 def test_a_size_that_makes_no_sense_is_refused(make_map):
-    with pytest.raises(SlamError, match="between .* got 7"):
+    with pytest.raises(SlamError, match="got 7"):
         resample(make_map(), 7.0)
