@@ -116,7 +116,6 @@ def test_a_run_leaves_a_whole_folder(in_turns):
     assert metrics["ate_rmse_m"] < 0.0005
 
 
-@pytest.mark.xfail(strict=True, reason="INFO never reaches run.log: the root logger is at WARNING")
 def test_the_log_names_the_source(in_turns):
     assert "synthetic:room" in (in_turns.folder / "run.log").read_text()
 

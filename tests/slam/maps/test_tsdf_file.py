@@ -158,22 +158,7 @@ DAMAGE = {
 }
 
 
-KNOWN_BUGS = {
-    "an unknown config key": "the error does not name the file",
-    "config of a wrong type": "the error does not name the file",
-    "voxels of no size": "not noticed",
-}
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=KNOWN_BUGS[name]))
-        if name in KNOWN_BUGS
-        else name
-        for name in DAMAGE
-    ],
-)
+@pytest.mark.parametrize("damage", DAMAGE)
 def test_a_file_that_is_no_map_is_refused_in_one_line(path, damage):
     DAMAGE[damage](path)
     with pytest.raises(SlamError) as caught:
