@@ -1,6 +1,7 @@
 """What the command line's commands do; each returns its exit code."""
 
 import argparse
+import signal
 import sys
 
 from tqdm import tqdm
@@ -35,6 +36,9 @@ def run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     config = _config(options, overrides)
     source = open_source(options.source, config)
     run_options = RunOptions(options.out, options.source, options.use_gt_poses, options.resume)
+    # also when a shell started us with Ctrl-C ignored, and when a service manager ends us
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with tqdm(total=_num_frames(source, config), unit="frame") as bar:
 
         def show(result, fps):

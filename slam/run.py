@@ -6,7 +6,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from slam.workers import ReadAhead, StopEvent
 
 logger = logging.getLogger(__name__)
 READ_AHEAD_FRAMES = 8
+MIN_IMAGE_PX = 32  # the tracker's smallest image is a sixteenth
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,22 @@ def run(
     `on_frame` gets every result and the frame rate so far. KeyboardInterrupt ends the run early,
     and any error ends it with that error; what was mapped until then is written in both cases.
     """
+    camera = source.camera
+    if min(camera.width, camera.height) < MIN_IMAGE_PX:
+        size = f"{camera.width}x{camera.height}"
+        raise SlamError(
+            f"{source.name}: images of {size} are too small; {MIN_IMAGE_PX} px at least"
+        )
     folder = RunFolder(options.out)
     cv2.setNumThreads(1)  # its pool would compete with the kernels for the same cores
     with _logged_to(folder):
         logger.info("source %s, %d frames", source.name, len(source.timestamps_s))
         warmup_s = warm_up(config)
-        map_ = TsdfMap(config.tsdf, source.depth_noise)
-        if options.resume is not None:
+        if options.resume is None:
+            map_ = TsdfMap(config.tsdf, source.depth_noise)
+        else:
             map_ = TsdfMap.load(options.resume)
+            config = replace(config, tsdf=map_.config)
         tracker = _tracker(source, config, options)
         slam = Slam(tracker, map_, config.deterministic)
         counts = PlaybackCounts()

@@ -83,9 +83,10 @@ class TsdfMap:
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
         """Fuse a posed frame: allocate its band, carve its free space, average all."""
         with self._lock:
-            visible = self._touch(frame, T_world_camera)
-            readings, normals = surface_readings(frame)
             h, w = frame.depth_m.shape
+            readings, normals = surface_readings(frame)
+            # readings beside an edge are negative and allocate nothing: most outliers are such
+            visible = self._touch(frame, readings[:-1].reshape(h, w), T_world_camera)
             storage = self._storage
             tsdf_ops.integrate(
                 storage.index,
@@ -106,8 +107,10 @@ class TsdfMap:
             )
             self.num_integrated += 1
 
-    def _touch(self, frame: Frame, T_world_camera: Transform) -> Int32[np.ndarray, "n"]:
-        """Allocate and list the blocks that a frame updates."""
+    def _touch(
+        self, frame: Frame, sure_depth_m: Float32[np.ndarray, "h w"], T_world_camera: Transform
+    ) -> Int32[np.ndarray, "n"]:
+        """List the blocks that a frame updates; the readings of `sure_depth_m` allocate them."""
         depth_m, noise = frame.depth_m, frame.depth_noise.coefficients
         T = T_world_camera.astype(np.float32)
         block_size_m = 8.0 * self.config.voxel_size_m
@@ -116,7 +119,7 @@ class TsdfMap:
             visible = np.empty(storage.capacity, np.int32)
             stamp = self.num_integrated
             num_band = block_ops.touch_band(
-                storage.index, depth_m, frame.camera.intrinsics, T, block_size_m, noise,
+                storage.index, sure_depth_m, frame.camera.intrinsics, T, block_size_m, noise,
                 self.truncation_m, BAND_STRIDE, self._stamps, stamp, visible,
             )  # fmt: skip
             if num_band >= 0 or not self._grow():

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -74,6 +76,14 @@ def test_run_writes_every_file(finished):
     assert TsdfMap.load(run.map_path).config == run.config.tsdf
     assert run.metrics["ate_rmse_m"] < 0.0005
     assert "<html" in (finished / "report.html").read_text()
+
+
+def test_the_log_names_the_source(tmp_path):
+    """In a process of its own: pytest handles logging itself."""
+    words = ["run", "synthetic:wall", "--limit", "2", *COARSE, "--out", str(tmp_path)]
+    code = f"import sys; from slam.cli import main; sys.exit(main({words!r}))"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert "synthetic:wall" in (tmp_path / "run.log").read_text()
 
 
 def test_a_run_ends_with_a_summary(tmp_path, capsys):
