@@ -3,6 +3,8 @@
 import argparse
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tqdm import tqdm
 
@@ -36,10 +38,7 @@ def run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     config = _config(options, overrides)
     source = open_source(options.source, config)
     run_options = RunOptions(options.out, options.source, options.use_gt_poses, options.resume)
-    # also when a shell started us with Ctrl-C ignored, and when a service manager ends us
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    with tqdm(total=_num_frames(source, config), unit="frame") as bar:
+    with _interruptible(), tqdm(total=_num_frames(source, config), unit="frame") as bar:
 
         def show(result, fps):
             bar.set_postfix_str(f"{fps:.1f} fps {result.state.value}", refresh=False)
@@ -49,6 +48,20 @@ def run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     _say(summary(metrics))
     _say(f"written to {options.out}")
     return 0
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Raise KeyboardInterrupt on Ctrl-C, also where a shell started us with it ignored, and when a
+    service manager ends us.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _num_frames(source: Source, config: Config) -> int:

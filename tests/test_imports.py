@@ -108,7 +108,7 @@ def test_threads_live_in_workers_and_locks_in_maps(path):
 
 @each_file
 def test_only_evaluation_and_use_gt_poses_read_ground_truth(path):
-    may_read = ("slam.evaluation", "slam.sources", "slam.cli")
+    may_read = ("slam.evaluation", "slam.sources", "slam.commands")  # commands: bench scores by it
     for_use_gt_poses, to_write_a_recording = "slam.run", "slam.synth"
     if is_within(place(path), *may_read, for_use_gt_poses, to_write_a_recording):
         return
