@@ -105,6 +105,7 @@ def evaluate(options: argparse.Namespace, overrides: dict[str, str]) -> int:
 
 
 def extract_mesh(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.maps.factory import load_map
     from slam.maps.resample import resample
     from slam.maps.tsdf import TsdfMap
     from slam.meshio import write_ply
@@ -113,8 +114,10 @@ def extract_mesh(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     finished = load_run(options.run)
     if finished.map_path is None:
         raise SlamError(f"{options.run} has no saved map")
-    map_ = TsdfMap.load(finished.map_path)
+    map_ = load_map(finished.map_path)
     if options.voxel_size_m is not None:
+        if not isinstance(map_, TsdfMap):
+            raise SlamError("--voxel-size-m: only a TSDF map can be meshed at another resolution")
         map_ = resample(map_, options.voxel_size_m)
     mesh = map_.mesh()
     path = options.out or options.run / "mesh.ply"

@@ -6,7 +6,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from kernels.threads import NUM_THREADS
 from slam.config import Config
 from slam.errors import SlamError
 from slam.evaluation.run import evaluate_run
-from slam.maps.tsdf import TsdfMap
+from slam.maps.base import Map
+from slam.maps.factory import new_map, resume_map
 from slam.output import RunFolder
 from slam.sources.base import Source
 from slam.sources.playback import PlaybackCounts, playback
@@ -64,12 +65,11 @@ def run(
     cv2.setNumThreads(1)  # its pool would compete with the kernels for the same cores
     with _logged_to(folder):
         logger.info("source %s, %d frames", source.name, len(source.timestamps_s))
-        warmup_s = warm_up(config)
         if options.resume is None:
-            map_ = TsdfMap(config.tsdf, source.depth_noise)
+            map_ = new_map(config, source.depth_noise)
         else:
-            map_ = TsdfMap.load(options.resume)
-            config = replace(config, tsdf=map_.config)
+            map_, config = resume_map(options.resume, config)
+        warmup_s = warm_up(config)
         tracker = _tracker(source, config, options)
         slam = Slam(tracker, map_, config.deterministic)
         counts = PlaybackCounts()
@@ -80,7 +80,8 @@ def run(
             logger.warning("interrupted: writing what was mapped so far")
         finally:
             wall_s = time.perf_counter() - start_s
-            metrics = _metrics(slam, map_, counts, wall_s, warmup_s, options)
+            metrics = {"source": options.source_spec, "map": config.map}
+            metrics |= _metrics(slam, map_, counts, wall_s, warmup_s)
             _write(folder, config, slam, map_, metrics)
         return evaluate_run(options.out, source)
 
@@ -129,7 +130,7 @@ def _logged_to(folder: RunFolder) -> Iterator[None]:
 
 
 def _write(
-    folder: RunFolder, config: Config, slam: Slam, map_: TsdfMap, metrics: dict[str, Any]
+    folder: RunFolder, config: Config, slam: Slam, map_: Map, metrics: dict[str, Any]
 ) -> None:
     """Write everything; what fails does not keep the rest from being written."""
     folder.write_all(
@@ -144,16 +145,13 @@ def _write(
 
 def _metrics(
     slam: Slam,
-    map_: TsdfMap,
+    map_: Map,
     counts: PlaybackCounts,
     wall_s: float,
     warmup_s: float,
-    options: RunOptions,
 ) -> dict[str, Any]:
     num_frames = len(slam.tracking_times.values_ms)
     return {
-        "source": options.source_spec,
-        "map": "tsdf",
         "frames": num_frames,
         "tracked": num_frames - slam.num_lost,
         "lost": slam.num_lost,

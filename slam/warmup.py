@@ -10,7 +10,7 @@ import numpy as np
 from slam.camera import Camera, DepthNoise
 from slam.config import Config
 from slam.frame import Frame
-from slam.maps.tsdf import TsdfMap
+from slam.maps.factory import new_map
 from slam.tracking.dense import DenseTracker
 
 CAMERA = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
@@ -21,7 +21,8 @@ def warm_up(config: Config) -> float:
     took.
     """
     start_s = time.perf_counter()
-    map_ = TsdfMap(replace(config.tsdf, voxel_size_m=0.05), DepthNoise.rendered(), 256)
+    toy = replace(config, tsdf=replace(config.tsdf, voxel_size_m=0.05))
+    map_ = new_map(toy, DepthNoise.rendered())
     tracker = DenseTracker(config.tracking)
     for index in range(3):
         frame = _frame(index)

@@ -88,6 +88,17 @@ def test_tracking_and_the_system_know_only_the_map_protocol(path):
 
 
 @each_file
+def test_only_the_factory_names_concrete_maps(path):
+    """But for meshing at another resolution, which only the TSDF can."""
+    known = ["slam.maps.base", "slam.maps.factory"]
+    if place(path) == "slam.commands":
+        known += ["slam.maps.resample", "slam.maps.tsdf"]
+    if not is_within(place(path), "slam.maps"):
+        maps = offending(path, "slam.maps") - {"slam.maps"}
+        assert {name for name in maps if not is_within(name, *known)} == set()
+
+
+@each_file
 def test_heavy_packages_are_imported_where_they_are_used(path):
     assert not offending(path, *HEAVY, top_level_only=True)
 

@@ -1,26 +1,20 @@
 """What is compared: our system with one of its maps. Open3D's is in `slam.bench.open3d_slam`."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import cv2
 
-from slam.camera import DepthNoise
 from slam.config import Config
 from slam.frame import Frame
-from slam.maps.base import Map
-from slam.maps.tsdf import TsdfMap
+from slam.maps.factory import new_map
 from slam.system import Slam
 from slam.timing import StageTimes
 from slam.tracking.dense import DenseTracker
 from slam.trajectory import Trajectory
 from slam.warmup import warm_up
-
-MAPS: dict[str, Callable[[Config, DepthNoise], Map]] = {
-    "tsdf": lambda config, depth_noise: TsdfMap(config.tsdf, depth_noise)
-}
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,7 @@ class SlamContender:
 
     def __init__(self, map_name: str, config: Config) -> None:
         self.name = map_name
-        self._config = config
+        self._config = replace(config, map=map_name)
 
     def warm_up(self, frames: Sequence[Frame]) -> None:
         """Compile or load the kernels."""
@@ -66,7 +60,7 @@ class SlamContender:
         """Run until the last frame is mapped."""
         cv2.setNumThreads(1)  # as in `slam.run`
         config = self._config
-        map_ = MAPS[self.name](config, frames[0].depth_noise)
+        map_ = new_map(config, frames[0].depth_noise)
         slam = Slam(DenseTracker(config.tracking), map_, config.deterministic)
         start_s = time.perf_counter()
         try:

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from slam.bench.contender import MAPS, Contender, SlamContender
+from slam.bench.contender import Contender, SlamContender
 from slam.bench.machine import machine
 from slam.bench.measure import Measurement, measure
 from slam.bench.open3d_slam import Open3dContender
 from slam.bench.statistics import ratios, summarise
 from slam.config import Config
 from slam.errors import SlamError
+from slam.maps.factory import MAPS
 from slam.meshio import replaced_file
 from slam.sources.base import Source
 from slam.sources.playback import playback

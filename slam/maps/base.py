@@ -73,3 +73,8 @@ class Map(Protocol):
     def nbytes(self) -> int:
         """Bytes of map data in use."""
         ...
+
+    @property
+    def num_refused(self) -> int:
+        """Frames of which something was left out because the memory budget is used up."""
+        ...

@@ -1,5 +1,4 @@
-"""The file of a TSDF map: a NumPy .npz archive of plain arrays, so that reading one executes
-nothing.
+"""The file of a TSDF map; see `slam.maps.map_file` for what all map files have in common.
 
     header  uint8     JSON text: format "twinmap-tsdf", version, config, noise, frame count
     coords  int32     (n, 3)      block coordinates; block c covers voxels 8 c .. 8 c + 7
@@ -11,8 +10,6 @@ A reader refuses other formats and newer versions.
 """
 
 import json
-import zipfile
-import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from kernels.blocks import MAX_COORD
 from slam.camera import DepthNoise
 from slam.config import TsdfConfig, build, check_tsdf
 from slam.errors import SlamError
+from slam.maps.map_file import opened_map_file
 from slam.meshio import replaced_file
 
 FORMAT = "twinmap-tsdf"
@@ -64,34 +62,23 @@ def write_tsdf(path: Path, content: TsdfContent) -> None:
 
 def read_tsdf(path: Path) -> TsdfContent:
     """Read a map file; whatever is wrong with it is one line."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            header = json.loads(archive["header"].tobytes())
-            if header["format"] != FORMAT or header["version"] > VERSION:
-                raise SlamError(
-                    f"it holds {header['format']} version {header['version']}; "
-                    f"this program reads {FORMAT} up to version {VERSION}"
-                )
-            config = build(TsdfConfig, header["config"])
-            check_tsdf(config)
-            content = TsdfContent(
-                config=config,
-                depth_noise=build(DepthNoise, header["depth_noise"]),
-                num_integrated=int(header["num_integrated"]),
-                coords=archive["coords"],
-                sdf=archive["sdf"],
-                weight=archive["weight"],
-                color=archive["color"],
+    with opened_map_file(path) as (header, arrays):
+        if header["format"] != FORMAT or header["version"] > VERSION:
+            raise SlamError(
+                f"it holds {header['format']} version {header['version']}; "
+                f"this program reads {FORMAT} up to version {VERSION}"
             )
-    except SlamError as error:
-        raise SlamError(f"{path} is not a readable map file: {error}") from error
-    except FileNotFoundError as error:
-        raise SlamError(f"{path}: no such map file") from error
-    except (
-        OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error,
-    ) as error:  # fmt: skip
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise SlamError(f"{path} is not a readable map file: {reason}") from error
+        config = build(TsdfConfig, header["config"])
+        check_tsdf(config)
+        content = TsdfContent(
+            config=config,
+            depth_noise=build(DepthNoise, header["depth_noise"]),
+            num_integrated=int(header["num_integrated"]),
+            coords=arrays["coords"],
+            sdf=arrays["sdf"],
+            weight=arrays["weight"],
+            color=arrays["color"],
+        )
     _check(path, content)
     return content
 

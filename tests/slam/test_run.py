@@ -177,7 +177,7 @@ def test_a_map_that_raises_ends_the_run_and_the_rest_is_written(
                 raise RuntimeError("the map broke")
             super().integrate(frame, T_world_camera)
 
-    monkeypatch.setattr(slam.run, "TsdfMap", Broken)
+    monkeypatch.setattr(slam.run, "new_map", lambda config, noise: Broken(config.tsdf, noise))
     config = replace(CONFIG, deterministic=deterministic)
     with pytest.raises(RuntimeError, match="the map broke"):
         run(room, config, RunOptions(tmp_path, "synthetic:room"), lambda result, fps: None)

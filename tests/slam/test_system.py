@@ -72,6 +72,10 @@ class Notes:
     def nbytes(self) -> int:
         return 1000 * len(self.mapped)
 
+    @property
+    def num_refused(self) -> int:
+        return 0
+
 
 @pytest.fixture
 def make_slam():

@@ -1,0 +1,61 @@
+"""The maps there are, and from a config or a file to one of them. Nothing else names a map's class
+(but what only the TSDF has: `slam.maps.resample`).
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from slam.camera import DepthNoise
+from slam.config import Config
+from slam.errors import SlamError
+from slam.maps.base import Map
+from slam.maps.map_file import opened_map_file
+from slam.maps.tsdf import TsdfMap
+
+
+class ConfiguredMap(Map, Protocol):
+    """A map that keeps its section of the config."""
+
+    config: Any
+
+
+class MapClass(Protocol):
+    """What the class of a map has beside the `Map` protocol."""
+
+    def __call__(self, config: Any, depth_noise: DepthNoise) -> ConfiguredMap:
+        """Make an empty map from the section of the config that is named like the map."""
+        ...
+
+    def load(self, path: Path) -> ConfiguredMap:
+        """Read a map that `save` wrote."""
+        ...
+
+
+MAPS: dict[str, MapClass] = {"tsdf": TsdfMap}  # files have the format "twinmap-" + name
+
+
+def new_map(config: Config, depth_noise: DepthNoise) -> Map:
+    """Make the empty map that the config names."""
+    return MAPS[config.map](getattr(config, config.map), depth_noise)
+
+
+def load_map(path: Path) -> Map:
+    """Read a saved map, of the kind that its file names."""
+    return MAPS[_kind(path)].load(path)
+
+
+def resume_map(path: Path, config: Config) -> tuple[Map, Config]:
+    """Read a saved map, and return it with the config of a run that goes on with it."""
+    kind = _kind(path)
+    map_ = MAPS[kind].load(path)
+    return map_, replace(config, map=kind, **{kind: map_.config})
+
+
+def _kind(path: Path) -> str:
+    with opened_map_file(path) as (header, _):
+        kind = str(header["format"]).removeprefix("twinmap-")
+        if kind not in MAPS:
+            known = ", ".join(f"twinmap-{name}" for name in MAPS)
+            raise SlamError(f"it holds {header['format']}; this program reads {known}")
+    return kind

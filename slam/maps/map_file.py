@@ -1,0 +1,35 @@
+"""What all map files have in common: a NumPy .npz archive of plain arrays, so that reading one
+executes nothing. Its `header` is JSON text in uint8 that names the format, "twinmap-" and the map's
+kind, and the format's version.
+"""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slam.errors import SlamError
+
+
+@contextmanager
+def opened_map_file(path: Path) -> Iterator[tuple[dict[str, Any], Mapping[str, np.ndarray]]]:
+    """Open a map file for its header and its arrays; whatever is wrong with it, found in the block
+    too, becomes a `SlamError` of one line.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            yield json.loads(archive["header"].tobytes()), archive
+    except SlamError as error:
+        raise SlamError(f"{path} is not a readable map file: {error}") from error
+    except FileNotFoundError as error:
+        raise SlamError(f"{path}: no such map file") from error
+    except (
+        OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error,
+    ) as error:  # fmt: skip
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise SlamError(f"{path} is not a readable map file: {reason}") from error
