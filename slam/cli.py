@@ -64,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     mesh = subparsers.add_parser("mesh", help="extract a run's mesh again", allow_abbrev=False)
     mesh.add_argument("run", type=Path)
     mesh.add_argument("--voxel-size-m", type=float, help="another resolution than the map's")
+    mesh.add_argument(
+        "--predicted",
+        choices=("yes", "no"),
+        default="yes",
+        help="with the surface that no camera has seen, where the map predicts it",
+    )
     mesh.add_argument("--out", type=Path, help="default: mesh.ply in the run folder")
     mesh.set_defaults(command=commands.extract_mesh)
 

@@ -119,7 +119,7 @@ def extract_mesh(options: argparse.Namespace, overrides: dict[str, str]) -> int:
         if not isinstance(map_, TsdfMap):
             raise SlamError("--voxel-size-m: only a TSDF map can be meshed at another resolution")
         map_ = resample(map_, options.voxel_size_m)
-    mesh = map_.mesh()
+    mesh = map_.mesh() if options.predicted == "yes" else map_.mesh().observed()
     path = options.out or options.run / "mesh.ply"
     write_ply(path, mesh)
     _say(f"{len(mesh.vertices_m)} vertices, {len(mesh.triangles)} triangles: {path}")

@@ -13,6 +13,7 @@ from slam.errors import SlamError
 from slam.maps.base import Mesh
 
 _VERTEX = np.dtype([("xyz", "<f4", 3), ("rgb", "u1", 3)])
+_MARKED_VERTEX = np.dtype([*_VERTEX.descr, ("predicted", "u1")])
 _FACE = np.dtype([("num", "u1"), ("indices", "<i4", 3)])
 _HEADER = """ply
 format binary_little_endian 1.0
@@ -23,10 +24,11 @@ property float z
 property uchar red
 property uchar green
 property uchar blue
-element face {num_triangles}
+{mark}element face {num_triangles}
 property list uchar int vertex_indices
 end_header
 """
+_MARK = "property uchar predicted\n"  # 1 where a map predicted the surface, unseen
 _ROWS = 1 << 18  # rows packed at a time, so that a large mesh is not held twice
 _GREY = 180  # for files without colours
 
@@ -49,16 +51,18 @@ def replaced_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_ply(path: Path, mesh: Mesh) -> None:
-    """Write a mesh as binary little-endian PLY with colours."""
+    """Write a mesh as binary little-endian PLY with colours, and which vertices are predicted."""
     num_vertices, num_triangles = len(mesh.vertices_m), len(mesh.triangles)
-    header = _HEADER.format(num_vertices=num_vertices, num_triangles=num_triangles)
+    dtype = _VERTEX if mesh.is_predicted is None else _MARKED_VERTEX
     with replaced_file(path) as file:
-        file.write(header.encode("ascii"))
+        file.write(_header(num_vertices, num_triangles, dtype).encode("ascii"))
         for first in range(0, num_vertices, _ROWS):
             rows = slice(first, min(first + _ROWS, num_vertices))
-            vertices = np.empty(rows.stop - rows.start, dtype=_VERTEX)
+            vertices = np.empty(rows.stop - rows.start, dtype=dtype)
             vertices["xyz"] = mesh.vertices_m[rows]
             vertices["rgb"] = mesh.colors[rows]
+            if mesh.is_predicted is not None:
+                vertices["predicted"] = mesh.is_predicted[rows]
             file.write(vertices.view(np.uint8).data)
         for first in range(0, num_triangles, _ROWS):
             rows = slice(first, min(first + _ROWS, num_triangles))
@@ -110,22 +114,27 @@ def _read_our_ply(path: Path) -> Mesh | None:
         if len(counts) != 2:
             return None
         num_vertices, num_triangles = counts
-        if header.decode("latin-1") != _HEADER.format(
-            num_vertices=num_vertices, num_triangles=num_triangles
-        ):
+        dtype = _MARKED_VERTEX if _MARK.encode("ascii") in header else _VERTEX
+        if header.decode("latin-1") != _header(num_vertices, num_triangles, dtype):
             return None
-        expected = len(header) + num_vertices * _VERTEX.itemsize + num_triangles * _FACE.itemsize
+        expected = len(header) + num_vertices * dtype.itemsize + num_triangles * _FACE.itemsize
         size = path.stat().st_size
         if size != expected:
             raise SlamError(f"mesh {path} is damaged: {size} bytes, its header promises {expected}")
         file.seek(len(header))
-        vertices = np.fromfile(file, dtype=_VERTEX, count=num_vertices)
+        vertices = np.fromfile(file, dtype=dtype, count=num_vertices)
         faces = np.fromfile(file, dtype=_FACE, count=num_triangles)
     return Mesh(
         np.ascontiguousarray(vertices["xyz"], dtype=np.float32),
         np.ascontiguousarray(vertices["rgb"]),
         np.ascontiguousarray(faces["indices"], dtype=np.int32),
+        vertices["predicted"] != 0 if dtype is _MARKED_VERTEX else None,
     )
+
+
+def _header(num_vertices: int, num_triangles: int, dtype: np.dtype) -> str:
+    mark = _MARK if dtype is _MARKED_VERTEX else ""
+    return _HEADER.format(num_vertices=num_vertices, num_triangles=num_triangles, mark=mark)
 
 
 def _is_element(line: bytes) -> bool:

@@ -1,6 +1,6 @@
 """What the tracker, the system and the viewer know of a map."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -27,11 +27,42 @@ class Rendering:
 class Mesh:
     """An indexed triangle mesh in the world frame; triangles wind counter-clockwise seen from free
     space.
+
+    `is_predicted` marks vertices of surface that no camera has seen, predicted by a map's prior;
+    None if the map predicts nothing.
     """
 
     vertices_m: Float32[np.ndarray, "v 3"]
     colors: UInt8[np.ndarray, "v 3"]
     triangles: Int32[np.ndarray, "t 3"]
+    is_predicted: Bool[np.ndarray, "v"] | None = None
+
+    def observed(self) -> "Mesh":
+        """Return the mesh without the triangles that have a predicted vertex."""
+        if self.is_predicted is None:
+            return self
+        return replace(self._part(~self._is_triangle_predicted()), is_predicted=None)
+
+    def predicted(self) -> "Mesh":
+        """Return the triangles that `observed` leaves out."""
+        return self._part(self._is_triangle_predicted())
+
+    def _is_triangle_predicted(self) -> Bool[np.ndarray, "t"]:
+        if self.is_predicted is None:
+            return np.zeros(len(self.triangles), dtype=bool)
+        a, b, c = self.is_predicted[self.triangles].T
+        return a | b | c
+
+    def _part(self, is_kept: Bool[np.ndarray, "t"]) -> "Mesh":
+        """Return some of the triangles and the vertices that they use."""
+        triangles = self.triangles[is_kept]
+        is_used = np.zeros(len(self.vertices_m), dtype=bool)
+        is_used[triangles] = True
+        new_index = np.cumsum(is_used, dtype=np.int32) - 1
+        is_predicted = None if self.is_predicted is None else self.is_predicted[is_used]
+        return Mesh(
+            self.vertices_m[is_used], self.colors[is_used], new_index[triangles], is_predicted
+        )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -160,6 +161,22 @@ def test_a_mesh_is_extracted_again(copied, tmp_path, capsys):
     assert main(["mesh", str(copied), "--out", str(tmp_path / "other.ply")]) == 0
     assert (tmp_path / "other.ply").read_bytes() == first
     assert "triangles" in capsys.readouterr().out
+
+
+def test_a_mesh_is_extracted_without_its_predicted_part(copied, monkeypatch):
+    extract = TsdfMap.mesh
+
+    def guess(self):
+        mesh = extract(self)
+        return replace(mesh, is_predicted=mesh.vertices_m[:, 0] > 0)
+
+    monkeypatch.setattr(TsdfMap, "mesh", guess)
+    for word, is_whole in (("yes", True), ("no", False)):
+        assert main(["mesh", str(copied), "--predicted", word]) == 0
+        mesh = read_mesh(copied / "mesh.ply")
+        assert (mesh.vertices_m[:, 0] > 0).any() == is_whole
+        assert (mesh.is_predicted is not None) == is_whole
+        assert len(mesh.triangles) > 1000
 
 
 def test_a_written_recording_is_run(recording, tmp_path):

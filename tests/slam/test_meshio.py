@@ -11,12 +11,13 @@ from slam.maps.base import Mesh
 from slam.meshio import read_mesh, write_ply
 
 
-def random_mesh(num_vertices: int, num_triangles: int) -> Mesh:
+def random_mesh(num_vertices: int, num_triangles: int, is_marked: bool = False) -> Mesh:
     random = np.random.default_rng(0)
     return Mesh(
         random.normal(size=(num_vertices, 3)).astype(np.float32),
         random.integers(0, 256, (num_vertices, 3)).astype(np.uint8),
         random.integers(0, max(num_vertices, 1), (num_triangles, 3)).astype(np.int32),
+        random.random(num_vertices) < 0.5 if is_marked else None,
     )
 
 
@@ -24,20 +25,32 @@ def assert_equal(a: Mesh, b: Mesh) -> None:
     np.testing.assert_array_equal(a.vertices_m, b.vertices_m)
     np.testing.assert_array_equal(a.colors, b.colors)
     np.testing.assert_array_equal(a.triangles, b.triangles)
+    assert (a.is_predicted is None) == (b.is_predicted is None)
+    if a.is_predicted is not None:
+        np.testing.assert_array_equal(a.is_predicted, b.is_predicted)
 
 
 @pytest.mark.parametrize("size", [(0, 0), (3, 1), (7, 5), (100, 333)])
-def test_ply_roundtrip_over_chunk_borders(tmp_path, monkeypatch, size):
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_ply_roundtrip_over_chunk_borders(tmp_path, monkeypatch, size, is_marked):
     monkeypatch.setattr(meshio, "_ROWS", 5)
-    mesh = random_mesh(*size)
+    mesh = random_mesh(*size, is_marked=is_marked)
     write_ply(tmp_path / "mesh.ply", mesh)
     assert_equal(read_mesh(tmp_path / "mesh.ply"), mesh)
     assert [path.name for path in tmp_path.iterdir()] == ["mesh.ply"]
 
 
-def test_trimesh_reads_what_we_write(tmp_path):
+def test_only_a_mesh_that_is_marked_has_the_property(tmp_path):
+    for is_marked in (False, True):
+        write_ply(tmp_path / "mesh.ply", random_mesh(3, 1, is_marked))
+        header = (tmp_path / "mesh.ply").read_bytes().split(b"end_header")[0]
+        assert (b"property uchar predicted\n" in header) is is_marked
+
+
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_trimesh_reads_what_we_write(tmp_path, is_marked):
     trimesh = pytest.importorskip("trimesh")
-    mesh = random_mesh(50, 80)
+    mesh = random_mesh(50, 80, is_marked)
     write_ply(tmp_path / "mesh.ply", mesh)
     loaded = trimesh.load(tmp_path / "mesh.ply", process=False)
     np.testing.assert_array_equal(loaded.vertices.astype(np.float32), mesh.vertices_m)
