@@ -91,16 +91,14 @@ def evaluate(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     finished = load_run(options.run)
     # noise belongs to the recording that was read, not to its truth
     source = open_source(finished.metrics["source"], Config())
+    truth, truth_sdf = None, None
     if options.gt_mesh is not None:
         truth = read_mesh(options.gt_mesh)
     elif isinstance(source, SyntheticSource):
-        truth = source.scene.mesh()
-    else:
-        truth = None
-    metrics = evaluate_run(options.run, source, truth)
+        truth, truth_sdf = source.scene.mesh(), source.scene.sdf
+    metrics = evaluate_run(options.run, source, truth, truth_sdf)
     _say(summary(metrics))
-    for name, value in (metrics.get("mesh") or {}).items():
-        _say(f"mesh {name}: {value:.4g}" if isinstance(value, float) else f"mesh {name}: {value}")
+    _say_scores("mesh", metrics.get("mesh") or {})
     return 0
 
 
@@ -171,6 +169,13 @@ def doctor(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     diagnosis = diagnose()
     _say("\n".join(diagnosis.lines))
     return 0 if diagnosis.is_healthy else 1
+
+
+def _say_scores(title: str, scores: dict) -> None:
+    for name, value in scores.items():
+        if value is not None:
+            shown = f"{value:.4g}" if isinstance(value, float) else value
+            _say(f"{title} {name}: {shown}")
 
 
 def _say(text: str) -> None:

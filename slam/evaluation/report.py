@@ -32,7 +32,8 @@ ATE: frames paired one to one within 20 ms, rigid alignment without scale; unali
 the first frame only. RPE: over 1 s. Mesh: points sampled by area on both meshes, culled by view
 frustum and by occlusion behind the true mesh; exact point-to-mesh distances. Depth L1: random
 views near the trajectory, mean over pixels where both meshes are hit; holes: the share of pixels
-where only the truth is.
+where only the truth is. Whole room: without culling, all of the true surface that one could stand
+before or reach into. All other mesh scores are of the mesh without predicted surface.
 """
 # metric, its label, the factor to the unit shown, that unit
 _ACCURACY = [
@@ -56,6 +57,9 @@ _MESH = [
     ("f1", "F1 at 1 cm", 100.0, "%"),
     ("depth_l1_cm", "depth L1", 1.0, "cm"),
     ("depth_hole_ratio", "holes", 100.0, "%"),
+    ("whole_completion_ratio", "whole room within 5 cm", 100.0, "%"),
+    ("whole_completion_ratio_predicted", "the same with predicted surface", 100.0, "%"),
+    ("predicted_accuracy_cm", "accuracy of the predicted surface", 1.0, "cm"),
 ]
 _APART = {"mesh", "versions", *(key for key, *_ in _ACCURACY)}  # shown elsewhere, not under Run
 

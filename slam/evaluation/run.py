@@ -11,6 +11,7 @@ from slam.errors import SlamError
 from slam.evaluation.mesh import evaluate_mesh
 from slam.evaluation.report import report_html
 from slam.evaluation.trajectory import align, associate_poses, evaluate_trajectory
+from slam.evaluation.whole import Sdf, evaluate_whole
 from slam.geometry import transform_points
 from slam.maps.base import Mesh
 from slam.meshio import read_mesh
@@ -22,11 +23,15 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate_run(
-    run_dir: Path, source: Source | None, gt_mesh: Mesh | None = None
+    run_dir: Path,
+    source: Source | None,
+    gt_mesh: Mesh | None = None,
+    gt_sdf: Sdf | None = None,
 ) -> dict[str, Any]:
     """Score a run against true poses and a true mesh, where there are any; return its metrics.
 
-    The true mesh is in the world of the true poses.
+    The true mesh is in the world of the true poses. `gt_sdf` is given with the mesh of a scene of
+    solids, parts of which lie inside of others.
     """
     run = load_run(run_dir)
     truth = source.ground_truth() if source is not None else None
@@ -40,14 +45,21 @@ def evaluate_run(
     if gt_mesh is not None:
         if source is None or truth is None:
             raise SlamError("a true mesh needs at least three true poses to align this run with")
-        metrics["mesh"] = (metrics.get("mesh") or {}) | _mesh_scores(run, source, truth, gt_mesh)
+        mesh = _aligned_mesh(run, truth)
+        views = _views(run, truth).Ts_world_camera
+        metrics["mesh"] = (
+            (metrics.get("mesh") or {})
+            | asdict(evaluate_mesh(mesh.observed(), gt_mesh, source.camera, views))
+            | asdict(evaluate_whole(mesh, gt_mesh, gt_sdf))
+        )
     folder = RunFolder(run_dir)
     report = report_html(replace(run, metrics=metrics), truth)
     folder.write_all(lambda: folder.write_metrics(metrics), lambda: folder.write_report(report))
     return metrics
 
 
-def _mesh_scores(run: Run, source: Source, truth: Trajectory, gt_mesh: Mesh) -> dict[str, Any]:
+def _aligned_mesh(run: Run, truth: Trajectory) -> Mesh:
+    """Read the run's mesh and move it into the world of the true poses."""
     if run.mesh_path is None:
         raise SlamError(
             "the run has no mesh.ply to score; `slam mesh RUN` extracts one from its map"
@@ -55,8 +67,7 @@ def _mesh_scores(run: Run, source: Source, truth: Trajectory, gt_mesh: Mesh) -> 
     mesh = read_mesh(run.mesh_path)
     T_truth_estimate = align(*associate_poses(run.trajectory, truth))
     vertices_m = transform_points(T_truth_estimate, mesh.vertices_m.astype(np.float64))
-    mesh = replace(mesh, vertices_m=vertices_m.astype(np.float32))
-    return asdict(evaluate_mesh(mesh, gt_mesh, source.camera, _views(run, truth).Ts_world_camera))
+    return replace(mesh, vertices_m=vertices_m.astype(np.float32))
 
 
 def _views(run: Run, truth: Trajectory) -> Trajectory:

@@ -20,6 +20,8 @@ class Surface:
         if not len(self._cumulative_m2) or self._cumulative_m2[-1] <= 0.0:
             raise SlamError(f"the mesh is empty: {len(mesh.triangles)} triangles without any area")
         self._corners = corners
+        lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+        self._normals = normals / np.maximum(lengths, np.finfo(np.float64).tiny)
         self._o3c = import_open3d().core
         self._scene = import_open3d().t.geometry.RaycastingScene()
         self._scene.add_triangles(
@@ -29,14 +31,21 @@ class Surface:
 
     def sample(self, num_points: int, seed: int) -> Float32[np.ndarray, "n 3"]:
         """Draw points uniformly by area; the same seed draws the same points."""
+        return self.sample_with_normals(num_points, seed)[0]
+
+    def sample_with_normals(
+        self, num_points: int, seed: int
+    ) -> tuple[Float32[np.ndarray, "n 3"], Float32[np.ndarray, "n 3"]]:
+        """Draw the points of `sample` with their triangles' normals."""
         random = np.random.default_rng(seed)
         at_m2 = random.random(num_points) * self._cumulative_m2[-1]
         triangle = np.searchsorted(self._cumulative_m2, at_m2, side="right")
-        corners = self._corners[np.minimum(triangle, len(self._corners) - 1)]
+        triangle = np.minimum(triangle, len(self._corners) - 1)
+        corners = self._corners[triangle]
         a, b = random.random((2, num_points, 1))
         a, b = np.where(a + b > 1.0, 1.0 - a, a), np.where(a + b > 1.0, 1.0 - b, b)
         points = corners[:, 0] * (1.0 - a - b) + corners[:, 1] * a + corners[:, 2] * b
-        return points.astype(np.float32)
+        return points.astype(np.float32), self._normals[triangle].astype(np.float32)
 
     def distances_m(self, points: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n"]:
         """Return the exact distance of each point to the nearest triangle."""
@@ -64,8 +73,18 @@ class Surface:
         """Tell which points the surface hides from the origin by more than the tolerance."""
         to_points = points.astype(np.float64) - origin_m
         distances_m = np.linalg.norm(to_points, axis=1, keepdims=True)
-        rays = np.empty((len(points), 6), dtype=np.float32)
-        rays[:, :3] = origin_m
-        rays[:, 3:] = to_points * np.maximum(1.0 - tolerance_m / np.maximum(distances_m, 1e-9), 0.0)
-        blocked = self._scene.test_occlusions(self._o3c.Tensor(rays), tnear=0.0, tfar=1.0)
-        return blocked.numpy()
+        ends = to_points * np.maximum(1.0 - tolerance_m / np.maximum(distances_m, 1e-9), 0.0)
+        origins = np.broadcast_to(origin_m.astype(np.float32), points.shape)
+        return self._is_hit(origins, ends.astype(np.float32))
+
+    def is_between(
+        self, starts: Float32[np.ndarray, "n 3"], ends: Float32[np.ndarray, "n 3"]
+    ) -> Bool[np.ndarray, "n"]:
+        """Tell which pairs of points have the surface between them."""
+        return self._is_hit(starts, ends - starts)
+
+    def _is_hit(
+        self, starts: Float32[np.ndarray, "n 3"], ways: Float32[np.ndarray, "n 3"]
+    ) -> Bool[np.ndarray, "n"]:
+        rays = self._o3c.Tensor(np.concatenate([starts, ways], axis=1))
+        return self._scene.test_occlusions(rays, tnear=0.0, tfar=1.0).numpy()

@@ -90,10 +90,36 @@ def test_perfect_run_in_its_own_world_has_no_errors(tmp_path):
     assert metrics["mesh"]["accuracy_cm"] < 1e-3
     assert metrics["mesh"]["completion_ratio"] == 1.0
     assert metrics["mesh"]["triangles"] == 2  # what the run wrote stays
+    assert metrics["mesh"]["whole_completion_ratio"] == 1.0
+    assert metrics["mesh"]["whole_completion_ratio_predicted"] is None
     written = json.loads((tmp_path / "metrics.json").read_text())
     assert list(written)[:2] == ["source", "frames"]
     assert written["mesh"]["f1"] == 1.0
     assert written["num_associated"] == NUM
+
+
+def test_predicted_surface_is_scored_apart(tmp_path):
+    """The right half of the wall is predicted, 10 cm too far."""
+    pytest.importorskip("open3d", exc_type=ImportError)
+    left = [[x, y, 2.0] for y in (-1, 1) for x in (-1, 0)]
+    right = [[x, y, 2.1] for y in (-1, 1) for x in (0, 1)]
+    mesh = Mesh(
+        np.array(left + right, dtype=np.float32),
+        np.zeros((8, 3), dtype=np.uint8),
+        np.concatenate([WALL.triangles, WALL.triangles + 4]),
+        np.arange(8) >= 4,
+    )
+    write_run(tmp_path, path_in_world(), mesh)
+    vertices_m = transform_points(T_SCENE_WORLD, WALL.vertices_m.astype(np.float64))
+    truth = Mesh(vertices_m.astype(np.float32), WALL.colors, WALL.triangles)
+    scores = evaluate_run(tmp_path, true_recording(), truth)["mesh"]
+    assert scores["accuracy_cm"] < 1e-3
+    assert scores["completion_ratio"] == pytest.approx(0.525, abs=0.01)
+    assert scores["whole_completion_ratio"] == pytest.approx(0.525, abs=0.01)
+    assert scores["whole_completion_ratio_predicted"] == pytest.approx(0.525, abs=0.01)
+    assert scores["predicted_accuracy_cm"] == pytest.approx(10.0, abs=1e-3)
+    html = (tmp_path / "report.html").read_text()
+    assert "accuracy of the predicted surface" in html
 
 
 def test_report_stands_alone(tmp_path):
