@@ -104,9 +104,15 @@ def _add_run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--deterministic", action="store_true", help="same input, same bits")
     run.add_argument("--limit", type=int, help="stop after so many frames")
     run.add_argument("--stride", type=int, help="use every n-th frame")
+    run.add_argument(
+        "--holdout", type=int, metavar="N", help="track but do not map every n-th frame"
+    )
     run.add_argument("--viewer", choices=("none", "rerun"), default="none")
     run.add_argument("--use-gt-poses", action="store_true", help="map with the true poses")
     run.add_argument("--resume", type=Path, metavar="MAP", help="go on with a saved map")
+    run.add_argument(
+        "--localize-only", action="store_true", help="leave the map of --resume as it is"
+    )
     run.epilog = "Any field of the config can be set as --section.field VALUE."
 
 

@@ -18,6 +18,7 @@ def _config(options: argparse.Namespace, overrides: dict[str, str]) -> Config:
     flags = {
         "map": options.map,
         "deterministic": True if options.deterministic else None,
+        "holdout": options.holdout,
         "playback.pace": options.pace,
         "playback.limit": options.limit,
         "playback.stride": options.stride,
@@ -37,7 +38,9 @@ def run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
         raise SlamError("--viewer rerun: this version has no viewer; look at mesh.ply afterwards")
     config = _config(options, overrides)
     source = open_source(options.source, config)
-    run_options = RunOptions(options.out, options.source, options.use_gt_poses, options.resume)
+    run_options = RunOptions(
+        options.out, options.source, options.use_gt_poses, options.resume, options.localize_only
+    )
     with _interruptible(), tqdm(total=_num_frames(source, config), unit="frame") as bar:
 
         def show(result, fps):
@@ -82,6 +85,7 @@ def summary(metrics: dict) -> str:
 
 
 def evaluate(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.evaluation.rendering import rendering_scores
     from slam.evaluation.run import evaluate_run
     from slam.meshio import read_mesh
     from slam.output import load_run
@@ -89,16 +93,19 @@ def evaluate(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     from slam.sources.synthetic import SyntheticSource
 
     finished = load_run(options.run)
-    # noise belongs to the recording that was read, not to its truth
-    source = open_source(finished.metrics["source"], Config())
+    spec = finished.metrics["source"]
+    source = open_source(spec, finished.config)
+    clean = open_source(spec, Config())  # noise belongs to the recording, not to its truth
     truth, truth_sdf = None, None
     if options.gt_mesh is not None:
         truth = read_mesh(options.gt_mesh)
-    elif isinstance(source, SyntheticSource):
-        truth, truth_sdf = source.scene.mesh(), source.scene.sdf
-    metrics = evaluate_run(options.run, source, truth, truth_sdf)
+    elif isinstance(clean, SyntheticSource):
+        truth, truth_sdf = clean.scene.mesh(), clean.scene.sdf
+    rendering = rendering_scores(finished, source)
+    metrics = evaluate_run(options.run, source, truth, truth_sdf, rendering)
     _say(summary(metrics))
     _say_scores("mesh", metrics.get("mesh") or {})
+    _say_scores("rendering", metrics.get("rendering") or {})
     return 0
 
 

@@ -73,6 +73,9 @@ class Config:
 
     map: Literal["tsdf"] = "tsdf"
     deterministic: bool = False  # one frame at a time: same input, same bits
+    holdout: int = (
+        0  # every n-th frame is tracked but not mapped, for scores of the rendering; 0 = none
+    )
     playback: PlaybackConfig = field(default_factory=PlaybackConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     tsdf: TsdfConfig = field(default_factory=TsdfConfig)

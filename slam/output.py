@@ -17,10 +17,12 @@ from slam.meshio import replaced_file, write_ply
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory, read_tum, tum_text
 
+ONLINE_NAME = "trajectory_online.txt"
 MAP_SUFFIXES = (".npz", ".safetensors")
 _FIRST_METRICS = (
     "source map frames tracked lost dropped wall_s warmup_s fps tracking_ms mapping_ms "
-    "peak_rss_mb map_mb ate_rmse_m ate_unaligned_rmse_m rpe_trans_m rpe_rot_deg mesh"
+    "peak_rss_mb map_mb ate_rmse_m ate_online_rmse_m ate_unaligned_rmse_m rpe_trans_m rpe_rot_deg "
+    "mesh rendering"
 ).split()
 
 
@@ -45,6 +47,7 @@ class Run:
 
     config: Config
     trajectory: Trajectory
+    online_trajectory: Trajectory | None
     metrics: dict[str, Any]
     frames: list[FrameRecord]
     mesh_path: Path | None
@@ -100,8 +103,12 @@ class RunFolder:
         self._write_text("config.yaml", dump_config(config))
 
     def write_trajectory(self, trajectory: Trajectory) -> None:
-        """Write `trajectory.txt` in TUM format."""
+        """Write `trajectory.txt`, the final poses in TUM format."""
         self._write_text("trajectory.txt", tum_text(trajectory))
+
+    def write_online_trajectory(self, trajectory: Trajectory) -> None:
+        """Write `trajectory_online.txt`, the poses as they were tracked."""
+        self._write_text(ONLINE_NAME, tum_text(trajectory))
 
     def write_mesh(self, mesh: Mesh) -> None:
         """Write `mesh.ply`."""
@@ -148,7 +155,7 @@ class RunFolder:
 
 
 def load_run(path: Path) -> Run:
-    """Read a finished run; `frames.csv`, the mesh and the map may be absent."""
+    """Read a finished run; `frames.csv`, poses as tracked, the mesh and the map may be absent."""
     if not path.is_dir():
         raise SlamError(f"no run folder at {path}; `slam run SOURCE --out {path}` makes one")
     for name in ("config.yaml", "trajectory.txt", "metrics.json"):
@@ -157,6 +164,8 @@ def load_run(path: Path) -> Run:
     try:
         metrics = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
         trajectory = read_tum(path / "trajectory.txt")
+        online_path = path / ONLINE_NAME
+        online_trajectory = read_tum(online_path) if online_path.is_file() else None
         frames = _read_frames(path / "frames.csv")
     except OSError as error:
         raise SlamError(f"cannot read run {path}: {error.filename}: {error.strerror}") from error
@@ -175,6 +184,7 @@ def load_run(path: Path) -> Run:
     return Run(
         config=load_config([path / "config.yaml"]),
         trajectory=trajectory,
+        online_trajectory=online_trajectory,
         metrics=metrics,
         frames=frames,
         mesh_path=mesh_path if mesh_path.is_file() else None,

@@ -17,6 +17,7 @@ from kernels.threads import NUM_THREADS
 from slam.config import Config
 from slam.errors import SlamError
 from slam.evaluation.run import evaluate_run
+from slam.holdout import EVERY_FRAME, HeldOut
 from slam.maps.base import Map
 from slam.maps.factory import new_map, resume_map
 from slam.output import RunFolder
@@ -42,6 +43,7 @@ class RunOptions:
     source_spec: str
     use_gt_poses: bool = False
     resume: Path | None = None
+    localize_only: bool = False
 
 
 def run(
@@ -61,6 +63,8 @@ def run(
         raise SlamError(
             f"{source.name}: images of {size} are too small; {MIN_IMAGE_PX} px at least"
         )
+    if options.localize_only and options.resume is None:
+        raise SlamError("--localize-only needs the map to localise in: give --resume MAP")
     folder = RunFolder(options.out)
     cv2.setNumThreads(1)  # its pool would compete with the kernels for the same cores
     with _logged_to(folder):
@@ -71,7 +75,11 @@ def run(
             map_, config = resume_map(options.resume, config)
         warmup_s = warm_up(config)
         tracker = _tracker(source, config, options)
-        slam = Slam(tracker, map_, config.deterministic)
+        unmapped = HeldOut(config.holdout, config.playback.stride)
+        if options.localize_only:
+            slam = Slam(tracker, map_, deterministic=True, unmapped=EVERY_FRAME)
+        else:
+            slam = Slam(tracker, map_, config.deterministic, unmapped)
         counts = PlaybackCounts()
         start_s = time.perf_counter()
         try:
@@ -136,6 +144,7 @@ def _write(
     folder.write_all(
         lambda: folder.write_config(config),
         lambda: folder.write_trajectory(slam.trajectory()),
+        lambda: folder.write_online_trajectory(slam.online_trajectory()),
         lambda: folder.write_frames(slam.records()),
         lambda: folder.write_metrics(metrics),
         lambda: folder.write_mesh(map_.mesh()),

@@ -1,5 +1,6 @@
 """The whole method: one frame in, one pose out, the map updated beside it."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from math import nan
 
@@ -13,7 +14,7 @@ from slam.maps.base import Map
 from slam.output import FrameRecord
 from slam.timing import StageTimes
 from slam.tracking.base import Tracker, TrackResult, TrackState
-from slam.trajectory import Trajectory
+from slam.trajectory import Trajectory, moved_with_keyframes
 from slam.workers import Worker
 
 NUM_FIRST_FRAMES = 3
@@ -40,10 +41,16 @@ class Slam:
 
     The mapping thread works on a frame while the next is tracked; `deterministic` waits for it
     instead, so that the same input gives the same bits. The map is left alone unless the pose is
-    OK.
+    OK, and by the frames whose indices are `unmapped`.
     """
 
-    def __init__(self, tracker: Tracker, map_: Map, deterministic: bool = False) -> None:
+    def __init__(
+        self,
+        tracker: Tracker,
+        map_: Map,
+        deterministic: bool = False,
+        unmapped: Container[int] = (),
+    ) -> None:
         self.map = map_
         self.tracking_times = StageTimes()
         self.mapping_times = StageTimes()
@@ -51,6 +58,7 @@ class Slam:
         self.num_weak = 0
         self.last_state = TrackState.LOST
         self._tracker = tracker
+        self._unmapped = unmapped
         self._max_pending = 0 if deterministic else 1
         self._frames: list[_TrackedFrame] = []
         tracking_threads, mapping_threads = share_threads(in_turns=deterministic)
@@ -64,7 +72,7 @@ class Slam:
         with self.tracking_times.measure():
             result = self._tracker.track(frame, self.map)
         self._record(frame, result)
-        if result.state is TrackState.OK:
+        if self._is_mapped(frame.index, result):
             self._mapper.submit(PosedFrame(frame, result.T_world_camera))
         return result
 
@@ -83,13 +91,30 @@ class Slam:
         self.last_state = result.state
         self._frames.append(_TrackedFrame(frame.index, frame.timestamp_s, result, self.map.nbytes))
 
+    def _is_mapped(self, index: int, result: TrackResult) -> bool:
+        return result.state is TrackState.OK and index not in self._unmapped
+
     def trajectory(self) -> Trajectory:
-        """Return the poses of all frames that were tracked."""
-        tracked = [f for f in self._frames if f.result.state is not TrackState.LOST]
+        """Return the poses of all frames that were tracked, as the map refined them; call it after
+        `finish`.
+        """
+        online = self.online_trajectory()
+        indices = [f.index for f in self._tracked()]
+        refined = self.map.refined_poses()
+        return Trajectory(
+            online.timestamps_s, moved_with_keyframes(indices, online.Ts_world_camera, refined)
+        )
+
+    def online_trajectory(self) -> Trajectory:
+        """Return the poses of all frames that were tracked, as they were tracked."""
+        tracked = self._tracked()
         return Trajectory(
             np.array([f.timestamp_s for f in tracked], dtype=np.float64),
             np.array([f.result.T_world_camera for f in tracked]).reshape(-1, 4, 4),
         )
+
+    def _tracked(self) -> list[_TrackedFrame]:
+        return [f for f in self._frames if f.result.state is not TrackState.LOST]
 
     def records(self) -> list[FrameRecord]:
         """Return the table of all frames; call it after `finish`."""
@@ -100,7 +125,7 @@ class Slam:
                 timestamp_s=f.timestamp_s,
                 state=f.result.state,
                 tracking_ms=tracking_ms,
-                mapping_ms=next(mapping_ms, nan) if f.result.state is TrackState.OK else nan,
+                mapping_ms=next(mapping_ms, nan) if self._is_mapped(f.index, f.result) else nan,
                 residual_m=f.result.residual_m,
                 inlier_ratio=f.result.inlier_ratio,
                 conditioning=f.result.conditioning,

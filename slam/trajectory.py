@@ -1,5 +1,6 @@
 """Time-stamped poses, their TUM file, and one-to-one association of time stamps."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,12 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from slam.errors import SlamError
-from slam.geometry import quaternion_xyzw_from_rotation, transform_from_quaternion
+from slam.geometry import (
+    Transform,
+    inverse,
+    quaternion_xyzw_from_rotation,
+    transform_from_quaternion,
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,23 @@ def associate(
             pairs.append((i, j))
     result = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
     return result[:, 0], result[:, 1]
+
+
+def moved_with_keyframes(
+    indices: Sequence[int],
+    Ts_world_camera: Float64[np.ndarray, "n 4 4"],
+    refined: Mapping[int, Transform],
+) -> Float64[np.ndarray, "n 4 4"]:
+    """Return the poses of frames, in the order of their increasing `indices`, after those of some,
+    the keyframes, were refined: each moves rigidly with the latest keyframe at or before it.
+    """
+    result = np.empty_like(Ts_world_camera)
+    T_refined_tracked = np.eye(4)
+    for k, (index, T_world_camera) in enumerate(zip(indices, Ts_world_camera, strict=True)):
+        if index in refined:
+            T_refined_tracked = refined[index] @ inverse(T_world_camera)
+        result[k] = T_refined_tracked @ T_world_camera
+    return result
 
 
 def read_tum(path: Path) -> Trajectory:

@@ -33,11 +33,14 @@ the first frame only. RPE: over 1 s. Mesh: points sampled by area on both meshes
 frustum and by occlusion behind the true mesh; exact point-to-mesh distances. Depth L1: random
 views near the trajectory, mean over pixels where both meshes are hit; holes: the share of pixels
 where only the truth is. Whole room: without culling, all of the true surface that one could stand
-before or reach into. All other mesh scores are of the mesh without predicted surface.
+before or reach into. All other mesh scores are of the mesh without predicted surface. Held-out
+frames: tracked but not mapped, against the final map at their final poses; PSNR per frame, then
+averaged, black in holes.
 """
 # metric, its label, the factor to the unit shown, that unit
 _ACCURACY = [
     ("ate_rmse_m", "ATE RMSE", 100.0, "cm"),
+    ("ate_online_rmse_m", "ATE RMSE, as tracked", 100.0, "cm"),
     ("ate_mean_m", "ATE mean", 100.0, "cm"),
     ("ate_median_m", "ATE median", 100.0, "cm"),
     ("ate_max_m", "ATE max", 100.0, "cm"),
@@ -61,7 +64,15 @@ _MESH = [
     ("whole_completion_ratio_predicted", "the same with predicted surface", 100.0, "%"),
     ("predicted_accuracy_cm", "accuracy of the predicted surface", 1.0, "cm"),
 ]
-_APART = {"mesh", "versions", *(key for key, *_ in _ACCURACY)}  # shown elsewhere, not under Run
+_RENDERING = [
+    ("psnr_db", "PSNR of what is rendered", 1.0, "dB"),
+    ("psnr_all_db", "PSNR of all pixels", 1.0, "dB"),
+    ("hole_ratio", "holes", 100.0, "%"),
+    ("depth_l1_cm", "depth L1", 1.0, "cm"),
+    ("num_frames", "frames compared", 1.0, ""),
+]
+# shown elsewhere, not under Run
+_APART = {"mesh", "rendering", "versions", *(key for key, *_ in _ACCURACY)}
 
 
 def report_html(run: Run, truth: Trajectory | None = None) -> str:
@@ -71,6 +82,7 @@ def report_html(run: Run, truth: Trajectory | None = None) -> str:
     lead = " · ".join(str(metrics[key]) for key in ("source", "map", "device") if metrics.get(key))
     tables = _table("Run", _rows(metrics)) + _table("Trajectory", _chosen(metrics, _ACCURACY))
     tables += _table("Mesh", _chosen(metrics.get("mesh") or {}, _MESH))
+    tables += _table("Held-out frames", _chosen(metrics.get("rendering") or {}, _RENDERING))
     images = "".join(_image(name, png) for name, png in _plots(run, truth))
     versions = _table("Versions", _rows(metrics.get("versions") or {}))
     return (

@@ -9,6 +9,7 @@ import numpy as np
 
 from slam.errors import SlamError
 from slam.evaluation.mesh import evaluate_mesh
+from slam.evaluation.rendering import RenderingScores
 from slam.evaluation.report import report_html
 from slam.evaluation.trajectory import align, associate_poses, evaluate_trajectory
 from slam.evaluation.whole import Sdf, evaluate_whole
@@ -27,11 +28,12 @@ def evaluate_run(
     source: Source | None,
     gt_mesh: Mesh | None = None,
     gt_sdf: Sdf | None = None,
+    rendering: RenderingScores | None = None,
 ) -> dict[str, Any]:
     """Score a run against true poses and a true mesh, where there are any; return its metrics.
 
     The true mesh is in the world of the true poses. `gt_sdf` is given with the mesh of a scene of
-    solids, parts of which lie inside of others.
+    solids, parts of which lie inside of others. `rendering` joins the other scores.
     """
     run = load_run(run_dir)
     truth = source.ground_truth() if source is not None else None
@@ -39,6 +41,9 @@ def evaluate_run(
     if truth is not None:
         try:
             metrics |= asdict(evaluate_trajectory(run.trajectory, truth))
+            if run.online_trajectory is not None:
+                online = evaluate_trajectory(run.online_trajectory, truth)
+                metrics["ate_online_rmse_m"] = online.ate_rmse_m
         except SlamError as error:  # a run that was lost at once is still a run
             logger.warning("no trajectory scores: %s", error)
             truth = None
@@ -52,6 +57,8 @@ def evaluate_run(
             | asdict(evaluate_mesh(mesh.observed(), gt_mesh, source.camera, views))
             | asdict(evaluate_whole(mesh, gt_mesh, gt_sdf))
         )
+    if rendering is not None:
+        metrics["rendering"] = asdict(rendering)
     folder = RunFolder(run_dir)
     report = report_html(replace(run, metrics=metrics), truth)
     folder.write_all(lambda: folder.write_metrics(metrics), lambda: folder.write_report(report))

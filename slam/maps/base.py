@@ -1,5 +1,6 @@
 """What the tracker, the system and the viewer know of a map."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -9,6 +10,7 @@ from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 
 from slam.camera import Camera
 from slam.frame import Frame
+from slam.geometry import Transform
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,13 @@ class Map(Protocol):
 
     def mesh(self) -> Mesh:
         """Extract the surface."""
+        ...
+
+    def refined_poses(self) -> Mapping[int, Transform]:
+        """Return T_world_camera of the frames whose poses the map refined, by frame index.
+
+        Only of those that this object integrated, not of a file that it was loaded from.
+        """
         ...
 
     def save(self, path: Path) -> None:

@@ -194,6 +194,10 @@ class TsdfMap:
             )
         )
 
+    def refined_poses(self) -> dict[int, Transform]:
+        """Return nothing: what is fused stays where it is."""
+        return {}
+
     def changed_blocks(self, since: int) -> Int32[np.ndarray, "n"]:
         """Return the blocks whose mesh may have changed since `num_integrated` was `since`.
 

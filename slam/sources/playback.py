@@ -61,7 +61,7 @@ def playback(
             continue
         try:
             _require_later(stamp_s, last_stamp_s)
-            frame = _clamped(source.read(index), source.camera, config)
+            frame = clamped(source.read(index), source.camera, config)
         except BadFrameError as error:
             counts.bad[index] = str(error)
             logger.warning("skipped frame %d: %s", index, error)
@@ -83,8 +83,10 @@ def _require_later(stamp_s: float, last_stamp_s: float) -> None:
         )
 
 
-def _clamped(frame: Frame, camera: Camera, config: PlaybackConfig) -> Frame:
-    """Return the frame with readings out of range (NaN and infinity, too) set to 0."""
+def clamped(frame: Frame, camera: Camera, config: PlaybackConfig) -> Frame:
+    """Return the frame with readings out of range (NaN and infinity, too) set to 0; raise
+    `BadFrameError` if none is left.
+    """
     if frame.depth_m.shape != (camera.height, camera.width):
         height, width = frame.depth_m.shape
         raise BadFrameError(

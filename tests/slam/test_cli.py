@@ -19,7 +19,7 @@ from slam.output import load_run
 pytestmark = pytest.mark.timeout(120)
 FILES = {
     "config.yaml", "frames.csv", "map.npz", "mesh.ply", "metrics.json", "report.html", "run.log",
-    "trajectory.txt",
+    "trajectory.txt", "trajectory_online.txt",
 }  # fmt: skip
 COARSE = ["--tsdf.voxel-size-m", "0.02"]
 
@@ -141,6 +141,32 @@ def test_a_run_is_resumed(tmp_path):
     )
 
 
+def test_a_run_is_localised_in_a_saved_map(finished, tmp_path):
+    words = ["run", "synthetic:wall", "--limit", "4", "--localize-only", "--out", str(tmp_path)]
+    assert main([*words, "--resume", str(finished / "map.npz")]) == 0
+    run = load_run(tmp_path)
+    assert run.metrics["tracked"] == 4
+    before, after = TsdfMap.load(finished / "map.npz"), TsdfMap.load(run.map_path)
+    assert before.num_integrated == after.num_integrated
+
+
+@pytest.mark.parametrize("noise", ["none", "kinect"])
+def test_held_out_frames_score_the_rendering(tmp_path, capsys, noise):
+    words = ["run", "synthetic:room", "--limit", "12", "--stride", "2", "--holdout", "4"]
+    assert main([*words, *COARSE, "--noise", noise, "--out", str(tmp_path)]) == 0
+    assert main(["eval", str(tmp_path)]) == 0
+    assert "rendering psnr_db" in capsys.readouterr().out
+    scores = load_run(tmp_path).metrics["rendering"]
+    assert scores["num_frames"] == 3
+    assert 20.0 < scores["psnr_db"] < 40.0
+    assert scores["psnr_all_db"] < scores["psnr_db"]
+    assert 0.0 < scores["hole_ratio"] < 0.2
+    # a pixel's sigma at 2 m is 5 mm with the noise, which is in the measured depth
+    low_cm, high_cm = (0.0, 1.0) if noise == "none" else (0.2, 2.0)
+    assert low_cm < scores["depth_l1_cm"] < high_cm
+    assert "Held-out frames" in (tmp_path / "report.html").read_text()
+
+
 def test_a_run_is_scored_again(copied, capsys):
     metrics = json.loads((copied / "metrics.json").read_text())
     (copied / "report.html").unlink()
@@ -227,6 +253,8 @@ def test_doctor_says_what_is_there(capsys):
         (["run", "synthetic:room", "--viewer", "rerun"], "no viewer"),
         (["run", "synthetic:room", "--noise", "loud"], "must be one of none, kinect; got 'loud'"),
         (["run", "synthetic:room", "--resume", "missing.npz"], "missing.npz: no such map file"),
+        (["run", "synthetic:room", "--localize-only"], "give --resume MAP"),
+        (["run", "synthetic:room", "--holdout", "1"], "holdout must be 0 (none) or at least 2"),
         (["run", "synthetic:room", "--limit", "-1"], "limit -1"),
         (["run", "synthetic:room", "--stride", "0"], "stride 0"),
         (["run", "synthetic:room", "--stride", "-1"], "stride -1"),

@@ -13,6 +13,7 @@ import slam.run
 from slam.cli import main
 from slam.config import Config, PlaybackConfig, TsdfConfig, load_config
 from slam.errors import SlamError
+from slam.geometry import se3_exp
 from slam.maps.tsdf import TsdfMap
 from slam.meshio import read_mesh
 from slam.output import load_run
@@ -28,11 +29,12 @@ CONFIG = Config(
 )
 FILES = {
     "config.yaml", "frames.csv", "map.npz", "mesh.ply", "metrics.json", "report.html", "run.log",
-    "trajectory.txt",
+    "trajectory.txt", "trajectory_online.txt",
 }  # fmt: skip
 METRICS = {
     "source", "map", "frames", "tracked", "lost", "dropped", "wall_s", "warmup_s", "fps",
-    "tracking_ms", "mapping_ms", "peak_rss_mb", "map_mb", "ate_rmse_m", "versions", "device",
+    "tracking_ms", "mapping_ms", "peak_rss_mb", "map_mb", "ate_rmse_m", "ate_online_rmse_m",
+    "versions", "device",
 }  # fmt: skip
 
 
@@ -118,7 +120,7 @@ def test_a_run_leaves_a_whole_folder(in_turns):
 
 def test_the_same_input_in_turns_gives_the_same_bytes(in_turns, run_room):
     again = run_room(replace(CONFIG, deterministic=True))
-    for name in ("trajectory.txt", "mesh.ply", "config.yaml"):
+    for name in ("trajectory.txt", "trajectory_online.txt", "mesh.ply", "config.yaml"):
         assert (again.folder / name).read_bytes() == (in_turns.folder / name).read_bytes()
     with np.load(again.folder / "map.npz") as a, np.load(in_turns.folder / "map.npz") as b:
         for name in a:
@@ -232,6 +234,57 @@ def test_a_saved_map_is_gone_on_with(run_room, in_turns):
     )
     before, after = (TsdfMap.load(ran.folder / "map.npz") for ran in (in_turns, resumed))
     assert before.num_blocks <= after.num_blocks < 1.05 * before.num_blocks
+
+
+def test_to_localise_leaves_the_map_as_it_was(run_room, in_turns):
+    ran = run_room(resume=in_turns.folder / "map.npz", localize_only=True)
+    assert ran.states == NUM_FRAMES * [TrackState.OK]
+    assert ran.metrics["ate_rmse_m"] < 0.0005
+    assert all(np.isnan(record.mapping_ms) for record in load_run(ran.folder).frames)
+    with np.load(ran.folder / "map.npz") as a, np.load(in_turns.folder / "map.npz") as b:
+        for name in a:
+            np.testing.assert_array_equal(a[name], b[name])
+
+
+def test_to_localise_needs_a_map(room, tmp_path):
+    options = RunOptions(tmp_path / "run", "synthetic:room", localize_only=True)
+    with pytest.raises(SlamError, match="--localize-only needs the map"):
+        run(room, CONFIG, options, lambda result, fps: None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_poses_that_the_map_refined_are_the_final_ones(room, tmp_path, monkeypatch):
+    """The map moves everything from frame 4 on by 1 cm and 1 degree."""
+    T_refined_tracked = se3_exp(np.array([0.0, 0.01, 0.0, 0.0, np.deg2rad(1.0), 0.0]))
+
+    class Refining(TsdfMap):
+        def refined_poses(self):
+            return {4: T_refined_tracked @ self.T_world_frame_4}
+
+        def integrate(self, frame, T_world_camera):
+            super().integrate(frame, T_world_camera)
+            if frame.index == 4:
+                self.T_world_frame_4 = T_world_camera
+
+    monkeypatch.setattr(slam.run, "new_map", lambda config, noise: Refining(config.tsdf, noise))
+    options = RunOptions(tmp_path, "synthetic:room")
+    metrics = run(room, CONFIG, options, lambda result, fps: None)
+    finished = load_run(tmp_path)
+    final, online = finished.trajectory.Ts_world_camera, finished.online_trajectory.Ts_world_camera
+    # the files have nine digits, of quaternions too
+    np.testing.assert_allclose(final[:4], online[:4], atol=1e-8)
+    np.testing.assert_allclose(final[4:], T_refined_tracked @ online[4:], atol=1e-8)
+    assert metrics["ate_online_rmse_m"] < 0.0005 < metrics["ate_rmse_m"]
+
+
+def test_held_out_frames_are_not_mapped(run_room):
+    ran = run_room(replace(CONFIG, holdout=4, deterministic=True))
+    finished = load_run(ran.folder)
+    held_out = [record.index for record in finished.frames if np.isnan(record.mapping_ms)]
+    assert held_out == [2, 6, 10]
+    assert len(finished.trajectory) == NUM_FRAMES
+    assert TsdfMap.load(ran.folder / "map.npz").num_integrated == NUM_FRAMES - 3
+    assert ran.metrics["ate_rmse_m"] < 0.0005
 
 
 def test_a_full_disk_costs_the_file_that_did_not_fit_only(room, tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from slam.camera import Camera, DepthNoise
 from slam.frame import Frame
 from slam.geometry import se3_exp
+from slam.holdout import EVERY_FRAME, HeldOut
 from slam.maps.base import Mesh, Rendering, SdfSamples
 from slam.system import NUM_FIRST_FRAMES, Slam
 from slam.tracking.base import TrackResult, TrackState
@@ -49,6 +50,7 @@ class Notes:
     def __init__(self, before=lambda index: None):
         self.mapped = []
         self.poses = []
+        self.refined = {}
         self._before = before
 
     def integrate(self, frame, T_world_camera) -> None:
@@ -64,6 +66,9 @@ class Notes:
 
     def mesh(self) -> Mesh:
         raise NotImplementedError
+
+    def refined_poses(self) -> dict:
+        return self.refined
 
     def save(self, path) -> None:
         raise NotImplementedError
@@ -82,8 +87,8 @@ def make_slam():
     """Make systems whose mapping thread ends with the test, whatever happens in it."""
     made = []
 
-    def make(states=(), before=lambda index: None, deterministic=False):
-        slam = Slam(Script(states), Notes(before), deterministic)
+    def make(states=(), before=lambda index: None, deterministic=False, unmapped=()):
+        slam = Slam(Script(states), Notes(before), deterministic, unmapped)
         made.append(slam)
         return slam
 
@@ -113,6 +118,63 @@ def test_the_trajectory_has_every_frame_that_was_tracked(make_slam):
     trajectory = slam.trajectory()
     np.testing.assert_array_equal(trajectory.timestamps_s, np.array([0, 1, 3]) / 30)
     np.testing.assert_array_equal(trajectory.Ts_world_camera, [pose(0), pose(1), pose(3)])
+
+
+def test_held_out_frames_are_tracked_but_not_mapped(make_slam):
+    slam = make_slam([OK, OK, OK, OK, LOST], unmapped=HeldOut(3))
+    for index in range(8):
+        slam.step(frame(index))
+    slam.finish()
+    assert slam.map.mapped == [0, 2, 3, 5, 6]
+    assert len(slam.trajectory()) == 7
+    records = slam.records()
+    assert [isnan(record.mapping_ms) for record in records] == [i in (1, 4, 7) for i in range(8)]
+
+
+def test_to_localise_is_to_map_nothing(make_slam):
+    slam = make_slam(unmapped=EVERY_FRAME)
+    for index in range(5):
+        slam.step(frame(index))
+    slam.finish()
+    assert slam.map.mapped == []
+    assert len(slam.trajectory()) == 5
+
+
+def shift(x_m: float) -> np.ndarray:
+    return se3_exp(np.array([x_m, 0.5 * x_m, -x_m, 0.3 * x_m, x_m, 0.0]))
+
+
+def test_frames_move_with_the_keyframe_before_them(make_slam):
+    """Seen from its keyframe, a frame stays where it was tracked."""
+    slam = make_slam([OK, OK, OK, WEAK, LOST])
+    for index in range(8):
+        slam.step(frame(index))
+    slam.finish()
+    slam.map.refined = {2: shift(0.2) @ pose(2), 6: pose(6) @ shift(-0.1)}
+    tracked = [0, 1, 2, 3, 5, 6, 7]
+    online, final = slam.online_trajectory(), slam.trajectory()
+    np.testing.assert_array_equal(final.timestamps_s, online.timestamps_s)
+    np.testing.assert_array_equal(online.Ts_world_camera, [pose(index) for index in tracked])
+    keyframes = [None, None, 2, 2, 2, 6, 6]
+    for index, keyframe, T_world_camera in zip(
+        tracked, keyframes, final.Ts_world_camera, strict=True
+    ):
+        expected = pose(index)
+        if keyframe is not None:
+            T_keyframe_camera = np.linalg.inv(pose(keyframe)) @ pose(index)
+            expected = slam.map.refined[keyframe] @ T_keyframe_camera
+        np.testing.assert_allclose(T_world_camera, expected, atol=1e-12)
+
+
+def test_a_map_that_refines_nothing_leaves_the_poses_as_they_are(make_slam):
+    slam = make_slam()
+    for index in range(4):
+        slam.step(frame(index))
+    slam.finish()
+    slam.map.refined = {9: shift(1.0)}  # of no frame of this run
+    np.testing.assert_array_equal(
+        slam.trajectory().Ts_world_camera, slam.online_trajectory().Ts_world_camera
+    )
 
 
 def test_a_run_without_a_frame_has_an_empty_trajectory(make_slam):

@@ -1,0 +1,124 @@
+"""Rendering scores: the final map against frames that it was not made of."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+
+from slam.errors import BadFrameError
+from slam.frame import Frame
+from slam.geometry import Transform
+from slam.holdout import HeldOut
+from slam.maps.base import Rendering
+from slam.maps.factory import load_map
+from slam.output import Run
+from slam.sources.base import Source
+from slam.sources.playback import clamped
+from slam.trajectory import associate
+
+logger = logging.getLogger(__name__)
+_SAME_TIME_S = 1e-5  # the trajectory file has microseconds
+
+
+@dataclass(frozen=True)
+class RenderingScores:
+    """How held-out frames differ from the map; NaN where there is nothing to compare."""
+
+    num_frames: int
+    psnr_db: float  # mean over frames, of the pixels where the map shows something
+    psnr_all_db: float  # mean over frames, of all pixels; black where the map shows nothing
+    hole_ratio: float  # share of pixels where it shows nothing
+    depth_l1_cm: float  # mean over the pixels where frame and map both have depth
+
+
+@dataclass(frozen=True)
+class FrameScores:
+    """The same of one frame, its depth as a sum."""
+
+    psnr_db: float
+    psnr_all_db: float
+    hole_ratio: float
+    depth_difference_m: float
+    num_depths: int
+
+
+def rendering_scores(run: Run, source: Source) -> RenderingScores | None:
+    """Score a run's saved map at the final poses of its held-out frames; None if it has none.
+
+    `source` is the recording as the run read it: with its noise.
+    """
+    if not run.config.holdout:
+        return None
+    if run.map_path is None:
+        logger.warning("no rendering scores: the run has no saved map")
+        return None
+    map_ = load_map(run.map_path)
+    scores = [
+        compare(frame, map_.render(source.camera, T_world_camera))
+        for frame, T_world_camera in _held_out(run, source)
+    ]
+    if not scores:
+        logger.warning("no rendering scores: no held-out frame was tracked")
+        return None
+    return _summary(scores)
+
+
+def compare(frame: Frame, rendering: Rendering) -> FrameScores:
+    """Compare a frame with what the map shows at its pose."""
+    is_shown = rendering.depth_m > 0.0
+    has_both = is_shown & (frame.depth_m > 0.0)
+    difference_m = rendering.depth_m[has_both].astype(np.float64) - frame.depth_m[has_both]
+    shown = np.where(is_shown[..., None], rendering.color, np.uint8(0))
+    color = frame.color
+    return FrameScores(
+        psnr_db=float("nan") if color is None else psnr_db(shown[is_shown], color[is_shown]),
+        psnr_all_db=float("nan") if color is None else psnr_db(shown, color),
+        hole_ratio=1.0 - float(np.mean(is_shown)),
+        depth_difference_m=float(np.abs(difference_m).sum()),
+        num_depths=len(difference_m),
+    )
+
+
+def psnr_db(a: UInt8[np.ndarray, "*pixels 3"], b: UInt8[np.ndarray, "*pixels 3"]) -> float:
+    """Return the peak signal-to-noise ratio of RGB values; NaN without any."""
+    if not a.size:
+        return float("nan")
+    squared_error = float(np.mean((a.astype(np.float64) - b) ** 2))
+    return float(10.0 * np.log10(255.0**2 / squared_error)) if squared_error else float("inf")
+
+
+def _held_out(run: Run, source: Source) -> Iterator[tuple[Frame, Transform]]:
+    """Read the held-out frames that have a pose again, with that pose."""
+    held_out = HeldOut(run.config.holdout, run.config.playback.stride)
+    records = [record for record in run.frames if record.index in held_out]
+    stamps_s = np.array([record.timestamp_s for record in records], dtype=np.float64)
+    for k, pose in zip(
+        *associate(stamps_s, run.trajectory.timestamps_s, _SAME_TIME_S), strict=True
+    ):
+        try:
+            frame = source.read(records[k].index)
+            frame = clamped(frame, source.camera, run.config.playback)
+        except BadFrameError as error:
+            logger.warning("skipped frame %d: %s", records[k].index, error)
+            continue
+        yield frame, run.trajectory.Ts_world_camera[pose]
+
+
+def _summary(scores: Sequence[FrameScores]) -> RenderingScores:
+    num_depths = sum(frame.num_depths for frame in scores)
+    difference_m = sum(frame.depth_difference_m for frame in scores)
+    return RenderingScores(
+        num_frames=len(scores),
+        psnr_db=_mean([frame.psnr_db for frame in scores]),
+        psnr_all_db=_mean([frame.psnr_all_db for frame in scores]),
+        hole_ratio=_mean([frame.hole_ratio for frame in scores]),
+        depth_l1_cm=100.0 * difference_m / num_depths if num_depths else float("nan"),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Return the mean of the values that are not NaN; NaN if all are."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
