@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, UInt8
 
-from kernels.scene import BOX, CYLINDER, SPHERE, render_scene, scene_sdf
+from kernels.scene import BOX, CYLINDER, NUM_COLUMNS, SPHERE, render_scene, scene_sdf
 from slam.camera import Camera
 from slam.maps.base import Mesh
 from slam.scenes import textures
@@ -32,6 +32,14 @@ class Scene:
     name: str
     solids: Float32[np.ndarray, "n 17"]
     kinds: Int32[np.ndarray, "n"]
+
+    def joined(self, other: "Scene") -> "Scene":
+        """Return this scene with the solids of another one in it."""
+        return Scene(
+            self.name,
+            np.concatenate([self.solids, other.solids]),
+            np.concatenate([self.kinds, other.kinds]),
+        )
 
     def render(
         self, camera: Camera, T_world_camera: Float64[np.ndarray, "4 4"]
@@ -102,9 +110,8 @@ class Builder:
 
     def build(self, name: str) -> Scene:
         """Return the scene."""
-        return Scene(
-            name, np.array(self.rows, dtype=np.float32), np.array(self.kinds, dtype=np.int32)
-        )
+        solids = np.array(self.rows, dtype=np.float32).reshape(-1, NUM_COLUMNS)
+        return Scene(name, solids, np.array(self.kinds, dtype=np.int32))
 
     def _world(self, x: Number, y: Number) -> tuple[float, float]:
         yaw_rad = np.deg2rad(self.yaw_deg)

@@ -1,26 +1,47 @@
 """Synthetic scenes as a source, rendered on the fly: poses, depth, SDF and mesh are exact."""
 
+from collections.abc import Callable
+
 import numpy as np
+from jaxtyping import Bool, Float32, UInt8
 
 from slam.camera import Camera, DepthNoise
 from slam.errors import SlamError
 from slam.frame import Frame
-from slam.scenes import apartment, room, thin, wall
-from slam.scenes.scene import Scene
+from slam.scenes import apartment, moving, room, thin, wall
+from slam.scenes.scene import Builder, Scene
 from slam.scenes.walk import FRAME_RATE_HZ, Walk
 from slam.trajectory import Trajectory
 
 CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
-SCENES = {"room": room, "apartment": apartment, "wall": wall, "thin": thin}
+SCENES = {"room": room, "apartment": apartment, "wall": wall, "thin": thin, "moving": moving}
+
+
+def nothing_moves(time_s: float) -> Scene:
+    """Build no solid."""
+    return Builder().build("nothing")
+
+
+MOVERS: dict[str, Callable[[float], Scene]] = {"moving": moving.mover}
 
 
 class SyntheticSource:
-    """A camera on its walk through a scene; poses are in the scene's world, whose z points up."""
+    """A camera on its walk through a scene; poses are in the scene's world, whose z points up.
 
-    def __init__(self, scene: Scene, walk: Walk, num_frames: int | None = None) -> None:
+    `scene` is what stays; `movers` builds what else is there at a time.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        walk: Walk,
+        num_frames: int | None = None,
+        movers: Callable[[float], Scene] = nothing_moves,
+    ) -> None:
         num_frames = walk.period_frames if num_frames is None else num_frames
         self.name = f"synthetic:{scene.name}"
         self.scene = scene
+        self.movers = movers
         self.camera = CAMERA
         self.depth_noise = DepthNoise.rendered()
         self.timestamps_s = np.arange(num_frames) / FRAME_RATE_HZ
@@ -28,9 +49,19 @@ class SyntheticSource:
 
     def read(self, index: int) -> Frame:
         """Render frame `index`."""
-        depth_m, color = self.scene.render(self.camera, self._Ts_world_camera[index])
+        depth_m, color = self._render(index)
         timestamp_s = float(self.timestamps_s[index])
         return Frame(index, timestamp_s, self.camera, depth_m, color, self.depth_noise)
+
+    def mover_mask(self, index: int) -> Bool[np.ndarray, "h w"]:
+        """Tell which pixels of frame `index` show a mover, for evaluation and tests."""
+        depth_m, _ = self._render(index)
+        static_depth_m, _ = self.scene.render(self.camera, self._Ts_world_camera[index])
+        return depth_m != static_depth_m
+
+    def _render(self, index: int) -> tuple[Float32[np.ndarray, "h w"], UInt8[np.ndarray, "h w 3"]]:
+        scene = self.scene.joined(self.movers(float(self.timestamps_s[index])))
+        return scene.render(self.camera, self._Ts_world_camera[index])
 
     def ground_truth(self) -> Trajectory:
         """Return the poses that the frames are rendered from."""
@@ -48,4 +79,5 @@ def open_synthetic(name: str | None = None, num_frames: int | None = None) -> Sy
     if num_frames is not None and num_frames < 1:
         raise SlamError(f"a synthetic scene needs at least 1 frame, got {num_frames}")
     module = SCENES[name]
-    return SyntheticSource(module.scene(), module.walk(), num_frames)
+    movers = MOVERS.get(name, nothing_moves)
+    return SyntheticSource(module.scene(), module.walk(), num_frames, movers)

@@ -26,7 +26,7 @@ def test_depth_lies_on_the_surface(source: SyntheticSource) -> None:
     camera = source.camera
     v, u = np.mgrid[: camera.height : 3, : camera.width : 3].astype(np.float32)
     for index in sampled(source, 6):
-        depth_m = source.read(index).depth_m[::3, ::3]
+        depth_m = np.where(source.mover_mask(index), 0, source.read(index).depth_m)[::3, ::3]
         rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones_like(u)])
         points = (rays * depth_m).reshape(3, -1).T[depth_m.ravel() > 0].astype(np.float64)
         world = transform_points(source.ground_truth().Ts_world_camera[index], points)
@@ -105,7 +105,7 @@ def test_frames_are_repeatable_in_any_order(source: SyntheticSource) -> None:
 
 def test_names() -> None:
     assert open_synthetic("").name == open_synthetic(None).name == "synthetic:room"
-    with pytest.raises(SlamError, match="room, apartment, wall, thin"):
+    with pytest.raises(SlamError, match="room, apartment, wall, thin, moving"):
         open_synthetic("attic")
     with pytest.raises(SlamError, match="at least 1 frame"):
         open_synthetic("room", 0)
