@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""How trajectory and surface bear gross errors: a Kinect's noise plus a share of outliers.
+
+For each map and share, one after another: `slam run SOURCE --noise kinect --noise.outliers SHARE`,
+then `slam eval` against the exact surface; at the end, a Markdown table. A run that was scored in
+an earlier call is not repeated; delete its folder to measure it anew:
+
+    scripts/noise_study.py [SOURCE] [--maps tsdf,neural] [--outliers 0,0.01,0.05,0.1] [--out FOLDER]
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+COLUMNS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "ATE, cm": lambda m: _number(m.get("ate_rmse_m"), "{:.3f}", 100.0),
+    "lost frames": lambda m: f"{m['lost']} of {m['frames']}",
+    "accuracy, cm": lambda m: _number(m["mesh"]["accuracy_cm"], "{:.3f}"),
+    "completion ratio (5 cm), %": lambda m: _number(m["mesh"]["completion_ratio"], "{:.2f}", 100.0),
+    "F1 (1 cm), %": lambda m: _number(m["mesh"]["f1"], "{:.2f}", 100.0),
+    "depth L1, cm": lambda m: _number(m["mesh"]["depth_l1_cm"], "{:.3f}"),
+}
+
+
+class StudyError(Exception):
+    """A command that failed, and what it said last."""
+
+
+def slam(*words: str) -> None:
+    """Run the command line in a process of its own and wait for it."""
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    }
+    program = "import sys; from slam.cli import main; sys.exit(main())"
+    result = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        said = result.stderr.strip().splitlines() or ["nothing on stderr"]
+        raise StudyError(f"slam {words[0]} ended with {result.returncode}: {said[-1]}")
+
+
+def measured(source: str, map_name: str, share: float, out: Path, limit: int) -> dict[str, Any]:
+    """Return the metrics of one run, which is made and scored unless that was done before."""
+    name = f"{source.strip('/').replace('/', '_').replace(':', '-')}-{map_name}-{share:g}"
+    run = out / (f"{name}-{limit}" if limit else name)
+    scored = _scored(run)
+    if scored is not None:
+        return scored
+    noise = ("--noise", "kinect", "--noise.outliers", f"{share:g}")
+    slam("run", source, "--map", map_name, *noise, "--limit", str(limit), "--out", str(run))
+    slam("eval", str(run))
+    scored = _scored(run)
+    if scored is None:
+        raise StudyError(f"{source} has no exact surface: no mesh scores in {run}")
+    return scored
+
+
+def _scored(run: Path) -> dict[str, Any] | None:
+    """Return the metrics of a run, None if it was not scored: an interrupted run has metrics too,
+    only `slam eval` tells that it came to its end.
+    """
+    path = run / "metrics.json"
+    metrics = json.loads(path.read_text()) if path.is_file() else {}
+    return metrics if metrics.get("mesh") else None
+
+
+def table(results: Mapping[tuple[str, float], Mapping[str, Any] | str]) -> str:
+    """Lay out metrics, or why there are none, by map and share of outliers."""
+    lines = [
+        "| map | outliers | " + " | ".join(COLUMNS) + " |",
+        "| --- " * (2 + len(COLUMNS)) + "|",
+    ]
+    for (map_name, share), metrics in results.items():
+        if isinstance(metrics, str):
+            cells = [metrics, *[""] * (len(COLUMNS) - 1)]
+        else:
+            cells = [cell(metrics) for cell in COLUMNS.values()]
+        lines.append(f"| {map_name} | {share:.0%} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _number(value: float | None, text: str, scale: float = 1.0) -> str:
+    return "-" if value is None else text.format(scale * value)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what is missing and print the table; 1 if something failed."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("source", nargs="?", default="synthetic:room")
+    parser.add_argument("--maps", default="tsdf,neural", help="separated by commas")
+    parser.add_argument("--outliers", default="0,0.01,0.05,0.1", help="shares of valid pixels")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "noise_study")
+    parser.add_argument("--limit", type=int, default=0, help="frames of each run; 0 = all")
+    options = parser.parse_args(arguments)
+    results: dict[tuple[str, float], Mapping[str, Any] | str] = {}
+    for map_name in options.maps.split(","):
+        for share in map(float, options.outliers.split(",")):
+            print(f"{map_name}, {share:.0%} outliers", file=sys.stderr, flush=True)
+            try:
+                found = measured(options.source, map_name, share, options.out, options.limit)
+            except StudyError as error:
+                found = f"failed: {error}"
+            results[map_name, share] = found
+    print(f"`{options.source}`, `--noise kinect`:\n")
+    print(table(results))
+    return int(any(isinstance(found, str) for found in results.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
