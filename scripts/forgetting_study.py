@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""How well a map remembers the first room of the apartment after a walk through the other four.
+
+SLAM runs over `synthetic:apartment`. When the camera leaves the first room, views from its time
+there are rendered from the map, each from the pose that was estimated for it, and their depth is
+compared with the exact rendering; the same views again just before the camera comes back, and after
+the whole walk, whose last seconds are in the first room again. Prints a Markdown table:
+
+    scripts/forgetting_study.py [--map tsdf] [--config FILE.yaml] [--out FILE.json]
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+from tqdm import tqdm
+
+from slam.camera import Camera, DepthNoise
+from slam.config import Config, load_config
+from slam.geometry import Transform, transform_points
+from slam.maps.base import Map
+from slam.maps.tsdf import TsdfMap
+from slam.sources.playback import playback
+from slam.sources.synthetic import SyntheticSource, open_synthetic
+from slam.system import Slam
+from slam.tracking.base import Tracker, TrackState
+from slam.tracking.dense import DenseTracker
+
+ROOM_X_M, ROOM_Y_M = (0.0, 6.0), (0.0, 5.0)  # the living room, up to the middle of its inner walls
+OUTER_WALL_M = 0.05  # taken with it, or rounding would drop its surface
+VIEW_SCALE = 0.25
+
+
+@dataclass(frozen=True)
+class View:
+    """A frame of the first visit, and its estimated pose in the world of the map."""
+
+    index: int
+    T_world_camera: Transform
+
+
+@dataclass(frozen=True)
+class DepthError:
+    """Mean difference of depth where both renderings hit, and the share where only the truth does,
+    of all pixels that show the room. The mean is None without any such pixel.
+    """
+
+    l1_cm: float | None
+    hole_share: float
+    num_pixels: int
+
+
+def new_map(config: Config, depth_noise: DepthNoise) -> Map:
+    """Make the map that the config names."""
+    return TsdfMap(config.tsdf, depth_noise)
+
+
+def is_in_room(points: np.ndarray) -> np.ndarray:
+    """Tell which points (..., 3) of the apartment's world are in the first room."""
+    x, y = points[..., 0], points[..., 1]
+    is_in = (x > ROOM_X_M[0] - OUTER_WALL_M) & (x < ROOM_X_M[1])
+    return is_in & (y > ROOM_Y_M[0] - OUTER_WALL_M) & (y < ROOM_Y_M[1])
+
+
+def first_visit(positions_m: np.ndarray) -> tuple[int, int]:
+    """Return the first frame outside the room, and the first one that is inside again."""
+    is_in = is_in_room(positions_m)
+    if not is_in[0] or is_in.all():
+        raise ValueError("the walk must begin in the first room and leave it")
+    left = int(np.argmin(is_in))
+    comes_back = is_in[left:].any()
+    return left, left + int(np.argmax(is_in[left:])) if comes_back else len(positions_m)
+
+
+def depth_error(map_: Map, source: SyntheticSource, views: Sequence[View]) -> DepthError:
+    """Compare the map's depth with the exact one, where that shows the first room."""
+    camera = source.camera.scaled(VIEW_SCALE)
+    Ts_world_camera = source.ground_truth().Ts_world_camera
+    sum_m, num_both, num_true = 0.0, 0, 0
+    for view in views:
+        T_true = Ts_world_camera[view.index]
+        true_m, _ = source.scene.render(camera, T_true)
+        depth_m = map_.render(camera, view.T_world_camera).depth_m
+        is_true = (true_m > 0) & is_in_room(_points(camera, true_m, T_true))
+        is_both = is_true & (depth_m > 0)
+        sum_m += float(np.abs(depth_m[is_both].astype(np.float64) - true_m[is_both]).sum())
+        num_both += int(is_both.sum())
+        num_true += int(is_true.sum())
+    l1_cm = 100.0 * sum_m / num_both if num_both else None
+    return DepthError(l1_cm, 1.0 - num_both / max(num_true, 1), num_true)
+
+
+def _points(camera: Camera, depth_m: np.ndarray, T_world_camera: Transform) -> np.ndarray:
+    """Return each pixel's point in the world, (h, w, 3)."""
+    v, u = np.mgrid[: camera.height, : camera.width]
+    rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(u.shape)], 2)
+    points = (rays * depth_m[..., None]).reshape(-1, 3)
+    return transform_points(T_world_camera, points).reshape(*depth_m.shape, 3)
+
+
+def study(
+    source: SyntheticSource, config: Config, tracker: Tracker, map_: Map, view_every: int = 10
+) -> dict[str, Any]:
+    """Run SLAM over the source and measure three times."""
+    left, back = first_visit(source.ground_truth().positions_m)
+    moments = {"on leaving it": left, "before coming back": back, "after the walk": None}
+    frames = iter(tqdm(playback(source, config.playback), unit="frame"))
+    frame = next(frames, None)
+    views: list[View] = []
+    errors: dict[str, DepthError] = {}
+    num_frames = num_lost = 0
+    for moment, end in moments.items():
+        slam = Slam(tracker, map_, config.deterministic)
+        try:
+            while frame is not None and (end is None or frame.index < end):
+                result = slam.step(frame)
+                is_view = frame.index < left and num_frames % view_every == 0
+                if is_view and result.state is not TrackState.LOST:
+                    views.append(View(frame.index, result.T_world_camera))
+                num_frames += 1
+                frame = next(frames, None)
+        finally:
+            slam.finish()  # measured is what was mapped of all frames, so each part ends its thread
+        num_lost += slam.num_lost
+        errors[moment] = depth_error(map_, source, views)
+    return {
+        "source": source.name,
+        "map": config.map,
+        "frames": num_frames,
+        "lost": num_lost,
+        "views": len(views),
+        "left_at_frame": left,
+        "back_at_frame": back,
+        "errors": _with_changes(errors),
+    }
+
+
+def _with_changes(errors: Mapping[str, DepthError]) -> dict[str, dict[str, Any]]:
+    """Add each error's change in percent of the first one."""
+    first_cm = next(iter(errors.values())).l1_cm
+    return {
+        moment: asdict(error)
+        | {
+            "change_percent": 100.0 * (error.l1_cm / first_cm - 1.0)
+            if error.l1_cm is not None and first_cm
+            else None
+        }
+        for moment, error in errors.items()
+    }
+
+
+def table(report: Mapping[str, Any]) -> str:
+    """Lay out the errors as Markdown."""
+    lines = [
+        f"`{report['source']}`, map `{report['map']}`: {report['views']} views of the first room,"
+        f" left at frame {report['left_at_frame']}, entered again at {report['back_at_frame']}"
+        f" of {report['frames']}; {report['lost']} frames lost",
+        "",
+        "| first room rendered | depth error, cm | change | holes |",
+        "| --- | --- | --- | --- |",
+    ]
+    for moment, error in report["errors"].items():
+        l1 = "-" if error["l1_cm"] is None else f"{error['l1_cm']:.3f}"
+        change = "-" if error["change_percent"] is None else f"{error['change_percent']:+.1f} %"
+        lines.append(f"| {moment} | {l1} | {change} | {error['hole_share']:.2%} |")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the study, print the table and write the report."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--map", default="tsdf")
+    parser.add_argument("--config", type=Path, action="append", default=[], help="as for slam run")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write everything measured")
+    options = parser.parse_args(arguments)
+    config = load_config(options.config, {"map": options.map})
+    source = open_synthetic("apartment")
+    map_ = new_map(config, source.depth_noise)
+    report = study(source, config, DenseTracker(config.tracking), map_)
+    print(table(report))
+    if options.out is not None:
+        options.out.write_text(json.dumps(report, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

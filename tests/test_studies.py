@@ -1,0 +1,179 @@
+"""The studies: what they measure, on maps whose error is known, and what they run."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from slam.config import load_config
+from slam.geometry import inverse
+from slam.sources.synthetic import SyntheticSource, open_synthetic
+from slam.tracking.given import GivenPoses
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def load(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)  # dataclasses look themselves up there
+    monkeypatch.syspath_prepend(str(ROOT))
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def forgetting(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return load("forgetting_study", monkeypatch)
+
+
+@pytest.fixture
+def noise(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return load("noise_study", monkeypatch)
+
+
+class KnownMap:
+    """Renders the true scene in the world of the first camera, `shift_m` too deep, with holes."""
+
+    def __init__(self, source: SyntheticSource, shift_m: float = 0.0, hole_rows: int = 0) -> None:
+        self.scene = source.scene
+        self.T_scene_world = source.ground_truth().Ts_world_camera[0]
+        self.shift_m, self.hole_rows = shift_m, hole_rows
+
+    def render(self, camera, T_world_camera):
+        depth_m, _ = self.scene.render(camera, self.T_scene_world @ T_world_camera)
+        depth_m = depth_m + np.float32(self.shift_m)
+        depth_m[: self.hole_rows] = 0
+        return SimpleNamespace(depth_m=depth_m)
+
+
+@pytest.fixture(scope="module")
+def apartment() -> SyntheticSource:
+    return open_synthetic("apartment")
+
+
+@pytest.fixture
+def views(forgetting: ModuleType, apartment: SyntheticSource) -> list:
+    Ts_scene_camera = apartment.ground_truth().Ts_world_camera
+    T_world_scene = inverse(Ts_scene_camera[0])
+    return [forgetting.View(k, T_world_scene @ Ts_scene_camera[k]) for k in (0, 150, 300)]
+
+
+def test_first_visit_ends_at_the_kitchen_and_the_last_begins_at_the_dining_room(
+    forgetting: ModuleType, apartment: SyntheticSource
+) -> None:
+    positions_m = apartment.ground_truth().positions_m
+    left, back = forgetting.first_visit(positions_m)
+    np.testing.assert_allclose(positions_m[left, :2], [6.0, 2.5], atol=0.06)
+    np.testing.assert_allclose(positions_m[back, :2], [3.0, 5.0], atol=0.06)
+    assert left < back < len(positions_m)
+    assert forgetting.first_visit(positions_m[: back - 1]) == (left, back - 1)
+    with pytest.raises(ValueError, match="leave it"):
+        forgetting.first_visit(positions_m[:left])
+
+
+def test_the_room_ends_within_its_inner_walls(forgetting: ModuleType) -> None:
+    inside = [(0.0, 2.0, 1.0), (2.0, 0.0, 1.0), (5.92, 2.0, 0.0), (2.0, 4.92, 2.5)]  # faces
+    outside = [(6.08, 2.0, 1.0), (2.0, 5.08, 1.0), (-0.2, 2.0, 1.0), (2.0, -0.2, 1.0)]
+    assert forgetting.is_in_room(np.array(inside)).all()
+    assert not forgetting.is_in_room(np.array(outside)).any()
+
+
+def test_depth_error_of_known_maps(
+    forgetting: ModuleType, apartment: SyntheticSource, views: list
+) -> None:
+    exact = forgetting.depth_error(KnownMap(apartment), apartment, views)
+    # the way through the first camera's frame rounds; a grazing ray turns that into up to 0.1 mm
+    assert exact.l1_cm < 1e-3
+    assert exact.hole_share == 0.0
+    shifted = forgetting.depth_error(KnownMap(apartment, shift_m=0.02), apartment, views)
+    assert shifted.l1_cm == pytest.approx(2.0, abs=1e-3)
+    half = forgetting.depth_error(KnownMap(apartment, hole_rows=60), apartment, views)
+    assert half.l1_cm == pytest.approx(exact.l1_cm, abs=1e-3)
+    assert half.hole_share == pytest.approx(0.5, abs=0.05)
+    nothing = forgetting.depth_error(KnownMap(apartment, hole_rows=120), apartment, views)
+    assert (nothing.l1_cm, nothing.hole_share) == (None, 1.0)
+    assert nothing.num_pixels == exact.num_pixels <= 3 * 160 * 120
+
+
+def test_only_pixels_of_the_first_room_count(
+    forgetting: ModuleType, apartment: SyntheticSource
+) -> None:
+    """The last view before the door is filled by the kitchen behind it."""
+    left, _ = forgetting.first_visit(apartment.ground_truth().positions_m)
+    T_world_scene = inverse(apartment.ground_truth().Ts_world_camera[0])
+    T = T_world_scene @ apartment.ground_truth().Ts_world_camera[left - 1]
+    view = forgetting.View(left - 1, T)
+    error = forgetting.depth_error(KnownMap(apartment), apartment, [view])
+    assert error.num_pixels < 0.1 * 160 * 120
+
+
+def test_a_whole_study_on_few_frames(forgetting: ModuleType, apartment: SyntheticSource) -> None:
+    overrides = {"playback.stride": "60", "tsdf.voxel_size_m": "0.06", "deterministic": "true"}
+    config = load_config([], overrides)
+    map_ = forgetting.new_map(config, apartment.depth_noise)
+    tracker = GivenPoses(apartment.ground_truth())
+    report = forgetting.study(apartment, config, tracker, map_, view_every=2)
+    num_frames = len(range(0, len(apartment.timestamps_s), 60))
+    assert (report["frames"], report["lost"]) == (num_frames, 0)
+    assert report["views"] == len(range(0, report["left_at_frame"], 120))
+    assert list(report["errors"]) == ["on leaving it", "before coming back", "after the walk"]
+    for error in report["errors"].values():
+        assert 0.0 < error["l1_cm"] < 6.0  # a voxel
+        assert error["hole_share"] < 0.2
+    assert report["errors"]["on leaving it"]["change_percent"] == 0.0
+    lines = forgetting.table(report).splitlines()
+    assert len(lines) == 7
+    assert json.loads(json.dumps(report)) == report
+
+
+SCORES = {"accuracy_cm": 0.2, "completion_ratio": 0.99, "f1": 0.9, "depth_l1_cm": 0.4}
+
+
+def test_noise_study_runs_each_once_and_goes_on_after_a_failure(
+    noise: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calls: list[tuple[str, ...]] = []
+
+    def slam(*words: str) -> None:
+        calls.append(words)
+        if "neural" in words:
+            raise noise.StudyError("slam run ended with 2: no such map")
+        run = Path(words[1] if words[0] == "eval" else words[-1])
+        metrics = {"ate_rmse_m": 0.001, "frames": 9, "lost": 1}
+        run.mkdir(parents=True, exist_ok=True)
+        metrics |= {"mesh": SCORES} if words[0] == "eval" else {}
+        (run / "metrics.json").write_text(json.dumps(metrics))
+
+    monkeypatch.setattr(noise, "slam", slam)
+    arguments = ["--outliers", "0,0.05", "--limit", "9", "--out", str(tmp_path)]
+    assert noise.main([*arguments, "--maps", "neural,tsdf"]) == 1
+    said = capsys.readouterr().out
+    assert "| tsdf | 5% | 0.100 | 1 of 9 | 0.200 | 99.00 | 90.00 | 0.400 |" in said
+    assert "| neural | 0% | failed: slam run ended with 2: no such map |" in said
+    assert [words[0] for words in calls] == ["run", "run", "run", "eval", "run", "eval"]
+    calls.clear()
+    assert noise.main([*arguments, "--maps", "tsdf"]) == 0
+    assert calls == []
+    assert noise.main([*arguments[:-1], str(tmp_path / "new"), "--maps", "tsdf"]) == 0
+    assert [words[0] for words in calls] == ["run", "eval", "run", "eval"]
+
+
+def test_noise_study_measures_an_unscored_run_again(noise: ModuleType, tmp_path: Path) -> None:
+    """An interrupted run leaves metrics, but nobody scored its surface."""
+    (tmp_path / "metrics.json").write_text(json.dumps({"frames": 3, "ate_rmse_m": 0.1}))
+    assert noise._scored(tmp_path) is None
+
+
+def test_noise_study_says_what_the_command_line_said(noise: ModuleType) -> None:
+    with pytest.raises(noise.StudyError, match="slam eval ended with 2: slam: no run folder"):
+        noise.slam("eval", "nowhere")
