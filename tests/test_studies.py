@@ -85,21 +85,44 @@ def test_the_room_ends_within_its_inner_walls(forgetting: ModuleType) -> None:
     assert not forgetting.is_in_room(np.array(outside)).any()
 
 
-def test_depth_error_of_known_maps(
+def test_depth_errors_of_known_maps(
     forgetting: ModuleType, apartment: SyntheticSource, views: list
 ) -> None:
-    exact = forgetting.depth_error(KnownMap(apartment), apartment, views)
+    true_m = forgetting.true_depth_m(apartment, views)
+    assert true_m.shape == (3, 120, 160)
+
+    def errors_of(*maps: KnownMap) -> list:
+        shown = [forgetting.mapped_depth_m(map_, apartment.camera, views) for map_ in maps]
+        return forgetting.depth_errors(true_m, shown)
+
+    exact, shifted, far = errors_of(
+        *(KnownMap(apartment, shift_m) for shift_m in (0.0, 0.02, 0.03))
+    )
     # the way through the first camera's frame rounds; a grazing ray turns that into up to 0.1 mm
-    assert exact.l1_cm < 1e-3
+    assert exact.mean_cm < 1e-3
     assert exact.hole_share == 0.0
-    shifted = forgetting.depth_error(KnownMap(apartment, shift_m=0.02), apartment, views)
-    assert shifted.l1_cm == pytest.approx(2.0, abs=1e-3)
-    half = forgetting.depth_error(KnownMap(apartment, hole_rows=60), apartment, views)
-    assert half.l1_cm == pytest.approx(exact.l1_cm, abs=1e-3)
-    assert half.hole_share == pytest.approx(0.5, abs=0.05)
-    nothing = forgetting.depth_error(KnownMap(apartment, hole_rows=120), apartment, views)
-    assert (nothing.l1_cm, nothing.hole_share) == (None, 1.0)
-    assert nothing.num_pixels == exact.num_pixels <= 3 * 160 * 120
+    for error, expected_cm in ((shifted, 2.0), (far, 3.0)):
+        cm = (error.mean_cm, error.median_cm, error.common_mean_cm)
+        assert cm == pytest.approx((expected_cm,) * 3, abs=1e-3)
+    assert errors_of(KnownMap(apartment, 0.02), KnownMap(apartment, 0.03))[1].change_percent == (
+        pytest.approx(50.0, abs=0.1)
+    )
+    holes, none = errors_of(KnownMap(apartment, hole_rows=60), KnownMap(apartment))
+    assert holes.hole_share == pytest.approx(0.5, abs=0.05)
+    assert none.hole_share == 0.0
+    nothing = errors_of(KnownMap(apartment, hole_rows=120))[0]
+    assert nothing == forgetting.DepthError(None, None, None, None, 1.0)
+
+
+def test_a_hole_that_fills_is_no_change(forgetting: ModuleType) -> None:
+    """What comes in has an error of its own, but the rest is remembered as it was."""
+    true_m = np.full((1, 2, 2), 2.0, np.float32)
+    before, after = np.full((1, 2, 2), 2.01, np.float32), np.full((1, 2, 2), 2.01, np.float32)
+    before[0, 0, 0], after[0, 0, 0] = 0.0, 3.0
+    first, second = forgetting.depth_errors(true_m, [before, after])
+    assert second.change_percent == pytest.approx(0.0)
+    assert second.mean_cm > 20 * first.mean_cm
+    assert (first.hole_share, second.hole_share) == (0.25, 0.0)
 
 
 def test_only_pixels_of_the_first_room_count(
@@ -107,11 +130,8 @@ def test_only_pixels_of_the_first_room_count(
 ) -> None:
     """The last view before the door is filled by the kitchen behind it."""
     left, _ = forgetting.first_visit(apartment.ground_truth().positions_m)
-    T_world_scene = inverse(apartment.ground_truth().Ts_world_camera[0])
-    T = T_world_scene @ apartment.ground_truth().Ts_world_camera[left - 1]
-    view = forgetting.View(left - 1, T)
-    error = forgetting.depth_error(KnownMap(apartment), apartment, [view])
-    assert error.num_pixels < 0.1 * 160 * 120
+    true_m = forgetting.true_depth_m(apartment, [forgetting.View(left - 1, np.eye(4))])
+    assert (true_m > 0).mean() < 0.1
 
 
 def test_a_whole_study_on_few_frames(forgetting: ModuleType, apartment: SyntheticSource) -> None:
@@ -125,7 +145,7 @@ def test_a_whole_study_on_few_frames(forgetting: ModuleType, apartment: Syntheti
     assert report["views"] == len(range(0, report["left_at_frame"], 120))
     assert list(report["errors"]) == ["on leaving it", "before coming back", "after the walk"]
     for error in report["errors"].values():
-        assert 0.0 < error["l1_cm"] < 6.0  # a voxel
+        assert 0.0 < error["mean_cm"] < 6.0  # a voxel
         assert error["hole_share"] < 0.2
     assert report["errors"]["on leaving it"]["change_percent"] == 0.0
     lines = forgetting.table(report).splitlines()
