@@ -1,0 +1,1 @@
+"""The neural map: a hierarchy of feature grids and the decoders that read them."""
