@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 from pretraining.batch import Rooms
+from pretraining.episodes import SPREAD, Rates
 from pretraining.field import LEVELS, Weights, linear_weights, random_weights
 from pretraining.train import VALIDATION, Plan, train
 from pretraining.validate import RATES, validate
@@ -42,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "plan": asdict(plan),
         "spacings_m": {name: level.spacing_m for name, level in LEVELS.items()},
         "truncations_m": {name: level.truncation_m for name, level in LEVELS.items()},
+        "spread_of_fresh_features": SPREAD,
+        "on_line_rates": asdict(Rates()),
         "validation": _validation(weights, args),
     }
     arrays: dict[str, Any] = {name: weight.numpy() for name, weight in weights.items()}
@@ -50,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _validation(weights: Weights, args: argparse.Namespace) -> dict[str, Any]:
-    """Compare with a random decoder and with none, each at every set of on-line rates."""
+    """Compare with a random decoder and with none, at several rates and lengths of adaptation."""
     rooms = Rooms(args.seed, VALIDATION)
     decoders = {
         "pretrained": weights,
@@ -64,7 +67,7 @@ def _validation(weights: Weights, args: argparse.Namespace) -> dict[str, Any]:
             errors = validate(candidate, rooms, args.validation_crops, rates)
             result[f"{name}, {label}"] = errors
             text = "  ".join(f"{key} {value:5.2f}" for key, value in errors.items())
-            print(f"{name:10} {label}: {text}", flush=True)
+            print(f"{name}, {label}: {text}", flush=True)
     return {"rms_error_mm": result, "num_crops": args.validation_crops}
 
 
@@ -78,7 +81,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--coarse-steps", type=int, default=200, help="training steps")
     parser.add_argument("--middle-steps", type=int, default=600, help="training steps")
     parser.add_argument("--fine-steps", type=int, default=250, help="training steps")
-    parser.add_argument("--validation-crops", type=int, default=16, help="crops of unseen rooms")
+    parser.add_argument("--validation-crops", type=int, default=8, help="crops of unseen rooms")
     return parser.parse_args(argv)
 
 

@@ -12,7 +12,7 @@ from pretraining.adapt import Features
 from pretraining.batch import Batch
 from pretraining.field import Decoder
 
-SPREAD = {"coarse": 0.01, "middle": 0.01, "fine": 0.0}  # of fresh features
+SPREAD = {"coarse": 0.01, "middle": 0.03, "fine": 0.003}  # of fresh features
 NOISE = 0.02  # of a fused distance at fine vertices, in truncations
 
 

@@ -157,13 +157,18 @@ class Decoder:
 
 
 def random_weights(seed: int) -> Weights:
-    """Draw decoders whose hidden layers about keep the scale of their input."""
+    """Draw decoders whose hidden layers about keep the scale of their input.
+
+    Middle features are some 30 times larger than the fine level's residual. A unit that takes both
+    alike bends only where the middle ones vanish; so units differ in how much of them they take.
+    """
     rng = np.random.default_rng((seed, 0))
     weights = {}
     for name in NAMES:
         inputs = 2 * CHANNELS if name == "fine" else CHANNELS
         weights[f"{name}_w1"] = rng.normal(0, 2 / np.sqrt(inputs), (inputs, HIDDEN))
         weights[f"{name}_w2"] = rng.normal(0, 0.5 / np.sqrt(HIDDEN), (HIDDEN, 1))
+    weights["fine_w1"][CHANNELS:] *= np.exp(rng.uniform(np.log(0.01), 0, HIDDEN))
     return {name: torch.tensor(weight, dtype=torch.float32) for name, weight in weights.items()}
 
 

@@ -12,7 +12,9 @@ from pretraining.field import Weights, random_weights
 from pretraining.meta import ERRORS
 
 TRAINING, VALIDATION = 0, 1  # uses of rooms, which share none
-PEAK_RATE, WARM_UP, END_SHARE = 0.03, 20, 0.02  # of the decoders' own Adam, anew for each level
+# The rate of the decoders' own Adam: its peak, the steps to there, and the share of it at the end.
+PEAK_RATE = {"coarse": 0.03, "middle": 0.04, "fine": 0.03}
+WARM_UP, END_SHARE = 20, 0.02
 MAX_GRADIENT = 1.0
 EVERY = 25  # steps between two lines of progress, and two checkpoints
 
@@ -60,7 +62,7 @@ class Training:
         error = ERRORS[name](self.weights, self.rooms, (self.plan.seed, self.num_done))
         error.backward()
         torch.nn.utils.clip_grad_norm_(self._parameters(name), MAX_GRADIENT)
-        self.optimisers[name].param_groups[0]["lr"] = _rate(k, count)
+        self.optimisers[name].param_groups[0]["lr"] = PEAK_RATE[name] * _share(k, count)
         self.optimisers[name].step()
         self.num_done += 1
         return error.item()
@@ -110,7 +112,6 @@ def train(plan: Plan, checkpoint: Path, until: int | None = None) -> Weights:
     return {name: weight.detach() for name, weight in training.weights.items()}
 
 
-def _rate(k: int, count: int) -> float:
+def _share(k: int, count: int) -> float:
     """Rise in a few steps, then fall in a straight line."""
-    rise = min(1.0, (k + 1) / WARM_UP)
-    return PEAK_RATE * rise * max(END_SHARE, 1 - k / count)
+    return min(1.0, (k + 1) / WARM_UP) * max(END_SHARE, 1 - k / count)

@@ -13,13 +13,22 @@ from pretraining.meta import HIDDEN_REACH_M
 NEAR_M = 0.03  # errors count this near to a surface
 SAMPLES = {"coarse": 500, "middle": 3000, "fine": 4000}  # a crop and step
 NUM_IN_BATCH = 4
-# The rates of training; and slower and faster ones, since what is best differs between decoders.
+# As in training; at faster rates, as what is best differs between decoders; and for longer.
 RATES = {
-    "rates x 0.5": Rates(middle=0.05, settled=0.0025, fine=0.005),
-    "rates x 1": Rates(),
-    "rates x 2": Rates(middle=0.2, settled=0.01, fine=0.02),
+    "50 steps": Rates(),
+    "50 steps, rates x 2": Rates(middle=0.2, settled=0.01, fine=0.02),
+    "200 steps": Rates(num_steps=200),
 }
-ERRORS = ("coarse", "coarse_hidden", "middle", "fine_on_middle", "fine_on_fused")
+EDGE_M = 0.0015  # near edges, even exact distances at fine vertices interpolate worse than this
+ERRORS = (
+    "coarse",
+    "coarse_hidden",
+    "middle",
+    "fine_on_middle",
+    "fine_on_middle_edges",
+    "fine_on_fused",
+    "fine_on_fused_edges",
+)
 
 
 @torch.no_grad()
@@ -48,18 +57,30 @@ def _batch_errors(
 
     whole = rooms.batch("fine", numbers)
     batch, new = whole.only(SEEN), whole.only(NEW)
+    is_edge = _is_edge(new)
     pair = decoders["middle"], decoders["fine"]
     n = SAMPLES["fine"]
     for is_fused, name in ((False, "fine_on_middle"), (True, "fine_on_fused")):
         choice = torch.full((len(numbers),), is_fused)
         *_, field = fine_steps(batch, pair, choice, rates, n, generator)
-        yield name, _near_errors_mm(new, field.read(new.points))
+        values = field.read(new.points)
+        yield name, _near_errors_mm(new, values)
+        yield f"{name}_edges", _near_errors_mm(new, values, is_edge)
     *_, middle = plain_steps(
         batch, "middle", pair[0], replace(rates, num_middle_steps=rates.num_steps), n, generator
     )
     yield "middle", _near_errors_mm(new, middle.read(new.points))
 
 
-def _near_errors_mm(batch: Batch, values: torch.Tensor) -> torch.Tensor:
+def _is_edge(batch: Batch) -> torch.Tensor:
+    between_m = batch.grid("fine").interpolate(batch.vertex_sdf_m, batch.points)[:, 0]
+    return (between_m - batch.sdf_m.reshape(-1)).abs() > EDGE_M
+
+
+def _near_errors_mm(
+    batch: Batch, values: torch.Tensor, chosen: torch.Tensor | None = None
+) -> torch.Tensor:
     is_near = batch.sdf_m.reshape(-1).abs() < NEAR_M
-    return (1000 * batch.size.band_m * (values - batch.target))[is_near]
+    return (1000 * batch.size.band_m * (values - batch.target))[
+        is_near if chosen is None else is_near & chosen
+    ]
