@@ -1,6 +1,6 @@
 """Views of analytic surfaces and of the synthetic room, and a volume to fuse them into."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -213,6 +213,17 @@ def backend(request: pytest.FixtureRequest):
     """Run a test against mathematics on each backend."""
     with dispatch.using(request.param):
         yield request.param
+
+
+@pytest.fixture(scope="module")
+def one_thread_of_torch() -> Iterator[None]:
+    """Keep torch's threads from fighting with numba's over small batches."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,107 @@
+"""Looking up and interpolating the cells of a grid level, shared by the field's kernels.
+
+Rows are made unsigned before they index: a signed index costs a branch for counting from the end.
+"""
+
+import numpy as np
+
+from kernels.cpu.blocks import find
+from kernels.cpu.compile import inline
+from kernels.cpu.query import locate
+from kernels.field import CURVATURE
+
+ONE = np.float32(1.0)
+NOWHERE = np.int32(1 << 30)  # a block coordinate that no point has
+
+
+@inline
+def find_cell(index, x, y, z, last, rows, is_clamped=False):
+    """Write the rows (slot * 512 + vertex) of a cell's eight corners; x, y, z in spacings.
+
+    `last` int32 (4,) remembers block and slot of the last point: neighbours share them. Returns
+    whether all corners exist, and the fractions. With `is_clamped` a corner in a missing block is
+    replaced by the nearest one in the point's own block.
+    """
+    bx, lx, fx = locate(x)
+    by, ly, fy = locate(y)
+    bz, lz, fz = locate(z)
+    if bx != last[0] or by != last[1] or bz != last[2]:
+        last[0], last[1], last[2] = bx, by, bz
+        last[3] = find(index, bx, by, bz)
+    slot = last[3]
+    exists = slot >= 0
+    if exists:
+        if lx < 7 and ly < 7 and lz < 7:
+            first = (slot << 9) | (lx << 6) | (ly << 3) | lz
+            for c in range(8):
+                rows[c] = first + ((c >> 2) << 6) + (((c >> 1) & 1) << 3) + (c & 1)
+        else:
+            for c in range(8):
+                cx, cy, cz = lx + (c >> 2), ly + ((c >> 1) & 1), lz + (c & 1)
+                d = ((cx >> 3) << 2) | ((cy >> 3) << 1) | (cz >> 3)
+                there = slot if d == 0 else index.neighbors[slot, d]
+                if there < 0 and is_clamped:
+                    cx, cy, cz, there = min(cx, 7), min(cy, 7), min(cz, 7), slot
+                elif there < 0:
+                    exists = False
+                rows[c] = (there << 9) | ((cx & 7) << 6) | ((cy & 7) << 3) | (cz & 7)
+    return exists, fx, fy, fz
+
+
+@inline
+def corner_weight(c, fx, fy, fz):
+    """Return the trilinear weight of corner c (bits x, y, z)."""
+    weight = fx if c & 4 else ONE - fx
+    weight *= fy if c & 2 else ONE - fy
+    weight *= fz if c & 1 else ONE - fz
+    return weight
+
+
+@inline
+def interpolate(records, rows, fx, fy, fz, x, first, i):
+    """Write the four interpolated features to x[first : first + 4, i]."""
+    a0, a1, a2, a3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for c in range(8):
+        weight = corner_weight(c, fx, fy, fz)
+        row = np.uint64(rows[c])
+        a0 += weight * records[row, 0]
+        a1 += weight * records[row, 1]
+        a2 += weight * records[row, 2]
+        a3 += weight * records[row, 3]
+    x[first, i] = a0
+    x[first + 1, i] = a1
+    x[first + 2, i] = a2
+    x[first + 3, i] = a3
+
+
+@inline
+def interpolate_taught(records, rows, fx, fy, fz, x, first, i):
+    """The same over those corners that a reading has taught; zeros and False where none is."""
+    a0, a1, a2, a3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    total = np.float32(0)
+    for c in range(8):
+        row = np.uint64(rows[c])
+        weight = corner_weight(c, fx, fy, fz) if records[row, CURVATURE] > 0 else np.float32(0)
+        total += weight
+        a0 += weight * records[row, 0]
+        a1 += weight * records[row, 1]
+        a2 += weight * records[row, 2]
+        a3 += weight * records[row, 3]
+    per_total = ONE / total if total > 0 else np.float32(0)
+    x[first, i] = a0 * per_total
+    x[first + 1, i] = a1 * per_total
+    x[first + 2, i] = a2 * per_total
+    x[first + 3, i] = a3 * per_total
+    return total > 0
+
+
+@inline
+def mean_distance(sdf, weight, rows, fx, fy, fz):
+    """Interpolate the fused mean (raw units) of a cell; return whether all corners know it."""
+    known = True
+    total = np.float32(0)
+    for c in range(8):
+        row = np.uint64(rows[c])
+        known = known and weight[row] > 0
+        total += corner_weight(c, fx, fy, fz) * np.float32(sdf[row])
+    return known, total

@@ -1,0 +1,273 @@
+"""Point evaluation of the neural field in numba; contracts in `kernels.field`.
+
+Points go through in chunks: gathering is done point by point, decoding over the points of a chunk,
+which vectorises.
+"""
+
+import numpy as np
+from numba import prange
+
+from kernels.cpu.compile import inline, parallel_kernel
+from kernels.cpu.field_cell import NOWHERE, find_cell, interpolate, interpolate_taught
+from kernels.field import NUM_FEATURES, RECORD
+
+ZERO = np.float32(0.0)
+ONE = np.float32(1.0)
+CHUNK = 128
+HIDDEN = 32
+
+
+@inline
+def _with_slope(value, k, fx, fy, fz, a000, a001, a010, a011, a100, a101, a110, a111, i):
+    """Write value and its derivatives by x, y, z (per spacing) of one trilinear cell to value[k]"""
+    z00, z01 = a000 + fz * (a001 - a000), a010 + fz * (a011 - a010)
+    z10, z11 = a100 + fz * (a101 - a100), a110 + fz * (a111 - a110)
+    y0, y1 = z00 + fy * (z01 - z00), z10 + fy * (z11 - z10)
+    d0 = a001 - a000 + fy * (a011 - a010 - a001 + a000)
+    d1 = a101 - a100 + fy * (a111 - a110 - a101 + a100)
+    value[k, 0, i] = y0 + fx * (y1 - y0)
+    value[k, 1, i] = y1 - y0
+    value[k, 2, i] = (z01 - z00) + fx * ((z11 - z10) - (z01 - z00))
+    value[k, 3, i] = d0 + fx * (d1 - d0)
+
+
+@inline
+def _features_with_slope(records, rows, fx, fy, fz, value, first, i):
+    r0, r1, r2, r3 = (
+        np.uint64(rows[0]), np.uint64(rows[1]), np.uint64(rows[2]), np.uint64(rows[3]),
+    )  # fmt: skip
+    r4, r5, r6, r7 = (
+        np.uint64(rows[4]), np.uint64(rows[5]), np.uint64(rows[6]), np.uint64(rows[7]),
+    )  # fmt: skip
+    for q in range(NUM_FEATURES):
+        _with_slope(
+            value, first + q, fx, fy, fz, records[r0, q], records[r1, q], records[r2, q],
+            records[r3, q], records[r4, q], records[r5, q], records[r6, q], records[r7, q], i,
+        )  # fmt: skip
+
+
+def query(field, points):
+    fine, middle = field.fine, field.middle
+    return _query(
+        fine.index, fine.vertices, fine.spacing_m, middle.index, middle.vertices, middle.spacing_m,
+        field.mean.sdf, field.mean.weight, field.decoders, field.truncation_m, field.sdf_unit_m,
+        field.is_seeded, points,
+    )  # fmt: skip
+
+
+@parallel_kernel
+def _query(
+    fine_index, fine_vertices, fine_m, middle_index, middle_vertices, middle_m,
+    mean_sdf, mean_weight, decoders, truncation, sdf_unit_m, is_seeded, points,
+):  # fmt: skip
+    num_points = points.shape[0]
+    sdf_m = np.zeros(num_points, np.float32)
+    gradient = np.zeros((num_points, 3), np.float32)
+    is_valid = np.zeros(num_points, np.bool_)
+    fine_records = fine_vertices.reshape(-1, RECORD)
+    middle_records = middle_vertices.reshape(-1, RECORD)
+    mean_sdf = mean_sdf.reshape(-1)
+    mean_weight = mean_weight.reshape(-1)
+    per_fine, per_middle = ONE / fine_m, ONE / middle_m
+    w1, w2 = decoders.fine_w1, decoders.fine_w2
+    v1, v2 = decoders.middle_w1, decoders.middle_w2
+    unit = sdf_unit_m / truncation
+    for part in prange((num_points + CHUNK - 1) // CHUNK):
+        first = np.int64(part) * CHUNK
+        last = min(first + CHUNK, num_points)
+        x = np.empty((8, 4, CHUNK), np.float32)  # feature, value and derivatives, point
+        base = np.empty((1, 4, CHUNK), np.float32)
+        numbers = np.empty(CHUNK, np.int64)
+        last_fine = np.full(4, NOWHERE, np.int32)
+        last_middle = np.full(4, NOWHERE, np.int32)
+        rows = np.empty(8, np.int32)
+        n = 0
+        for i in range(first, last):
+            found, fx, fy, fz = find_cell(
+                fine_index, points[i, 0] * per_fine, points[i, 1] * per_fine,
+                points[i, 2] * per_fine, last_fine, rows,
+            )  # fmt: skip
+            if not found:
+                continue
+            known = True
+            for c in range(8):
+                known = known and mean_weight[rows[c]] > 0
+            if not known:
+                continue
+            _with_slope(
+                base, 0, fx, fy, fz,
+                np.float32(mean_sdf[rows[0]]), np.float32(mean_sdf[rows[1]]),
+                np.float32(mean_sdf[rows[2]]), np.float32(mean_sdf[rows[3]]),
+                np.float32(mean_sdf[rows[4]]), np.float32(mean_sdf[rows[5]]),
+                np.float32(mean_sdf[rows[6]]), np.float32(mean_sdf[rows[7]]), n,
+            )  # fmt: skip
+            _features_with_slope(fine_records, rows, fx, fy, fz, x, 0, n)
+            found, fx, fy, fz = find_cell(
+                middle_index, points[i, 0] * per_middle, points[i, 1] * per_middle,
+                points[i, 2] * per_middle, last_middle, rows,
+            )  # fmt: skip
+            if found:
+                _features_with_slope(middle_records, rows, fx, fy, fz, x, 4, n)
+            else:
+                x[4:, :, n] = ZERO
+            numbers[n] = i
+            n += 1
+        for q in range(4):  # all derivatives in truncations a metre
+            for d in range(1, 4):
+                for i in range(n):
+                    x[q, d, i] *= per_fine
+                    x[4 + q, d, i] *= per_middle
+        total = np.empty((4, CHUNK), np.float32)
+        for d in range(4):
+            scale = unit if d == 0 else unit * per_fine
+            for i in range(n):
+                total[d, i] = base[0, d, i] * scale
+        if not is_seeded:
+            _decode_middle(v1, v2, x, n, total)
+        _add_residual(w1, w2, x, n, total)
+        for i in range(n):
+            sdf_m[numbers[i]] = total[0, i] * truncation
+            for d in range(3):
+                gradient[numbers[i], d] = total[1 + d, i] * truncation
+            is_valid[numbers[i]] = True
+    return sdf_m, gradient, is_valid
+
+
+@inline
+def _decode_middle(w1, w2, x, n, total):
+    """Set value and derivatives to those of the middle level, whose features are x[4:8]."""
+    g = np.empty((4, CHUNK), np.float32)
+    for i in range(n):
+        g[0, i] = ONE
+        g[1, i], g[2, i], g[3, i] = ZERO, ZERO, ZERO
+    for k in range(HIDDEN):
+        for i in range(n):
+            pre = w1[0, k] * x[4, 0, i] + w1[1, k] * x[5, 0, i]
+            pre += w1[2, k] * x[6, 0, i] + w1[3, k] * x[7, 0, i]
+            act = w2[k] if pre > ZERO else ZERO
+            g[0, i] += act * w1[0, k]
+            g[1, i] += act * w1[1, k]
+            g[2, i] += act * w1[2, k]
+            g[3, i] += act * w1[3, k]
+    for d in range(4):  # without biases the output, too, is gradient times features
+        for i in range(n):
+            total[d, i] = (
+                g[0, i] * x[4, d, i] + g[1, i] * x[5, d, i]
+                + g[2, i] * x[6, d, i] + g[3, i] * x[7, d, i]
+            )  # fmt: skip
+
+
+@inline
+def _add_residual(w1, w2, x, n, total):
+    """Add value and derivatives of the fine residual."""
+    g = np.empty((8, CHUNK), np.float32)
+    for i in range(n):
+        g[0, i] = ONE
+        for q in range(1, 8):
+            g[q, i] = ZERO
+    for k in range(HIDDEN):
+        for i in range(n):
+            below = w1[4, k] * x[4, 0, i] + w1[5, k] * x[5, 0, i]
+            below += w1[6, k] * x[6, 0, i] + w1[7, k] * x[7, 0, i]
+            pre = below + w1[0, k] * x[0, 0, i] + w1[1, k] * x[1, 0, i]
+            pre += w1[2, k] * x[2, 0, i] + w1[3, k] * x[3, 0, i]
+            act = w2[k] if pre > ZERO else ZERO
+            change = act - (w2[k] if below > ZERO else ZERO)
+            g[0, i] += act * w1[0, k]
+            g[1, i] += act * w1[1, k]
+            g[2, i] += act * w1[2, k]
+            g[3, i] += act * w1[3, k]
+            g[4, i] += change * w1[4, k]
+            g[5, i] += change * w1[5, k]
+            g[6, i] += change * w1[6, k]
+            g[7, i] += change * w1[7, k]
+    for d in range(4):
+        for q in range(8):
+            for i in range(n):
+                total[d, i] += g[q, i] * x[q, d, i]
+
+
+@inline
+def _decode_four(w1, w2, x, i):
+    """Return a decoder's output for the four features x[:, i]."""
+    out = x[0, i]
+    for k in range(HIDDEN):
+        pre = w1[0, k] * x[0, i] + w1[1, k] * x[1, i] + w1[2, k] * x[2, i] + w1[3, k] * x[3, i]
+        out += w2[k] * max(pre, ZERO)
+    return out
+
+
+def predict(field, points):
+    level, decoders = field.coarse, field.decoders
+    return _predict(
+        level.index, level.vertices, level.spacing_m, decoders.coarse_w1, decoders.coarse_w2,
+        field.coarse_truncation_m, points,
+    )  # fmt: skip
+
+
+@parallel_kernel
+def _predict(index, vertices, spacing_m, w1, w2, truncation, points):
+    num_points = points.shape[0]
+    sdf_m = np.zeros(num_points, np.float32)
+    is_known = np.zeros(num_points, np.bool_)
+    records = vertices.reshape(-1, RECORD)
+    per_spacing = ONE / spacing_m
+    for part in prange((num_points + CHUNK - 1) // CHUNK):
+        first = np.int64(part) * CHUNK
+        x = np.empty((4, 1), np.float32)
+        last = np.full(4, NOWHERE, np.int32)
+        rows = np.empty(8, np.int32)
+        for i in range(first, min(first + CHUNK, num_points)):
+            found, fx, fy, fz = find_cell(
+                index, points[i, 0] * per_spacing, points[i, 1] * per_spacing,
+                points[i, 2] * per_spacing, last, rows,
+            )  # fmt: skip
+            if found:
+                interpolate(records, rows, fx, fy, fz, x, 0, 0)
+                sdf_m[i] = _decode_four(w1, w2, x, 0) * truncation
+                is_known[i] = True
+    return sdf_m, is_known
+
+
+def color(field, points):
+    level, decoders = field.color, field.decoders
+    return _color(
+        level.index, level.vertices, level.spacing_m, decoders.color_w1, decoders.color_w2, points
+    )
+
+
+@parallel_kernel
+def _color(index, vertices, spacing_m, w1, w2, points):
+    num_points = points.shape[0]
+    rgb = np.zeros((num_points, 3), np.uint8)
+    is_known = np.zeros(num_points, np.bool_)
+    records = vertices.reshape(-1, RECORD)
+    per_spacing = ONE / spacing_m
+    for part in prange((num_points + CHUNK - 1) // CHUNK):
+        first = np.int64(part) * CHUNK
+        x = np.empty((4, 1), np.float32)
+        out = np.empty(3, np.float32)
+        last = np.full(4, NOWHERE, np.int32)
+        rows = np.empty(8, np.int32)
+        for i in range(first, min(first + CHUNK, num_points)):
+            found, fx, fy, fz = find_cell(
+                index, points[i, 0] * per_spacing, points[i, 1] * per_spacing,
+                points[i, 2] * per_spacing, last, rows, True,
+            )  # fmt: skip
+            if not found:
+                continue
+            if not interpolate_taught(records, rows, fx, fy, fz, x, 0, 0):
+                continue
+            for c in range(3):
+                out[c] = np.float32(0.5) + x[c, 0]
+            for k in range(w1.shape[1]):
+                pre = w1[0, k] * x[0, 0] + w1[1, k] * x[1, 0]
+                pre += w1[2, k] * x[2, 0] + w1[3, k] * x[3, 0]
+                if pre > ZERO:
+                    for c in range(3):
+                        out[c] += pre * w2[k, c]
+            for c in range(3):
+                value = min(max(out[c], ZERO), ONE) * np.float32(255.0)
+                rgb[i, c] = np.uint8(value + np.float32(0.5))
+            is_known[i] = True
+    return rgb, is_known

@@ -1,0 +1,289 @@
+"""The training step of the neural field in numba; contracts in `kernels.field`.
+
+Rays go through in chunks. Gathering is done sample by sample, decoding over the samples of a chunk,
+losses ray by ray. Each level's gradients are then scattered by one task, in the order of the
+samples: no atomics, and the same bits whatever the number of threads.
+"""
+
+import numpy as np
+from numba import prange
+
+from kernels.cpu.compile import inline, parallel_kernel
+from kernels.cpu.field_cell import (
+    NOWHERE,
+    find_cell,
+    interpolate,
+    interpolate_taught,
+    mean_distance,
+)
+from kernels.cpu.field_decode import (
+    HIDDEN_COLOR,
+    color_backward,
+    decode_color,
+    decode_fine,
+    decode_level,
+)
+from kernels.cpu.field_update import adagrad, relax, scatter_all
+from kernels.field import (
+    BELL_WIDTH,
+    COARSE,
+    COLOR,
+    FINE,
+    FREE_COARSE,
+    MIDDLE,
+    NUM_BAND,
+    NUM_FEATURES,
+    NUM_SAMPLES,
+    RECORD,
+    DecoderGradient,
+    Losses,
+)
+
+ZERO = np.float32(0.0)
+ONE = np.float32(1.0)
+TWO = np.float32(2.0)
+RAYS = 32  # a chunk
+CHUNK = RAYS * NUM_SAMPLES
+PER_BELL = np.float32(1.0 / BELL_WIDTH)
+FREE = np.float32(FREE_COARSE)
+NUM_LOSSES = 6
+
+
+@inline
+def _gather(index, records, spacing_m, l, points, first, n, x, rows, fractions, end):
+    """Look up and interpolate the first `end` samples of each ray; rows[l, i, 0] is -1 where the
+    level is not there.
+    """
+    per_spacing = ONE / spacing_m
+    last = np.full(4, NOWHERE, np.int32)
+    cell = np.empty(8, np.int32)
+    for i in range(n):
+        s = first + i
+        rows[l, s, 0] = -1
+        found = False
+        if i % NUM_SAMPLES < end:
+            found, fx, fy, fz = find_cell(
+                index, points[s, 0] * per_spacing, points[s, 1] * per_spacing,
+                points[s, 2] * per_spacing, last, cell, l == COLOR,
+            )  # fmt: skip
+            if found:
+                for c in range(8):
+                    rows[l, s, c] = cell[c]
+                fractions[l, s, 0], fractions[l, s, 1], fractions[l, s, 2] = fx, fy, fz
+                if l == COLOR:
+                    interpolate_taught(records, cell, fx, fy, fz, x, l * NUM_FEATURES, i)
+                else:
+                    interpolate(records, cell, fx, fy, fz, x, l * NUM_FEATURES, i)
+        if not found:
+            for q in range(NUM_FEATURES):
+                x[l * NUM_FEATURES + q, i] = ZERO
+
+
+@parallel_kernel
+def _forward_backward(
+    coarse_index, middle_index, fine_index, color_index, vertices, spacings_m, mean, decoders,
+    scales, is_seeded, points, distance_m, rgb_seen, ray_weight, weights,
+    rows, fractions, d_features, start, curvature, sums, d_w1, d_w2,
+):  # fmt: skip
+    num_rays = ray_weight.shape[0]
+    per_ray = ONE / np.float32(num_rays)
+    truncation, coarse_truncation, unit = scales
+    per_truncation, per_coarse = ONE / truncation, ONE / coarse_truncation
+    unit = unit * per_truncation
+    near, free, depth, color, coarse = weights
+    mean_sdf = mean.sdf.reshape(-1)
+    mean_weight = mean.weight.reshape(-1)
+    coarse_records = vertices[COARSE].reshape(-1, RECORD)
+    middle_records = vertices[MIDDLE].reshape(-1, RECORD)
+    fine_records = vertices[FINE].reshape(-1, RECORD)
+    color_records = vertices[COLOR].reshape(-1, RECORD)
+    coarse_m, middle_m, fine_m, color_m = spacings_m
+    for part in prange((num_rays + RAYS - 1) // RAYS):
+        chunk = np.int64(part)
+        first_ray = chunk * RAYS
+        rays = min(first_ray + RAYS, num_rays) - first_ray
+        first = first_ray * NUM_SAMPLES
+        n = rays * NUM_SAMPLES
+        x = np.empty((4 * NUM_FEATURES, CHUNK), np.float32)
+        g = np.empty((4 * NUM_FEATURES, CHUNK), np.float32)
+        out_coarse = np.empty(CHUNK, np.float32)
+        out_middle = np.empty(CHUNK, np.float32)
+        out = np.empty(CHUNK, np.float32)
+        known = np.empty(CHUNK, np.bool_)
+        rgb = np.empty((3, CHUNK), np.float32)
+        d_rgb = np.zeros((3, CHUNK), np.float32)
+        d_out = np.zeros((3, CHUNK), np.float32)  # by coarse, middle and final output
+        w, slope = np.empty(NUM_BAND, np.float32), np.empty(NUM_BAND, np.float32)
+        cell = np.empty(8, np.int32)
+        _gather(
+            coarse_index, coarse_records, coarse_m, COARSE, points, first, n, x, rows, fractions,
+            NUM_SAMPLES,
+        )  # fmt: skip
+        _gather(
+            middle_index, middle_records, middle_m, MIDDLE, points, first, n, x, rows, fractions,
+            NUM_SAMPLES,
+        )  # fmt: skip
+        _gather(
+            fine_index, fine_records, fine_m, FINE, points, first, n, x, rows, fractions,
+            NUM_SAMPLES,
+        )  # fmt: skip
+        _gather(
+            color_index, color_records, color_m, COLOR, points, first, n, x, rows, fractions,
+            NUM_BAND,
+        )  # fmt: skip
+        decode_level(decoders.coarse_w1, decoders.coarse_w2, x, 0, n, out_coarse, g)
+        decode_level(decoders.middle_w1, decoders.middle_w2, x, 4, n, out_middle, g)
+        for i in range(n):
+            out[i] = out_middle[i]
+            known[i] = False
+            if rows[FINE, first + i, 0] >= 0:
+                for c in range(8):
+                    cell[c] = rows[FINE, first + i, c]
+                known[i], mean = mean_distance(
+                    mean_sdf, mean_weight, cell, fractions[FINE, first + i, 0],
+                    fractions[FINE, first + i, 1], fractions[FINE, first + i, 2],
+                )  # fmt: skip
+                if is_seeded:
+                    out[i] = mean * unit
+        decode_fine(decoders.fine_w1, decoders.fine_w2, x, n, out, g)
+        decode_color(decoders.color_w1, decoders.color_w2, x, n, rgb)
+        loss = np.zeros(NUM_LOSSES, np.float32)
+        curvature[first : first + n] = ZERO
+        for r in range(rays):
+            ray = first_ray + r
+            share = ray_weight[ray] * per_ray
+            if share == ZERO:
+                continue
+            total, total_z, total_color = ZERO, ZERO, ZERO
+            seen0, seen1, seen2 = ZERO, ZERO, ZERO
+            has_color = rgb_seen[ray, 0] >= ZERO
+            for j in range(NUM_SAMPLES):
+                i = r * NUM_SAMPLES + j
+                d = distance_m[ray, j]
+                t = min(max(d * per_truncation, -ONE), ONE)
+                if rows[COARSE, first + i, 0] >= 0:
+                    e = ZERO
+                    if j == NUM_BAND:
+                        e = min(out_coarse[i] - FREE, ZERO)
+                    elif abs(d) * TWO < coarse_truncation:
+                        e = out_coarse[i] - d * per_coarse
+                    loss[0] += share * e * e
+                    d_out[0, i] = TWO * coarse * share * e
+                if rows[MIDDLE, first + i, 0] >= 0:
+                    e = out_middle[i] - t if j < NUM_BAND else min(out_middle[i] - ONE, ZERO)
+                    loss[1] += share * e * e
+                    d_out[1, i] = TWO * share * e
+                if not known[i]:
+                    if j < NUM_BAND:
+                        w[j] = ZERO
+                    continue
+                if j == NUM_BAND:
+                    e = min(out[i] - ONE, ZERO)
+                    loss[3] += share * e * e
+                    d_out[2, i] = TWO * free * share * e
+                    continue
+                e = out[i] - t
+                loss[2] += share * e * e
+                d_out[2, i] = TWO * near * share * e
+                ratio = out[i] * PER_BELL
+                bell = ONE / (ONE + ratio * ratio)
+                w[j] = bell * bell
+                slope[j] = np.float32(-4.0) * ratio * PER_BELL * bell * bell * bell
+                total += w[j]
+                total_z -= w[j] * d
+                if has_color and rows[COLOR, first + i, 0] >= 0:
+                    total_color += w[j]
+                    seen0 += w[j] * rgb[0, i]
+                    seen1 += w[j] * rgb[1, i]
+                    seen2 += w[j] * rgb[2, i]
+            if total > ZERO:
+                e = total_z / total * per_truncation
+                loss[4] += share * e * e
+                scale = TWO * depth * share * e / total
+                for j in range(NUM_BAND):
+                    if w[j] > ZERO:
+                        z = -distance_m[ray, j] * per_truncation
+                        d_out[2, r * NUM_SAMPLES + j] += scale * (z - e) * slope[j]
+            if total_color > ZERO:
+                seen0, seen1, seen2 = seen0 / total_color, seen1 / total_color, seen2 / total_color
+                e0 = seen0 - rgb_seen[ray, 0]
+                e1 = seen1 - rgb_seen[ray, 1]
+                e2 = seen2 - rgb_seen[ray, 2]
+                loss[5] += share * (e0 * e0 + e1 * e1 + e2 * e2)
+                scale = TWO * color * share / total_color
+                for j in range(NUM_BAND):
+                    i = r * NUM_SAMPLES + j
+                    if w[j] > ZERO and rows[COLOR, first + i, 0] >= 0:
+                        curvature[first + i] = scale * w[j]
+                        d_rgb[0, i] = scale * w[j] * e0
+                        d_rgb[1, i] = scale * w[j] * e1
+                        d_rgb[2, i] = scale * w[j] * e2
+                        change = e0 * (rgb[0, i] - seen0) + e1 * (rgb[1, i] - seen1)
+                        change += e2 * (rgb[2, i] - seen2)
+                        d_out[2, i] += scale * slope[j] * change
+        color_backward(
+            decoders.color_w1, decoders.color_w2, x, n, d_rgb, g, d_w1[chunk], d_w2[chunk]
+        )
+        for i in range(n):
+            for q in range(NUM_FEATURES):
+                d_features[first + i, q] = d_out[0, i] * g[q, i]
+                d_features[first + i, 4 + q] = d_out[1, i] * g[4 + q, i]
+                d_features[first + i, 8 + q] = d_out[2, i] * g[8 + q, i]
+                d_features[first + i, 12 + q] = g[12 + q, i]
+                start[first + i, q] = x[12 + q, i]
+        for k in range(NUM_LOSSES):
+            sums[chunk, k] = loss[k]
+
+
+def gradients(field, batch, weights):
+    num_rays = len(batch.weight)
+    num_samples = num_rays * NUM_SAMPLES
+    num_chunks = (num_rays + RAYS - 1) // RAYS
+    rows = np.empty((4, num_samples, 8), np.int32)
+    fractions = np.empty((4, num_samples, 3), np.float32)
+    d_features = np.empty((num_samples, 16), np.float32)
+    start = np.empty((num_samples, NUM_FEATURES), np.float32)
+    curvature = np.empty(num_samples, np.float32)
+    sums = np.empty((num_chunks, NUM_LOSSES), np.float32)
+    d_w1 = np.empty((num_chunks, NUM_FEATURES, HIDDEN_COLOR), np.float32)
+    d_w2 = np.empty((num_chunks, HIDDEN_COLOR, 3), np.float32)
+    levels = (field.coarse, field.middle, field.fine, field.color)
+    # numba cannot hand tuples of tuples to the parallel loop in it
+    _forward_backward(
+        field.coarse.index,
+        field.middle.index,
+        field.fine.index,
+        field.color.index,
+        tuple(level.vertices for level in levels),
+        tuple(level.spacing_m for level in levels),
+        field.mean,
+        field.decoders,
+        (field.truncation_m, field.coarse_truncation_m, field.sdf_unit_m),
+        field.is_seeded,
+        batch.points.reshape(-1, 3),
+        batch.distance_m,
+        batch.rgb,
+        batch.weight,
+        tuple(map(np.float32, weights)),
+        rows,
+        fractions,
+        d_features,
+        start,
+        curvature,
+        sums,
+        d_w1,
+        d_w2,
+    )
+    touched = np.empty((4, num_samples * 8), np.int32)
+    num_touched = np.empty(4, np.int64)
+    scatter_all(
+        field.coarse.vertices, field.coarse.marks, field.middle.vertices, field.middle.marks,
+        field.fine.vertices, field.fine.marks, field.color.vertices, field.color.marks,
+        rows, fractions, d_features, start, curvature, touched, num_touched,
+    )  # fmt: skip
+    losses = Losses(*(float(loss) for loss in sums.sum(axis=0, dtype=np.float64)))
+    gradient = DecoderGradient(d_w1.sum(axis=0), d_w2.sum(axis=0))
+    return losses, gradient, [rows[:n] for rows, n in zip(touched, num_touched, strict=True)]
+
+
+__all__ = ["adagrad", "gradients", "relax"]

@@ -1,0 +1,216 @@
+"""The neural field: features on a hierarchy of sparse grids, tiny decoders, and its training step.
+
+Four levels of vertices, each on its own block index (`kernels.blocks`, vertices in place of
+voxels), hold NUM_FEATURES features a vertex, interpolated trilinearly. Decoders have one hidden
+layer of ReLUs and no biases, so zero features decode to zero:
+
+    coarse(phi_c) = phi_c[0] + w2 . relu(W1^T phi_c)                 in units of coarse_truncation_m
+    middle(phi_m) = phi_m[0] + w2 . relu(W1^T phi_m)                 in units of truncation_m
+    fine(phi_f, phi_m) = phi_f[0] + w2 . (relu(W1^T [phi_f, phi_m]) - relu(W1^T [0, phi_m]))
+    color(phi_k) = 1/2 + phi_k[:3] + W2^T relu(W1^T phi_k)           RGB in 0..1
+
+The signed distance is base + fine (NICE-SLAM's middle + fine residual, Zhu et al. 2022), where base
+is the fused mean distance at the fine vertices if the field is seeded, else the middle level. A
+point is observed where the mean is known at all eight fine vertices round it.
+
+A vertex is RECORD floats, together in memory: its features, their gradient, and the sums that its
+optimiser keeps.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kernels.blocks import BlockIndex
+from kernels.dispatch import check_array, implementation
+from kernels.tsdf import TsdfBlocks
+
+NUM_FEATURES = 4
+RECORD = 12
+FEATURES, GRADIENT, SUM = 0, 4, 8  # where each starts in a record
+COARSE, MIDDLE, FINE, COLOR = range(4)
+CURVATURE = SUM  # a colour vertex sums its curvature instead: see `relax`; 0 = never taught
+NUM_BAND = 3  # samples of a ray about its reading: on it, and a pair before and behind it
+NUM_SAMPLES = NUM_BAND + 1  # and one in free space
+BELL_WIDTH = 0.15  # of the rendering weight 1 / (1 + (s / width)^2)^2, in truncations
+FREE_COARSE = 0.25  # free space is at least this far from surfaces, in coarse truncations
+
+
+class Level(NamedTuple):
+    """One level of the grid."""
+
+    index: BlockIndex
+    vertices: np.ndarray  # float32 (capacity, 512, RECORD)
+    marks: np.ndarray  # uint8 (capacity, 512): has a gradient; for the training step
+    spacing_m: np.float32
+
+
+class Decoders(NamedTuple):
+    """The weights of all decoders, float32."""
+
+    coarse_w1: np.ndarray  # (4, 32)
+    coarse_w2: np.ndarray  # (32,)
+    middle_w1: np.ndarray  # (4, 32)
+    middle_w2: np.ndarray  # (32,)
+    fine_w1: np.ndarray  # (8, 32): fine features first
+    fine_w2: np.ndarray  # (32,)
+    color_w1: np.ndarray  # (4, 16)
+    color_w2: np.ndarray  # (16, 3)
+
+
+class Field(NamedTuple):
+    """All that evaluating the field takes."""
+
+    coarse: Level
+    middle: Level
+    fine: Level
+    color: Level
+    mean: TsdfBlocks  # fused distances by the fine level's slots
+    decoders: Decoders
+    truncation_m: np.float32
+    coarse_truncation_m: np.float32
+    sdf_unit_m: np.float32  # of `mean`
+    is_seeded: bool
+
+
+class RayBatch(NamedTuple):
+    """Samples along rays: the first NUM_BAND are symmetric about the reading, the last is free
+    space.
+    """
+
+    points: np.ndarray  # float32 (n, NUM_SAMPLES, 3), world
+    distance_m: np.ndarray  # float32 (n, NUM_SAMPLES): to the reading's tangent plane, + in front
+    rgb: np.ndarray  # float32 (n, 3), 0..1; negative where the frame has no colour
+    weight: np.ndarray  # float32 (n,): of the ray, 0 leaves it out
+
+
+class StepWeights(NamedTuple):
+    """Factors of the losses; see `gradients`."""
+
+    near: float = 1.0
+    free: float = 0.3
+    depth: float = 0.1
+    color: float = 0.02  # on the geometry: the colours themselves are scale-free
+    coarse: float = 1.0
+
+
+class Losses(NamedTuple):
+    """Weighted means over the rays of a batch, each before its factor."""
+
+    coarse: float
+    middle: float
+    near: float
+    free: float
+    depth: float
+    color: float
+
+
+class DecoderGradient(NamedTuple):
+    """Gradient of the colour decoder, the only one that learns on line."""
+
+    color_w1: np.ndarray
+    color_w2: np.ndarray
+
+
+def new_vertices(capacity: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return zero records and marks for `capacity` blocks (pages are taken when written)."""
+    return (
+        np.zeros((capacity, 512, RECORD), np.float32),
+        np.zeros((capacity, 512), np.uint8),
+    )
+
+
+def query(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Evaluate the signed distance at world points (n, 3).
+
+    Returns sdf_m float32 (n,), its gradient float32 (n, 3) by the chain rule, and is_valid bool
+    (n,): observed. Where invalid, distance and gradient are 0.
+    """
+    check_array("points", points, "float32", (None, 3))
+    return implementation("field_query", points).query(field, points)
+
+
+def predict(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Evaluate the coarse level's signed distance at world points (n, 3), observed or not.
+
+    Returns sdf_m float32 (n,) and is_known bool (n,): the level exists there.
+    """
+    check_array("points", points, "float32", (None, 3))
+    return implementation("field_query", points).predict(field, points)
+
+
+def color(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Decode RGB at world points (n, 3): uint8 (n, 3), and is_known bool (n,).
+
+    Only vertices that a reading has taught take part; where there is none, the colour is unknown
+    and 0.
+    """
+    check_array("points", points, "float32", (None, 3))
+    return implementation("field_query", points).color(field, points)
+
+
+def gradients(
+    field: Field, batch: RayBatch, weights: StepWeights
+) -> tuple[Losses, DecoderGradient, list[np.ndarray]]:
+    """Compute the losses of a batch and add their gradients to the vertices' records, in place.
+
+    With s = prediction, t = clip(distance / truncation, -1, 1), r the ray's weight, all sums
+    divided by the number of rays, and every loss times r:
+
+        coarse: (coarse - t_c)^2 at band samples nearer than coarse_truncation_m / 2, and
+                min(coarse - FREE_COARSE, 0)^2 at the free one
+        middle: (middle - t)^2 at band samples, min(middle - 1, 0)^2 at the free one
+        near:   (s - t)^2 at band samples, whose base is constant
+        free:   min(s - 1, 0)^2 at the free one
+        depth:  (sum w_i z_i / sum w_i)^2, z_i = t_i without clipping, over band samples:
+                rendered minus measured depth along the normal; zero for the true field, since the
+                samples are symmetric
+        color:  |sum w_i color_i / sum w_i - rgb|^2 over the band samples that have colour
+
+    with w = 1 / (1 + (s / BELL_WIDTH)^2)^2. A sample takes no part on a level that does not exist
+    there; depth and colour need at least one. Coarse and middle features learn from their own
+    losses only, fine ones from near, free, depth and colour, as in NICE-SLAM.
+    A colour vertex that nothing has taught (CURVATURE 0) counts as having the features interpolated
+    from the cell's corners that are, or zeros, and keeps those of the first sample that touches it.
+    On the colour level a corner whose block is missing is replaced by the nearest one in the
+    point's own block.
+
+    Returns losses, the colour decoder's gradient, and per level the vertices touched first by this
+    call (int32, slot * 512 + vertex, each once): all corners of the cells of samples that have a
+    gradient, or on the colour level a curvature.
+    """
+    _check_batch(batch)
+    return implementation("field_step", batch.points).gradients(field, batch, weights)
+
+
+def adagrad(level: Level, touched: np.ndarray, rate: float, smoothness: float) -> None:
+    """Update touched vertices from their gradients, which are zeroed, in place.
+
+    `smoothness` times the sum of differences to the six neighbours in the same block is added to
+    the gradient first. AdaGrad (Duchi et al. 2011) divides by the root of the sum of all squared
+    gradients, so steps shrink as a vertex has seen more. Adam's short memory, as in NICE-SLAM, left
+    the noise of the last rays in the map.
+    """
+    check_array("touched", touched, "int32", (None,))
+    implementation("field_step", touched).adagrad(level, touched, rate, smoothness)
+
+
+def relax(level: Level, touched: np.ndarray, limit: float) -> None:
+    """Move touched colour vertices by their gradient over their curvature, in place.
+
+    `gradients` adds to a vertex's curvature its share of what moving the whole cell would add to
+    that of the loss, 2 color r w_i / sum w_i / num_rays times the trilinear weight: so the first
+    step of a vertex takes on the colour that was seen, the n-th a share of about 1 / n of the
+    error, and no less than the last reading over its sum with `limit` (SIRT, Gilbert 1972, with a
+    memory). Gradients are zeroed, and curvatures then cut at `limit`.
+    """
+    check_array("touched", touched, "int32", (None,))
+    implementation("field_step", touched).relax(level, touched, limit)
+
+
+def _check_batch(batch: RayBatch) -> None:
+    n = batch.points.shape[0]
+    check_array("points", batch.points, "float32", (None, NUM_SAMPLES, 3))
+    check_array("distance_m", batch.distance_m, "float32", (n, NUM_SAMPLES))
+    check_array("rgb", batch.rgb, "float32", (n, 3))
+    check_array("weight", batch.weight, "float32", (n,))

@@ -1,0 +1,250 @@
+"""The training step of the neural field in torch: the definition. Autograd finds the gradients.
+
+The leaves are the features at the corners of the samples' cells, those of colour as what they count
+as; what reaches them is added up by vertex.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from kernels.field import (
+    BELL_WIDTH,
+    COARSE,
+    COLOR,
+    CURVATURE,
+    FEATURES,
+    FINE,
+    FREE_COARSE,
+    GRADIENT,
+    MIDDLE,
+    NUM_BAND,
+    NUM_FEATURES,
+    NUM_SAMPLES,
+    SUM,
+    DecoderGradient,
+    Field,
+    Level,
+    Losses,
+    RayBatch,
+    StepWeights,
+)
+from kernels.reference.field_cell import (
+    Cells,
+    decode,
+    decode_color,
+    decode_fine,
+    find_cells,
+    read_features,
+    read_mean,
+    read_taught,
+    records_of,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+EPSILON = 1e-12
+
+
+class Outputs(NamedTuple):
+    """What the decoders say of the samples, and which take part; by ray and sample."""
+
+    coarse: Tensor
+    has_coarse: Tensor
+    middle: Tensor
+    has_middle: Tensor
+    sdf: Tensor  # base + fine, in truncations
+    is_observed: Tensor
+    rgb: Tensor  # (n, NUM_SAMPLES, 3)
+    has_color: Tensor
+
+
+def gradients(
+    field: Field, batch: RayBatch, weights: StepWeights
+) -> tuple[Losses, DecoderGradient, list[np.ndarray]]:
+    """See `kernels.field.gradients`; touched vertices come in order."""
+    import torch
+
+    num_rays = max(1, len(batch.weight))
+    batch = RayBatch(*(array[batch.weight != 0] for array in batch))
+    levels = (field.coarse, field.middle, field.fine, field.color)
+    points = torch.from_numpy(batch.points).view(-1, 3)
+    cells = [find_cells(level, points, is_clamped=level is field.color) for level in levels]
+    corners = [read_features(*level) for level in zip(levels[:COLOR], cells[:COLOR], strict=True)]
+    color_corners, color_start, _ = read_taught(field.color, cells[COLOR])
+    corners = [corner.requires_grad_() for corner in (*corners, color_corners)]
+    decoders = {name: torch.from_numpy(w) for name, w in field.decoders._asdict().items()}
+    learned = [decoders[name].detach().requires_grad_() for name in DecoderGradient._fields]
+    decoders.update(zip(DecoderGradient._fields, learned, strict=True))
+
+    by_ray, color_shares = _losses(field, batch, _evaluate(field, decoders, cells, corners))
+    ray_shares = torch.from_numpy(batch.weight / np.float32(num_rays))
+    losses = ray_shares @ by_ray
+    factors = torch.tensor([getattr(weights, name, 1.0) for name in Losses._fields])
+    by_leaf = torch.autograd.grad(losses @ factors, [*corners, *learned])
+
+    curvature = 2.0 * weights.color * ray_shares[:, None] * color_shares
+    _teach(field.color, cells[COLOR], color_start, curvature.flatten())
+    takes_part = [(by_corner != 0).flatten(1).any(dim=1) for by_corner in by_leaf[:COLOR]]
+    takes_part.append(curvature.flatten() > 0)
+    touched = [
+        _scatter(*arguments)
+        for arguments in zip(levels, cells, by_leaf[: len(levels)], takes_part, strict=True)
+    ]
+    return (
+        Losses(*losses.tolist()),
+        DecoderGradient(*(gradient.numpy() for gradient in by_leaf[len(levels) :])),
+        touched,
+    )
+
+
+def _evaluate(
+    field: Field, decoders: dict[str, Tensor], cells: list[Cells], corners: list[Tensor]
+) -> Outputs:
+    phi = [cell.interpolate(corner) for cell, corner in zip(cells, corners, strict=True)]
+    coarse = decode(phi[COARSE], decoders["coarse_w1"], decoders["coarse_w2"])
+    middle = decode(phi[MIDDLE], decoders["middle_w1"], decoders["middle_w2"])
+    mean, is_observed = read_mean(field.mean, cells[FINE])
+    # coarser features learn from their own losses only: here they are constants
+    base = (
+        mean * float(field.sdf_unit_m / field.truncation_m) if field.is_seeded else middle.detach()
+    )
+    residual = decode_fine(
+        phi[FINE], phi[MIDDLE].detach(), decoders["fine_w1"], decoders["fine_w2"]
+    )
+    rgb = decode_color(phi[COLOR], decoders["color_w1"], decoders["color_w2"])
+    outputs = Outputs(
+        coarse, cells[COARSE].exists, middle, cells[MIDDLE].exists, base + residual, is_observed,
+        rgb, cells[COLOR].exists,
+    )  # fmt: skip
+    return Outputs(*(values.unflatten(0, (-1, NUM_SAMPLES)) for values in outputs))
+
+
+def _losses(field: Field, batch: RayBatch, outputs: Outputs) -> tuple[Tensor, Tensor]:
+    """Return the losses (n, 6) of each ray, in the order of `Losses`, and the samples' shares of
+    its colour (n, NUM_SAMPLES).
+    """
+    import torch
+
+    distance_m, rgb_seen = torch.from_numpy(batch.distance_m), torch.from_numpy(batch.rgb)
+    z = distance_m / float(field.truncation_m)
+    t, t_coarse = z.clamp(-1.0, 1.0), distance_m / float(field.coarse_truncation_m)
+    is_near = t_coarse.abs() < 0.5
+    is_near[:, NUM_BAND] = True
+    near, free = _distance_losses(outputs.sdf, t, 1.0, outputs.is_observed)
+
+    band = slice(NUM_BAND)
+    bell = 1.0 / (1.0 + (outputs.sdf[:, band] / BELL_WIDTH).square()).square()
+    bell = bell * outputs.is_observed[:, band]
+    bell_color = bell * outputs.has_color[:, band] * (rgb_seen[:, :1] >= 0)
+    depth = (_shares(bell) * z[:, band]).sum(dim=1)
+    color_shares = _shares(bell_color)
+    rgb = (color_shares[:, :, None] * outputs.rgb[:, band]).sum(dim=1)
+    losses = {
+        "coarse": sum(
+            _distance_losses(outputs.coarse, t_coarse, FREE_COARSE, outputs.has_coarse & is_near)
+        ),
+        "middle": sum(_distance_losses(outputs.middle, t, 1.0, outputs.has_middle)),
+        "near": near,
+        "free": free,
+        "depth": depth.square(),
+        "color": (rgb - rgb_seen).square().sum(dim=1) * (bell_color > 0).any(dim=1),
+    }
+    by_ray = torch.stack([losses[name] for name in Losses._fields], dim=1)
+    return by_ray, torch.nn.functional.pad(color_shares.detach(), (0, NUM_SAMPLES - NUM_BAND))
+
+
+def _distance_losses(
+    value: Tensor, target: Tensor, least: float, takes_part: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Square by how much the band misses its target, and by how much free space its least value."""
+    error = (value - target)[:, :NUM_BAND]
+    shortfall = (value[:, NUM_BAND] - least).clamp(max=0.0)
+    return (
+        (error.square() * takes_part[:, :NUM_BAND]).sum(dim=1),
+        shortfall.square() * takes_part[:, NUM_BAND],
+    )
+
+
+def _shares(weights: Tensor) -> Tensor:
+    """Divide weights (n, m) by their sum, unless all are zero."""
+    total = weights.sum(dim=1, keepdim=True)
+    return weights / total.where(total > 0, 1.0)
+
+
+def _teach(level: Level, cells: Cells, start: Tensor, curvature: Tensor) -> None:
+    """Add curvatures by samples (n,) to the vertices. Those that no sample has touched before keep
+    what they counted as in the first that does, `start`.
+    """
+    import torch
+
+    records, marks = records_of(level), torch.from_numpy(level.marks).flatten()
+    is_new = (records[:, CURVATURE][cells.rows] == 0) & (marks[cells.rows] == 0)
+    is_new &= curvature[:, None] > 0
+    new, first = np.unique(cells.rows[is_new].numpy(), return_index=True)
+    samples = is_new.nonzero()[:, 0][first]
+    records[new, FEATURES : FEATURES + NUM_FEATURES] = start[samples]
+    shares = curvature[:, None] * cells.shares
+    records[:, CURVATURE].index_add_(0, cells.rows.flatten(), shares.flatten())
+
+
+def _scatter(level: Level, cells: Cells, by_corner: Tensor, takes_part: Tensor) -> np.ndarray:
+    """Add the gradients by the corners of cells to the vertices; mark and return those touched."""
+    import torch
+
+    slots = records_of(level)[:, GRADIENT : GRADIENT + NUM_FEATURES]
+    slots.index_add_(0, cells.rows.flatten(), by_corner.flatten(0, 1))
+    marks = torch.from_numpy(level.marks).flatten()
+    touched = cells.rows[takes_part].unique()  # whole cells
+    touched = touched[marks[touched] == 0]  # the others are on the list of an earlier batch
+    marks[touched] = 1
+    return touched.to(torch.int32).numpy()
+
+
+def adagrad(level: Level, touched: np.ndarray, rate: float, smoothness: float) -> None:
+    """See `kernels.field.adagrad`."""
+    import torch
+
+    records = records_of(level)
+    rows = torch.from_numpy(touched).long()
+    record = records.index_select(0, rows)
+    features, gradient, total = (
+        record[:, first : first + NUM_FEATURES] for first in (FEATURES, GRADIENT, SUM)
+    )
+    if smoothness > 0:
+        gradient += smoothness * _differences(records, rows)
+    total += gradient.square()
+    features -= rate * gradient / (total.sqrt() + EPSILON)
+    gradient.zero_()
+    records[rows] = record
+    torch.from_numpy(level.marks).flatten()[rows] = 0
+
+
+def relax(level: Level, touched: np.ndarray, limit: float) -> None:
+    """See `kernels.field.relax`."""
+    import torch
+
+    records = records_of(level)
+    rows = torch.from_numpy(touched).long()
+    record = records.index_select(0, rows)
+    gradient, curvature = record[:, GRADIENT : GRADIENT + NUM_FEATURES], record[:, CURVATURE]
+    record[:, FEATURES : FEATURES + NUM_FEATURES] -= gradient / (curvature + EPSILON)[:, None]
+    gradient.zero_()
+    curvature.clamp_(max=limit)
+    records[rows] = record
+    torch.from_numpy(level.marks).flatten()[rows] = 0
+
+
+def _differences(records: Tensor, rows: Tensor) -> Tensor:
+    """Sum the differences of vertices' features to their neighbours' in the same block."""
+    features = records[:, FEATURES : FEATURES + NUM_FEATURES]
+    here = features.index_select(0, rows)
+    total = here.new_zeros(here.shape)
+    for shift in (6, 3, 0):
+        at, step = rows >> shift & 7, 1 << shift
+        for neighbor in (rows - step * (at > 0), rows + step * (at < 7)):  # else it is itself
+            total += here - features.index_select(0, neighbor)
+    return total

@@ -1,0 +1,176 @@
+"""Random neural fields and batches, fields that know a plane, and how to compare them."""
+
+import numpy as np
+
+from kernels import blocks as block_ops
+from kernels import field as field_ops
+from kernels import tsdf as tsdf_ops
+from kernels.field import (
+    CURVATURE,
+    FEATURES,
+    FINE,
+    NUM_BAND,
+    NUM_FEATURES,
+    NUM_SAMPLES,
+    RECORD,
+    Decoders,
+    Field,
+    Level,
+    Losses,
+    RayBatch,
+    StepWeights,
+)
+
+LEVELS = ("coarse", "middle", "fine", "color")
+SPACINGS_M = {"coarse": 0.48, "middle": 0.12, "fine": 0.03, "color": 0.02}
+TRUNCATION_M = 0.12
+UNIT_M = TRUNCATION_M / 32000.0
+HALF_M = 0.45  # random points lie in a cube of twice this size, round the origin
+SIZES = [1, 3, 33, 129, 500]  # chunks are 32 rays and 128 points
+NORMAL = np.array([0.5, -0.35, 0.79]) / np.linalg.norm([0.5, -0.35, 0.79])
+
+
+def new_level(name: str, random: np.random.Generator, share: float) -> Level:
+    """Return a level of random features on a share of the blocks round the origin.
+
+    Of the colour vertices a third are not taught, whatever their features.
+    """
+    spacing_m = SPACINGS_M[name]
+    reach = int(np.ceil(HALF_M / (8 * spacing_m)))
+    coords = np.stack(np.indices((2 * reach,) * 3), axis=-1).reshape(-1, 3) - reach
+    coords = random.permutation(coords)[: int(share * len(coords))].astype(np.int32)
+    index = block_ops.new_index(len(coords) + 1)
+    assert block_ops.insert_blocks(index, coords)
+    vertices, marks = field_ops.new_vertices(len(coords) + 1)
+    vertices[..., FEATURES : FEATURES + NUM_FEATURES] = random.normal(
+        scale=0.3, size=(*marks.shape, NUM_FEATURES)
+    )
+    if name == "color":
+        is_taught, curvature = random.spawn(1)[0].random((2, *marks.shape))
+        # of the order of that of a batch
+        vertices[..., CURVATURE] = 0.1 / SIZES[-1] * curvature * (is_taught > 0.33)
+    return Level(index, vertices, marks, np.float32(spacing_m))
+
+
+def random_field(seed: int, is_seeded: bool = True, share: float = 0.9) -> Field:
+    """Return a field with holes: missing blocks, and vertices that the mean does not know."""
+    random = np.random.default_rng(seed)
+    levels = [new_level(name, random, share) for name in LEVELS]
+    mean = tsdf_ops.new_blocks(len(levels[FINE].vertices))
+    mean.sdf[:] = random.integers(-32000, 32001, mean.sdf.shape)
+    mean.weight[:] = random.choice([0, 1, 40000], mean.sdf.shape, p=[0.01, 0.5, 0.49])
+
+    def layer(*shape: int, scale: float) -> np.ndarray:
+        return (scale * random.normal(size=shape)).astype(np.float32)
+
+    decoders = Decoders(
+        layer(4, 32, scale=0.5),
+        layer(32, scale=0.2),
+        layer(4, 32, scale=0.5),
+        layer(32, scale=0.2),
+        layer(8, 32, scale=0.5),
+        layer(32, scale=0.2),
+        layer(4, 16, scale=0.5),
+        layer(16, 3, scale=0.2),
+    )
+    scales = map(np.float32, (TRUNCATION_M, SPACINGS_M["coarse"], UNIT_M))
+    return Field(*levels, mean, decoders, *scales, is_seeded)
+
+
+def random_batch(seed: int, num_rays: int) -> RayBatch:
+    """Return rays whose samples lie anywhere; some have no colour, some no weight."""
+    random = np.random.default_rng(seed)
+    distance_m = random.uniform(-2.5, 2.5, (num_rays, NUM_SAMPLES)) * TRUNCATION_M
+    rgb = random.random((num_rays, 3)) - 2.0 * (random.random((num_rays, 1)) < 0.2)
+    weight = np.where(random.random(num_rays) < 0.1, 0.0, random.uniform(0.1, 1.0, num_rays))
+    return RayBatch(
+        random_points(seed, (num_rays, NUM_SAMPLES)), *map(as_float32, (distance_m, rgb, weight))
+    )
+
+
+def random_points(seed: int, shape: tuple[int, ...]) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return as_float32(random.uniform(-HALF_M, HALF_M, (*shape, 3)))
+
+
+def as_float32(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def levels_of(field: Field) -> tuple[Level, ...]:
+    return field.coarse, field.middle, field.fine, field.color
+
+
+def all_taught(field: Field) -> Field:
+    """Return the field with colour vertices that are taught, all alike."""
+    field = copy_of(field)
+    part(field.color, CURVATURE)[:, 0] = 1e-3
+    return field
+
+
+def copy_of(field: Field) -> Field:
+    """Return a field with vertices and marks of its own."""
+    return field._replace(
+        **{
+            name: level._replace(vertices=level.vertices.copy(), marks=level.marks.copy())
+            for name, level in zip(LEVELS, levels_of(field), strict=True)
+        }
+    )
+
+
+def part(level: Level, first: int) -> np.ndarray:
+    """Return features, gradients or sums (m, NUM_FEATURES) of all vertices of a level."""
+    return level.vertices.reshape(-1, RECORD)[:, first : first + NUM_FEATURES]
+
+
+def assert_like(actual: np.ndarray, expected: np.ndarray, tolerance: float, jumps: float = 0.0):
+    """Compare by the largest entry; a share of entries may jump, where a ReLU's input rounds to
+    its other side.
+    """
+    assert actual.shape == expected.shape
+    if expected.size:
+        error = np.abs(actual.astype(np.float64) - expected)
+        is_off = error > tolerance * max(np.abs(expected).max(), 1e-30)
+        assert is_off.mean() <= jumps
+        assert np.linalg.norm(error) <= 1e-3 * np.linalg.norm(expected)
+
+
+def gradients(
+    field: Field, batch: RayBatch, weights: StepWeights | None = None
+) -> tuple[Field, Losses, field_ops.DecoderGradient, list[np.ndarray]]:
+    """Compute gradients into a copy of a field; return it with what `gradients` returns."""
+    field = copy_of(field)
+    return field, *field_ops.gradients(field, batch, weights or StepWeights())
+
+
+def plane_field(normal: np.ndarray, offset_m: float) -> Field:
+    """Return a field that is seeded with the plane normal . p = offset_m, without features.
+
+    Its colour is taught.
+    """
+    field = all_taught(random_field(13, share=1.0))
+    for level in levels_of(field):
+        part(level, FEATURES)[:] = 0.0
+    inside = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1)
+    coords = field.fine.index.coords[: field.fine.index.count[0], None]
+    vertices = (8 * coords + inside) * SPACINGS_M["fine"]
+    sdf_m = offset_m - vertices @ normal
+    field.mean.sdf[: len(coords)] = np.round(np.clip(sdf_m / UNIT_M, -32767, 32767))
+    field.mean.weight[:] = 1
+    return field
+
+
+def plane_batch(normal: np.ndarray, offset_m: float, num_rays: int, seed: int) -> RayBatch:
+    """Return rays that meet a plane, with samples as `kernels.rays` draws them."""
+    random = np.random.default_rng(seed)
+    tangents = np.linalg.svd(normal[None])[2][1:]
+    on_plane = offset_m * normal + random.uniform(-0.2, 0.2, (num_rays, 2)) @ tangents
+    # beyond 0.9 truncations a cell may hold vertices that are clamped
+    apart_m = random.uniform(0.0, 0.5 * TRUNCATION_M, (num_rays, NUM_BAND // 2))
+    pairs = np.stack([apart_m, -apart_m], axis=2).reshape(num_rays, -1)
+    middle, free = np.zeros((num_rays, NUM_BAND % 2)), np.full((num_rays, 1), 0.15)
+    distance_m = np.concatenate([middle, pairs, free], axis=1)
+    slant = normal + 0.3 * tangents[0]  # of slope 1
+    points = on_plane[:, None] - distance_m[:, :, None] * slant
+    rgb, weight = random.random((num_rays, 3)), np.ones(num_rays)
+    return RayBatch(*map(as_float32, (points, distance_m, rgb, weight)))
