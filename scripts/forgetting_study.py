@@ -24,11 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from tqdm import tqdm
 
-from slam.camera import Camera, DepthNoise
+from slam.camera import Camera
 from slam.config import Config, load_config
 from slam.geometry import Transform, transform_points
 from slam.maps.base import Map
-from slam.maps.tsdf import TsdfMap
+from slam.maps.factory import new_map
 from slam.sources.playback import playback
 from slam.sources.synthetic import SyntheticSource, open_synthetic
 from slam.system import Slam
@@ -59,11 +59,6 @@ class DepthError:
     common_mean_cm: float | None  # on the pixels that are hit each time
     change_percent: float | None  # of that, since the first time
     hole_share: float
-
-
-def new_map(config: Config, depth_noise: DepthNoise) -> Map:
-    """Make the map that the config names."""
-    return TsdfMap(config.tsdf, depth_noise)
 
 
 def is_in_room(points: np.ndarray) -> np.ndarray:

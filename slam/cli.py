@@ -94,7 +94,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("source", help="a recording's folder, or synthetic[:NAME]")
-    run.add_argument("--map", choices=("tsdf",))
+    run.add_argument("--map", choices=("tsdf", "neural"))
+    run.add_argument(
+        "--field",
+        choices=("fused", "reference"),
+        help="who trains the neural map; reference: torch",
+    )
     run.add_argument(
         "--config", type=Path, action="append", default=[], help="merged left to right"
     )

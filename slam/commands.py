@@ -17,6 +17,7 @@ def _config(options: argparse.Namespace, overrides: dict[str, str]) -> Config:
     """Load the config files; the options of `run` that are config fields win over them."""
     flags = {
         "map": options.map,
+        "neural.field": options.field,
         "deterministic": True if options.deterministic else None,
         "holdout": options.holdout,
         "playback.pace": options.pace,
@@ -111,6 +112,7 @@ def evaluate(options: argparse.Namespace, overrides: dict[str, str]) -> int:
 
 def extract_mesh(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     from slam.maps.factory import load_map
+    from slam.maps.neural.map import NeuralMap
     from slam.maps.resample import resample
     from slam.maps.tsdf import TsdfMap
     from slam.meshio import write_ply
@@ -120,11 +122,16 @@ def extract_mesh(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     if finished.map_path is None:
         raise SlamError(f"{options.run} has no saved map")
     map_ = load_map(finished.map_path)
-    if options.voxel_size_m is not None:
-        if not isinstance(map_, TsdfMap):
-            raise SlamError("--voxel-size-m: only a TSDF map can be meshed at another resolution")
-        map_ = resample(map_, options.voxel_size_m)
-    mesh = map_.mesh() if options.predicted == "yes" else map_.mesh().observed()
+    size_m = options.voxel_size_m
+    if size_m is not None and not 0.001 <= size_m <= 0.5:
+        raise SlamError(f"--voxel-size-m must be in 0.001 .. 0.5, got {size_m:g}")
+    if isinstance(map_, NeuralMap):
+        mesh = map_.mesh(size_m)
+    elif isinstance(map_, TsdfMap) and size_m is not None:
+        mesh = resample(map_, size_m).mesh()
+    else:
+        mesh = map_.mesh()
+    mesh = mesh if options.predicted == "yes" else mesh.observed()
     path = options.out or options.run / "mesh.ply"
     write_ply(path, mesh)
     _say(f"{len(mesh.vertices_m)} vertices, {len(mesh.triangles)} triangles: {path}")

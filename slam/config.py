@@ -52,6 +52,36 @@ class TsdfConfig:
 
 
 @dataclass(frozen=True)
+class NeuralConfig:
+    """The neural map."""
+
+    field: Literal["fused", "reference"] = "fused"  # who trains: numba, or plain torch for study
+    coarse_spacing_m: float = 0.48  # between the vertices of each level
+    middle_spacing_m: float = 0.12
+    fine_spacing_m: float = 0.025
+    color_spacing_m: float = 0.02
+    truncation_m: float = 0.1  # of the fine and middle distance
+    seed_with_mean: bool = True  # the fine level is a residual on the fused mean distance
+    max_weight: float = 128.0  # of the mean, in readings taken at 1 m, face on
+    keyframe_every: int = 5  # mapped frames
+    ray_cell: int = 4  # one ray of a keyframe every so many pixels in both directions
+    window: int = 8  # keyframes optimised on
+    rays: int = 2048  # a step
+    steps: int = 3  # a mapped frame, at most
+    first_steps: int = 30  # on the first frame
+    budget_ms: float = 22.0  # a frame: no further step starts after this; 0 = no limit
+    adjust_poses: bool = True  # local bundle adjustment of the keyframes
+    reject_movers: bool = True  # leave out readings in space that was seen to be free
+    coarse_rate: float = 0.1
+    middle_rate: float = 0.05
+    fine_rate: float = 0.003  # for clean depth; less for noisier sensors
+    color_memory: float = 16.0  # readings that a colour vertex averages
+    decoder_rate: float = 0.002
+    smoothness: float = 0.05  # of the fine features
+    budget_mb: int = 4096  # no more map memory than this; blocks beyond are refused and counted
+
+
+@dataclass(frozen=True)
 class TrackingConfig:
     """The tracker."""
 
@@ -71,7 +101,7 @@ class TrackingConfig:
 class Config:
     """Everything that can be set."""
 
-    map: Literal["tsdf"] = "tsdf"
+    map: Literal["tsdf", "neural"] = "tsdf"
     deterministic: bool = False  # one frame at a time: same input, same bits
     holdout: int = (
         0  # every n-th frame is tracked but not mapped, for scores of the rendering; 0 = none
@@ -79,7 +109,13 @@ class Config:
     playback: PlaybackConfig = field(default_factory=PlaybackConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     tsdf: TsdfConfig = field(default_factory=TsdfConfig)
+    neural: NeuralConfig = field(default_factory=NeuralConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+
+def unhurried(config: Config) -> Config:
+    """Return a config without time budgets, whose results do not depend on the machine's speed."""
+    return dataclasses.replace(config, neural=dataclasses.replace(config.neural, budget_ms=0.0))
 
 
 def check_tsdf(config: TsdfConfig) -> None:
@@ -89,6 +125,25 @@ def check_tsdf(config: TsdfConfig) -> None:
     for name in ("truncation_voxels", "max_truncation_voxels", "max_weight", "budget_mb"):
         if getattr(config, name) < 1:
             raise SlamError(f"tsdf.{name} must be at least 1, got {getattr(config, name):g}")
+
+
+def check_neural(config: NeuralConfig) -> None:
+    """Refuse sizes that make no map."""
+    for name in ("coarse_spacing_m", "middle_spacing_m", "fine_spacing_m", "color_spacing_m"):
+        if not 0.002 <= getattr(config, name) <= 2.0:
+            raise SlamError(f"neural.{name} must be in 0.002 .. 2, got {getattr(config, name):g}")
+    if not 2.0 * config.fine_spacing_m <= config.truncation_m <= 1.0:
+        raise SlamError(
+            f"neural.truncation_m must be 2 fine spacings ({2.0 * config.fine_spacing_m:g}) .. 1, "
+            f"got {config.truncation_m:g}"
+        )
+    for name in ("max_weight", "keyframe_every", "ray_cell", "window", "rays", "budget_mb"):
+        if getattr(config, name) < 1:
+            raise SlamError(f"neural.{name} must be at least 1, got {getattr(config, name):g}")
+    not_negative = ("steps", "first_steps", "budget_ms", "coarse_rate", "middle_rate", "fine_rate")
+    for name in (*not_negative, "color_memory", "decoder_rate", "smoothness"):
+        if getattr(config, name) < 0:
+            raise SlamError(f"neural.{name} must not be negative, got {getattr(config, name):g}")
 
 
 def load_config(paths: list[Path], overrides: Mapping[str, str] | None = None) -> Config:

@@ -21,7 +21,11 @@ def warm_up(config: Config) -> float:
     took.
     """
     start_s = time.perf_counter()
-    toy = replace(config, tsdf=replace(config.tsdf, voxel_size_m=0.05))
+    toy = replace(
+        config,
+        tsdf=replace(config.tsdf, voxel_size_m=0.05),
+        neural=replace(config.neural, first_steps=1, steps=1, keyframe_every=1, budget_mb=64),
+    )
     map_ = new_map(toy, DepthNoise.rendered())
     tracker = DenseTracker(config.tracking)
     for index in range(3):

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from slam.camera import DepthNoise
-from slam.config import Config
+from slam.config import Config, unhurried
 from slam.errors import SlamError
 from slam.maps.base import Map
 from slam.maps.map_file import opened_map_file
+from slam.maps.neural.map import NeuralMap
 from slam.maps.tsdf import TsdfMap
 
 
@@ -32,11 +33,13 @@ class MapClass(Protocol):
         ...
 
 
-MAPS: dict[str, MapClass] = {"tsdf": TsdfMap}  # files have the format "twinmap-" + name
+# files have the format "twinmap-" + name
+MAPS: dict[str, MapClass] = {"tsdf": TsdfMap, "neural": NeuralMap}
 
 
 def new_map(config: Config, depth_noise: DepthNoise) -> Map:
     """Make the empty map that the config names."""
+    config = unhurried(config) if config.deterministic else config
     return MAPS[config.map](getattr(config, config.map), depth_noise)
 
 
@@ -46,9 +49,16 @@ def load_map(path: Path) -> Map:
 
 
 def resume_map(path: Path, config: Config) -> tuple[Map, Config]:
-    """Read a saved map, and return it with the config of a run that goes on with it."""
+    """Read a saved map, and return it with the config of a run that goes on with it.
+
+    What the map is made of comes from its file; who trains it and how fast, from the config.
+    """
     kind = _kind(path)
     map_ = MAPS[kind].load(path)
+    config = unhurried(config) if config.deterministic else config
+    if kind == "neural":
+        now = config.neural
+        map_.config = replace(map_.config, field=now.field, budget_ms=now.budget_ms)
     return map_, replace(config, map=kind, **{kind: map_.config})
 
 

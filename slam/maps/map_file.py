@@ -29,7 +29,8 @@ def opened_map_file(path: Path) -> Iterator[tuple[dict[str, Any], Mapping[str, n
     except FileNotFoundError as error:
         raise SlamError(f"{path}: no such map file") from error
     except (
-        OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error,
+        OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, OverflowError,
+        zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         reason = " ".join(str(error).split()) or type(error).__name__
         raise SlamError(f"{path} is not a readable map file: {reason}") from error

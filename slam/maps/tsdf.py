@@ -231,7 +231,11 @@ class TsdfMap:
         count = len(content.coords)
         map_ = TsdfMap(content.config, content.depth_noise, max(1 << 14, count))
         storage = map_._storage
-        block_ops.insert_blocks(storage.index, content.coords)
+        if not block_ops.insert_blocks(storage.index, content.coords):
+            raise SlamError(
+                f"{path} is not a readable map file: its {count} blocks exceed "
+                f"{content.config.budget_mb} MB"
+            )
         storage.blocks.sdf[:count] = content.sdf
         storage.blocks.weight[:count] = content.weight
         storage.blocks.color[:count] = content.color

@@ -205,6 +205,23 @@ def test_a_mesh_is_extracted_without_its_predicted_part(copied, monkeypatch):
         assert len(mesh.triangles) > 1000
 
 
+def test_a_neural_map_is_run_meshed_and_resumed(tmp_path):
+    small = ["--map", "neural", "--neural.budget-mb", "256"]
+    words = ["run", "synthetic:wall", "--limit", "3", "--out", str(tmp_path / "first")]
+    assert main([*words, *small]) == 0
+    first = load_run(tmp_path / "first")
+    assert (first.config.map, first.config.neural.budget_mb) == ("neural", 256)
+    assert first.metrics["ate_rmse_m"] < 0.0005
+    assert read_mesh(first.mesh_path).is_predicted is not None
+    assert main(["mesh", str(tmp_path / "first"), "--predicted", "no"]) == 0
+    assert read_mesh(first.mesh_path).is_predicted is None
+    words[-1] = str(tmp_path / "second")  # the file says which map it is
+    assert main([*words, "--resume", str(first.map_path), "--localize-only"]) == 0
+    second = load_run(tmp_path / "second")
+    assert second.config.neural == first.config.neural
+    assert second.metrics["tracked"] == 3
+
+
 def test_a_written_recording_is_run(recording, tmp_path):
     assert main(["run", str(recording), *COARSE, "--out", str(tmp_path)]) == 0
     run = load_run(tmp_path)
@@ -241,6 +258,11 @@ def test_doctor_says_what_is_there(capsys):
         (["run", "synthetic:room", "--tsdf.voxel-siez-m", "0.01"], "tsdf.voxel_siez_m"),
         (["run", "synthetic:room", "--tsdf.voxel-size-m", "large"], "must be a number"),
         (["run", "synthetic:room", "--tsdf.voxel-size-m"], "--tsdf.voxel-size-m needs a value"),
+        (["run", "synthetic:room", "--neural.rays", "many"], "neural.rays must be int"),
+        (
+            ["run", "synthetic:room", "--map", "neural", "--neural.truncation-m", "0.01"],
+            "neural.truncation_m must be 2 fine spacings (0.05) .. 1, got 0.01",
+        ),
         (["run", "synthetic:room", "--config", "missing.yaml"], "missing.yaml"),
         (["run", "synthetic:cellar"], "unknown synthetic scene 'cellar'"),
         (["run", "no/such/folder"], "no/such/folder does not exist"),

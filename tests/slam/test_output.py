@@ -96,14 +96,14 @@ def test_full_disk_costs_only_what_does_not_fit(tmp_path, capsys):
     log_file = folder.log_handler()
     log_file.handle(logging.LogRecord("slam", logging.INFO, "", 1, "a" * 500, None, None))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
     try:
         for _ in range(3):
-            log_file.handle(logging.LogRecord("slam", logging.INFO, "", 1, "b" * 900, None, None))
+            log_file.handle(logging.LogRecord("slam", logging.INFO, "", 1, "b" * 1900, None, None))
         with pytest.raises(SlamError, match=r"cannot write .*report\.html: File too large"):
             folder.write_all(
                 lambda: folder.write_config(CONFIG),
-                lambda: folder.write_report("x" * 2000),
+                lambda: folder.write_report("x" * 4000),
                 lambda: folder.write_trajectory(TRAJECTORY),
                 lambda: folder.write_metrics({"frames": 2}),
             )

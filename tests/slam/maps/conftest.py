@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from slam.camera import Camera, DepthNoise
-from slam.config import TsdfConfig
+from slam.config import NeuralConfig, TsdfConfig
 from slam.frame import Frame
+from slam.maps.neural.map import NeuralMap
 from slam.maps.tsdf import TsdfMap
 from slam.scenes.scene import Builder, Material
 
@@ -26,19 +27,28 @@ def look(position_m, target_m=(0.0, 0.0, 0.0)) -> np.ndarray:
     return T
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def see() -> Callable[..., tuple[Frame, np.ndarray]]:
     """See a wall whose front is the plane y = 0, and perhaps a box before it with its front at
-    y = -0.5, from a position; return the frame, `zoom` times as large, and its pose.
+    y = -0.5, from a position, level, looking at a target; return the frame, `zoom` times as large,
+    and its pose.
     """
 
-    def render(position_m=(0.0, -1.5, 0.0), has_box=False, has_color=True, index=0, zoom=1.0):
+    def render(
+        position_m=(0.0, -1.5, 0.0),
+        has_box=False,
+        has_color=True,
+        index=0,
+        zoom=1.0,
+        target_m=(0.0, 0.0, 0.0),
+        camera=CAMERA,
+    ):
         b = Builder()
         b.box(0, 0.5, -5.0, (10.0, 1.0, 10.0), RED)
         if has_box:
             b.box(0, -0.35, -0.2, (0.4, 0.3, 0.4), RED)
-        T_world_camera = look(position_m)
-        camera = CAMERA.scaled(zoom)
+        T_world_camera = look(position_m, target_m)
+        camera = camera.scaled(zoom)
         depth_m, color = b.build("wall").render(camera, T_world_camera)
         color = color if has_color else None
         noise = DepthNoise.rendered()
@@ -47,10 +57,30 @@ def see() -> Callable[..., tuple[Frame, np.ndarray]]:
     return render
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_map() -> Callable[..., TsdfMap]:
     def make(initial_capacity: int = 4096, **config) -> TsdfMap:
         values = {"voxel_size_m": 0.02} | config
         return TsdfMap(TsdfConfig(**values), DepthNoise.rendered(), initial_capacity)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_neural() -> Callable[..., NeuralMap]:
+    def make(**config) -> NeuralMap:
+        values = {"budget_ms": 0.0, "budget_mb": 256} | config
+        return NeuralMap(NeuralConfig(**values), DepthNoise.rendered())
+
+    return make
+
+
+@pytest.fixture(params=["tsdf", "neural"])
+def make_any(request, make_map, make_neural, monkeypatch) -> Callable[..., TsdfMap | NeuralMap]:
+    """Make a map of either kind, its voxels or fine vertices 2 cm apart."""
+
+    def make(initial_capacity: int = 4096, **config) -> NeuralMap:
+        monkeypatch.setattr("slam.maps.neural.grid.FIRST_CAPACITY", initial_capacity)
+        return make_neural(**{"fine_spacing_m": 0.02} | config)
+
+    return make_map if request.param == "tsdf" else make

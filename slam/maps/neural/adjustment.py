@@ -1,0 +1,65 @@
+"""Local bundle adjustment: the keyframes of a window are registered to the field that they train.
+
+Together with the training steps this is block coordinate descent on map and poses. Each pose takes
+one Gauss-Newton step on the signed distances of its rays. NICE-SLAM descends the gradient of its
+rendering losses, and then uses the result nowhere but in its keyframes.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kernels import align as align_ops
+from kernels import field as field_ops
+from kernels.field import Field
+from slam.camera import DepthNoise
+from slam.geometry import (
+    Transform,
+    inverse,
+    orthonormalise,
+    se3_exp,
+    se3_log,
+    transform_points,
+)
+from slam.maps.neural.keyframes import Keyframe, unproject
+
+NUM_POINTS = 1024
+SCALE = 3.0  # of the robust loss, in standard deviations
+MAX_DISTANCE_M = 0.05
+MIN_INLIERS = 0.3
+# The tracker used more pixels, and intensity too: a pose stays near what it found.
+PRIOR_SIGMA = np.array([0.0005] * 3 + [0.00025] * 3)  # metres, radians
+SHARE = 0.03  # of the rays' information: neighbours err together
+MAX_STEP = 0.01  # metres or radians; a larger step is no refinement
+
+
+def adjust(field: Field, depth_noise: DepthNoise, window: Sequence[Keyframe]) -> None:
+    """Refine the poses of a window in place; the oldest keyframe in it stays and holds the rest."""
+    oldest = min(window, key=lambda keyframe: keyframe.number)
+    for keyframe in window:
+        if keyframe is not oldest:
+            keyframe.T_world_camera = _refined(field, depth_noise, keyframe)
+
+
+def _refined(field: Field, depth_noise: DepthNoise, keyframe: Keyframe) -> Transform:
+    rays, T = keyframe.rays, keyframe.T_world_camera
+    if not len(rays.pixel):
+        return T
+    pick = np.linspace(0, len(rays.pixel) - 1, min(NUM_POINTS, len(rays.pixel))).astype(np.int64)
+    points = unproject(rays, pick, keyframe.camera)
+    constant_m, linear, quadratic = depth_noise.coefficients
+    z = rays.depth_m[pick]
+    sigma_m = constant_m + linear * z + quadratic * z * z
+    quality = rays.rgbw[pick, 3].astype(np.float32)
+    sigma_m = np.where(quality < 32, 3.0 * sigma_m, sigma_m).astype(np.float32)  # beside an edge
+    samples = field_ops.query(field, transform_points(T, points))
+    rotation = np.ascontiguousarray(T[:3, :3], dtype=np.float32)
+    equations = align_ops.align_sdf(points, sigma_m, *samples, rotation, SCALE, MAX_DISTANCE_M)
+    if equations.weight < MIN_INLIERS * len(points):
+        return T
+    H = SHARE * equations.H + np.diag(1.0 / PRIOR_SIGMA**2)
+    away = se3_log(inverse(keyframe.T_world_tracked) @ T)
+    twist = np.linalg.solve(H, -SHARE * equations.b - away / PRIOR_SIGMA**2)
+    if np.abs(twist).max() > MAX_STEP:
+        return T
+    return orthonormalise(T @ se3_exp(twist))

@@ -1,0 +1,106 @@
+"""Keyframes: sparse rays with a pose, and which of them see what a new one sees."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from kernels.rays import Rays
+from slam.camera import Camera
+from slam.geometry import Transform, inverse, transform_points
+
+NUM_PROBES = 128  # points of the new keyframe that others should see
+MARGIN = 1.1  # a probe this much deeper than the median of a keyframe's depth is out of its view
+MIN_OVERLAP = 0.1
+
+
+@dataclass
+class Keyframe:
+    """The rays of one frame; its pose is refined in place."""
+
+    frame_index: int
+    camera: Camera
+    T_world_camera: Transform
+    rays: Rays
+    has_color: bool
+    T_world_tracked: Transform  # as it came from the tracker
+    is_own: bool = True  # of this run, not of a map file that it went on with
+    number: int = -1  # in the order of insertion
+
+    @cached_property
+    def far_m(self) -> float:
+        """Nine tenths of the readings are nearer."""
+        return float(np.quantile(self.rays.depth_m, 0.9)) if len(self.rays.depth_m) else 0.0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its rays."""
+        return sum(array.nbytes for array in self.rays)
+
+
+class Keyframes:
+    """All keyframes of a map."""
+
+    def __init__(self) -> None:
+        self.items: list[Keyframe] = []
+        self.nbytes = 0
+
+    def add(self, keyframe: Keyframe) -> None:
+        """Append a keyframe."""
+        keyframe.number = len(self.items)
+        self.items.append(keyframe)
+        self.nbytes += keyframe.nbytes
+
+    def window(self, size: int) -> list[Keyframe]:
+        """Return the newest keyframe, the one before it, and those that overlap most with the
+        newest.
+        """
+        newest = self.items[-1]
+        chosen = self.items[-2:-1]
+        older = self.items[:-2]
+        overlap = self.overlaps(newest, older)
+        order = np.argsort(-overlap, kind="stable")[: max(0, size - 2)]
+        chosen += [older[i] for i in order if overlap[i] > MIN_OVERLAP]
+        return [newest, *chosen][:size]
+
+    def centers_m(self, most: int = 32) -> Float64[np.ndarray, "k 3"]:
+        """Return some places where the camera was, evenly over time."""
+        pick = np.unique(np.linspace(0, len(self.items) - 1, most).round().astype(int))
+        centers_m = [self.items[i].T_world_camera[:3, 3] for i in pick if self.items]
+        return np.array(centers_m).reshape(-1, 3)
+
+    def overlaps(self, keyframe: Keyframe, others: list[Keyframe]) -> Float64[np.ndarray, "k"]:
+        """Return the share of a keyframe's readings in the view of each other one."""
+        if not others or not len(keyframe.rays.depth_m):
+            return np.zeros(len(others))
+        probes = _probes(keyframe)
+        Ts_camera_world = np.stack([inverse(other.T_world_camera) for other in others])
+        points = np.einsum("kij,nj->kni", Ts_camera_world[:, :3, :3], probes)
+        points += Ts_camera_world[:, None, :3, 3]
+        x, y, z = np.moveaxis(points, -1, 0)
+        camera = keyframe.camera  # all of one map have about the same
+        safe_z = np.maximum(z, 0.05)
+        u, v = camera.fx * x / safe_z + camera.cx, camera.fy * y / safe_z + camera.cy
+        far_m = np.array([other.far_m for other in others])[:, None]
+        is_seen = (u >= -0.5) & (u < camera.width - 0.5) & (v >= -0.5) & (v < camera.height - 0.5)
+        is_seen &= (z > 0.1) & (z < MARGIN * far_m)
+        return is_seen.mean(axis=1)
+
+
+def _probes(keyframe: Keyframe) -> Float64[np.ndarray, "n 3"]:
+    """Return some of a keyframe's readings in the world."""
+    pick = np.linspace(0, len(keyframe.rays.depth_m) - 1, NUM_PROBES).astype(np.int64)
+    points = unproject(keyframe.rays, pick, keyframe.camera).astype(np.float64)
+    return transform_points(keyframe.T_world_camera, points)
+
+
+def unproject(
+    rays: Rays, pick: Int64[np.ndarray, "n"], camera: Camera
+) -> Float32[np.ndarray, "n 3"]:
+    """Return the camera-frame points of some rays."""
+    z = rays.depth_m[pick]
+    v, u = np.divmod(rays.pixel[pick], np.uint32(camera.width))
+    x = (u.astype(np.float32) - np.float32(camera.cx)) / np.float32(camera.fx)
+    y = (v.astype(np.float32) - np.float32(camera.cy)) / np.float32(camera.fy)
+    return np.stack([x * z, y * z, z], axis=1)

@@ -1,0 +1,152 @@
+"""Surfaces of the neural map: the field is evaluated on voxel blocks, and those are meshed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int32
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from kernels import blocks as block_ops
+from kernels import field as field_ops
+from kernels import mesh as mesh_ops
+from kernels import tsdf as tsdf_ops
+from kernels.blocks import BlockIndex
+from kernels.field import Field, Level
+from kernels.mesh import MeshArrays
+from slam.maps.base import Mesh
+from slam.maps.neural.prediction import continued
+from slam.maps.neural.rendering import UNSEEN_COLOR
+from slam.maps.neural.visibility import is_visible
+
+VOXELS = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1)  # (512, 3)
+BLOCKS_AT_ONCE = 4096
+MIN_PIECE_M2 = 0.1  # of predicted surface
+PREDICTED_COLOR = np.array([96, 160, 190], np.uint8)
+KNOWN = 256  # weight of a known voxel; one alone is enough
+
+Evaluate = Callable[
+    [Float32[np.ndarray, "n 3"]], tuple[Float32[np.ndarray, "n"], Bool[np.ndarray, "n"]]
+]
+
+
+def observed_mesh(field: Field, voxel_size_m: float) -> Mesh:
+    """Mesh the field where it is observed."""
+
+    def evaluate(points):
+        sdf_m, _, is_valid = field_ops.query(field, points)
+        return sdf_m, is_valid
+
+    coords = _blocks_near(field.fine.index, float(field.fine.spacing_m), voxel_size_m, evaluate)
+    mesh = _mesh(coords, voxel_size_m, float(field.truncation_m), evaluate)
+    rgb, is_known = field_ops.color(field, mesh.vertices_m)
+    colors = np.where(is_known[:, None], rgb, UNSEEN_COLOR)
+    return Mesh(mesh.vertices_m, colors, mesh.triangles, np.zeros(len(colors), dtype=bool))
+
+
+def predicted_mesh(
+    field: Field, voxel_size_m: float, centers_m: Float64[np.ndarray, "k 3"]
+) -> Mesh:
+    """Mesh the continued coarse level where nothing is observed, as far as it would be seen from
+    the centres.
+    """
+    if int(field.coarse.index.count[0]) == 0:
+        return Mesh(
+            np.zeros((0, 3), np.float32), np.zeros((0, 3), np.uint8), np.zeros((0, 3), np.int32),
+            np.zeros(0, dtype=bool),
+        )  # fmt: skip
+    level, known = continued(field.coarse)
+    guess = field._replace(coarse=level)
+
+    def evaluate(points):
+        sdf_m, exists = field_ops.predict(guess, points)
+        _, _, is_observed = field_ops.query(field, points)
+        return sdf_m, exists & ~is_observed & _is_known(level, known, points)
+
+    coords = _blocks_near(level.index, float(level.spacing_m), voxel_size_m, evaluate)
+    mesh = _mesh(coords, voxel_size_m, float(field.coarse_truncation_m), evaluate)
+    colors = np.tile(PREDICTED_COLOR, (len(mesh.vertices_m), 1))
+    is_hidden = ~is_visible(field, mesh.vertices_m, centers_m)
+    # what is hidden is marked as observed only to be left out
+    seen = Mesh(mesh.vertices_m, colors, mesh.triangles, is_hidden).observed()
+    seen = replace(seen, is_predicted=_is_on_scrap(seen)).observed()
+    return replace(seen, is_predicted=np.ones(len(seen.vertices_m), dtype=bool))
+
+
+def joined(a: Mesh, b: Mesh) -> Mesh:
+    """Return both meshes as one."""
+    assert a.is_predicted is not None
+    assert b.is_predicted is not None
+    return Mesh(
+        np.concatenate([a.vertices_m, b.vertices_m]),
+        np.concatenate([a.colors, b.colors]),
+        np.concatenate([a.triangles, b.triangles + np.int32(len(a.vertices_m))]),
+        np.concatenate([a.is_predicted, b.is_predicted]),
+    )
+
+
+def _is_on_scrap(mesh: Mesh) -> Bool[np.ndarray, "n"]:
+    """Tell the vertices of connected pieces that are smaller than MIN_PIECE_M2."""
+    n = len(mesh.vertices_m)
+    a, b, c = mesh.triangles.T
+    edges = sparse.coo_matrix((np.ones(2 * len(a)), (np.r_[a, b], np.r_[b, c])), shape=(n, n))
+    _, piece = connected_components(edges, directed=False)
+    corners = mesh.vertices_m[mesh.triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    areas_m2 = 0.5 * np.linalg.norm(normals, axis=1)
+    pieces_m2 = np.bincount(piece[a], weights=areas_m2, minlength=n)
+    return pieces_m2[piece] < MIN_PIECE_M2
+
+
+def _is_known(
+    level: Level, known: Bool[np.ndarray, "b 512"], points: Float32[np.ndarray, "n 3"]
+) -> Bool[np.ndarray, "n"]:
+    """Tell whether the nearest vertex of a level is known."""
+    vertices = np.round(points / level.spacing_m).astype(np.int32)
+    slots = block_ops.find_blocks(level.index, np.ascontiguousarray(vertices >> 3))
+    x, y, z = (vertices & 7).T
+    return (slots >= 0) & known[slots, x * 64 + y * 8 + z]
+
+
+def _blocks_near(
+    index: BlockIndex, spacing_m: float, voxel_size_m: float, evaluate: Evaluate
+) -> Int32[np.ndarray, "n 3"]:
+    """Return the voxel blocks within the level's blocks that a surface may cross."""
+    count = int(index.count[0])
+    low_m = index.coords[:count].astype(np.float64) * (8 * spacing_m)
+    size_m = 8 * voxel_size_m
+    steps = int(np.ceil(8 * spacing_m / size_m)) + 1
+    offsets = np.stack(np.unravel_index(np.arange(steps**3), (steps,) * 3), axis=-1)
+    found = []
+    for first in range(0, count, BLOCKS_AT_ONCE):
+        at = np.floor(low_m[first : first + BLOCKS_AT_ONCE] / size_m).astype(np.int32)
+        coords = np.unique((at[:, None] + offsets).reshape(-1, 3), axis=0).astype(np.int32)
+        # a block's corners, edges' and faces' middles and centre
+        near = np.zeros(len(coords), dtype=bool)
+        for probe in np.stack(np.unravel_index(np.arange(27), (3, 3, 3)), axis=-1):
+            rest = np.flatnonzero(~near)
+            points = ((coords[rest] + 0.5 * probe) * size_m).astype(np.float32)
+            sdf_m, is_known = evaluate(points)
+            near[rest] = is_known & (np.abs(sdf_m) < 0.5 * size_m)
+        found.append(coords[near])
+    return np.unique(np.concatenate(found or [np.zeros((0, 3), np.int32)]), axis=0)
+
+
+def _mesh(
+    coords: Int32[np.ndarray, "n 3"], voxel_size_m: float, range_m: float, evaluate: Evaluate
+) -> MeshArrays:
+    """Evaluate on voxel blocks and run marching cubes."""
+    index = block_ops.new_index(max(1, len(coords)))
+    block_ops.insert_blocks(index, coords)
+    blocks = tsdf_ops.new_blocks(max(1, len(coords)))
+    unit_m = range_m / 16000.0  # distances beyond the truncation still fit
+    for first in range(0, len(coords), BLOCKS_AT_ONCE):
+        part = slice(first, min(first + BLOCKS_AT_ONCE, len(coords)))
+        voxels = coords[part, None].astype(np.int64) * 8 + VOXELS
+        sdf_m, is_known = evaluate((voxels.reshape(-1, 3) * voxel_size_m).astype(np.float32))
+        raw = np.clip(np.round(sdf_m / unit_m), -32000, 32000)
+        blocks.sdf[part] = raw.reshape(-1, 512)
+        blocks.weight[part] = np.where(is_known, KNOWN, 0).reshape(-1, 512)
+    slots = np.arange(len(coords), dtype=np.int32)
+    return mesh_ops.extract_mesh(index, blocks, slots, voxel_size_m, 1)

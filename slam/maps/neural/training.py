@@ -1,0 +1,96 @@
+"""Mapping: optimises the field on the rays of a window of keyframes, within a time budget."""
+
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import numpy as np
+
+from kernels import field as field_ops
+from kernels import rays as ray_ops
+from kernels.dispatch import using
+from kernels.field import Decoders, Field, Losses, StepWeights
+from slam.camera import DepthNoise
+from slam.config import NeuralConfig
+from slam.maps.neural.keyframes import Keyframe
+
+TYPICAL_DEPTH_M, CLEAN_SIGMA_M = 2.0, 0.0015
+NEAR_M = 0.2  # free space is sampled from here on
+
+
+class Trainer:
+    """Runs steps of the field's training and keeps what they need between them."""
+
+    def __init__(self, config: NeuralConfig, depth_noise: DepthNoise) -> None:
+        self._config = config
+        # AdaGrad forgets the scale of the errors: noisy sensors would teach as loudly as clean ones
+        quality = min(1.0, CLEAN_SIGMA_M / depth_noise.sigma_m(TYPICAL_DEPTH_M))
+        self._fine_rate = config.fine_rate * quality
+        self._batch = ray_ops.new_batch(config.rays)
+        self._num_draws = 0
+        self._decoder_moments: list[tuple[np.ndarray, np.ndarray]] = []
+        self.losses: Losses | None = None
+
+    def run(
+        self,
+        field: Field,
+        window: Sequence[Keyframe],
+        num_steps: int,
+        deadline_s: float,
+        implementation: str,
+    ) -> None:
+        """Run so many steps, fewer where the deadline (`time.perf_counter`) comes first.
+
+        `implementation` is "fused" or "reference", the same in plain torch.
+        """
+        window = [keyframe for keyframe in window if len(keyframe.rays.pixel)]
+        for _ in range(num_steps if window else 0):
+            self._sample(window)
+            with using("reference") if implementation == "reference" else nullcontext():
+                self._step(field, self._batch)
+            if time.perf_counter() > deadline_s:
+                return
+
+    def _sample(self, window: Sequence[Keyframe]) -> None:
+        """Fill the batch: a third of the rays from the newest keyframe, the rest evenly."""
+        num_rays = len(self._batch.weight)
+        num_newest = num_rays // 3 if len(window) > 1 else num_rays
+        bounds = np.linspace(num_newest, num_rays, len(window)).astype(int).tolist()
+        for keyframe, first, last in zip(window, [0, *bounds], bounds, strict=False):
+            self._num_draws += 1
+            ray_ops.sample_rays(
+                keyframe.rays,
+                keyframe.camera.width,
+                keyframe.has_color,
+                keyframe.camera.intrinsics,
+                keyframe.T_world_camera.astype(np.float32),
+                self._config.truncation_m,
+                NEAR_M,
+                self._num_draws,
+                self._batch,
+                first,
+                last,
+            )
+
+    def _step(self, field: Field, batch: field_ops.RayBatch) -> None:
+        """Take one step: gradients of all losses, then one update of what they touched."""
+        config = self._config
+        self.losses, d_decoder, touched = field_ops.gradients(field, batch, StepWeights())
+        field_ops.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0)
+        field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0)
+        field_ops.adagrad(
+            field.fine, touched[2], self._fine_rate, config.smoothness / len(batch.weight)
+        )
+        limit = config.color_memory * 2.0 * StepWeights().color / len(batch.weight)
+        field_ops.relax(field.color, touched[3], limit)
+        self._update_decoder(field.decoders, d_decoder)
+
+    def _update_decoder(self, decoders: Decoders, gradient: field_ops.DecoderGradient) -> None:
+        """Adam on the colour decoder, in place."""
+        weights = (decoders.color_w1, decoders.color_w2)
+        if not self._decoder_moments:
+            self._decoder_moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
+        for w, g, (m, v) in zip(weights, gradient, self._decoder_moments, strict=True):
+            m += 0.1 * (g - m)
+            v += 0.01 * (g * g - v)
+            w -= np.float32(self._config.decoder_rate) * m / (np.sqrt(v) + np.float32(1e-12))
