@@ -15,7 +15,7 @@ from scipy.sparse.linalg import cg
 from kernels.field import FEATURES, NUM_FEATURES, SUM, Level
 
 REACH = 1  # vertices beyond the last one that rays have taught
-STIFFNESS = 0.01  # of the plate, against moving a taught vertex
+STIFFNESS = 0.004  # of the plate, against moving a taught vertex
 MAX_ITERATIONS = 2000
 
 
