@@ -8,7 +8,8 @@ import numpy as np
 from numba import prange
 
 from kernels.cpu.compile import inline, parallel_kernel
-from kernels.cpu.field_cell import NOWHERE, find_cell, interpolate, interpolate_taught
+from kernels.cpu.field_cell import NOWHERE, find_cell
+from kernels.cpu.field_levels import color, predict
 from kernels.field import NUM_FEATURES, RECORD
 
 ZERO = np.float32(0.0)
@@ -187,87 +188,4 @@ def _add_residual(w1, w2, x, n, total):
                 total[d, i] += g[q, i] * x[q, d, i]
 
 
-@inline
-def _decode_four(w1, w2, x, i):
-    """Return a decoder's output for the four features x[:, i]."""
-    out = x[0, i]
-    for k in range(HIDDEN):
-        pre = w1[0, k] * x[0, i] + w1[1, k] * x[1, i] + w1[2, k] * x[2, i] + w1[3, k] * x[3, i]
-        out += w2[k] * max(pre, ZERO)
-    return out
-
-
-def predict(field, points):
-    level, decoders = field.coarse, field.decoders
-    return _predict(
-        level.index, level.vertices, level.spacing_m, decoders.coarse_w1, decoders.coarse_w2,
-        field.coarse_truncation_m, points,
-    )  # fmt: skip
-
-
-@parallel_kernel
-def _predict(index, vertices, spacing_m, w1, w2, truncation, points):
-    num_points = points.shape[0]
-    sdf_m = np.zeros(num_points, np.float32)
-    is_known = np.zeros(num_points, np.bool_)
-    records = vertices.reshape(-1, RECORD)
-    per_spacing = ONE / spacing_m
-    for part in prange((num_points + CHUNK - 1) // CHUNK):
-        first = np.int64(part) * CHUNK
-        x = np.empty((4, 1), np.float32)
-        last = np.full(4, NOWHERE, np.int32)
-        rows = np.empty(8, np.int32)
-        for i in range(first, min(first + CHUNK, num_points)):
-            found, fx, fy, fz = find_cell(
-                index, points[i, 0] * per_spacing, points[i, 1] * per_spacing,
-                points[i, 2] * per_spacing, last, rows,
-            )  # fmt: skip
-            if found:
-                interpolate(records, rows, fx, fy, fz, x, 0, 0)
-                sdf_m[i] = _decode_four(w1, w2, x, 0) * truncation
-                is_known[i] = True
-    return sdf_m, is_known
-
-
-def color(field, points):
-    level, decoders = field.color, field.decoders
-    return _color(
-        level.index, level.vertices, level.spacing_m, decoders.color_w1, decoders.color_w2, points
-    )
-
-
-@parallel_kernel
-def _color(index, vertices, spacing_m, w1, w2, points):
-    num_points = points.shape[0]
-    rgb = np.zeros((num_points, 3), np.uint8)
-    is_known = np.zeros(num_points, np.bool_)
-    records = vertices.reshape(-1, RECORD)
-    per_spacing = ONE / spacing_m
-    for part in prange((num_points + CHUNK - 1) // CHUNK):
-        first = np.int64(part) * CHUNK
-        x = np.empty((4, 1), np.float32)
-        out = np.empty(3, np.float32)
-        last = np.full(4, NOWHERE, np.int32)
-        rows = np.empty(8, np.int32)
-        for i in range(first, min(first + CHUNK, num_points)):
-            found, fx, fy, fz = find_cell(
-                index, points[i, 0] * per_spacing, points[i, 1] * per_spacing,
-                points[i, 2] * per_spacing, last, rows, True,
-            )  # fmt: skip
-            if not found:
-                continue
-            if not interpolate_taught(records, rows, fx, fy, fz, x, 0, 0):
-                continue
-            for c in range(3):
-                out[c] = np.float32(0.5) + x[c, 0]
-            for k in range(w1.shape[1]):
-                pre = w1[0, k] * x[0, 0] + w1[1, k] * x[1, 0]
-                pre += w1[2, k] * x[2, 0] + w1[3, k] * x[3, 0]
-                if pre > ZERO:
-                    for c in range(3):
-                        out[c] += pre * w2[k, c]
-            for c in range(3):
-                value = min(max(out[c], ZERO), ONE) * np.float32(255.0)
-                rgb[i, c] = np.uint8(value + np.float32(0.5))
-            is_known[i] = True
-    return rgb, is_known
+__all__ = ["color", "predict", "query"]

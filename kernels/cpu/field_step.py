@@ -8,14 +8,8 @@ samples: no atomics, and the same bits whatever the number of threads.
 import numpy as np
 from numba import prange
 
-from kernels.cpu.compile import inline, parallel_kernel
-from kernels.cpu.field_cell import (
-    NOWHERE,
-    find_cell,
-    interpolate,
-    interpolate_taught,
-    mean_distance,
-)
+from kernels.cpu.compile import parallel_kernel
+from kernels.cpu.field_cell import mean_distance
 from kernels.cpu.field_decode import (
     HIDDEN_COLOR,
     color_backward,
@@ -23,6 +17,7 @@ from kernels.cpu.field_decode import (
     decode_fine,
     decode_level,
 )
+from kernels.cpu.field_gather import gather
 from kernels.cpu.field_update import adagrad, relax, scatter_all
 from kernels.field import (
     BELL_WIDTH,
@@ -47,36 +42,6 @@ CHUNK = RAYS * NUM_SAMPLES
 PER_BELL = np.float32(1.0 / BELL_WIDTH)
 FREE = np.float32(FREE_COARSE)
 NUM_LOSSES = 6
-
-
-@inline
-def _gather(index, records, spacing_m, l, points, first, n, x, rows, fractions, end):
-    """Look up and interpolate the first `end` samples of each ray; rows[l, i, 0] is -1 where the
-    level is not there.
-    """
-    per_spacing = ONE / spacing_m
-    last = np.full(4, NOWHERE, np.int32)
-    cell = np.empty(8, np.int32)
-    for i in range(n):
-        s = first + i
-        rows[l, s, 0] = -1
-        found = False
-        if i % NUM_SAMPLES < end:
-            found, fx, fy, fz = find_cell(
-                index, points[s, 0] * per_spacing, points[s, 1] * per_spacing,
-                points[s, 2] * per_spacing, last, cell, l == COLOR,
-            )  # fmt: skip
-            if found:
-                for c in range(8):
-                    rows[l, s, c] = cell[c]
-                fractions[l, s, 0], fractions[l, s, 1], fractions[l, s, 2] = fx, fy, fz
-                if l == COLOR:
-                    interpolate_taught(records, cell, fx, fy, fz, x, l * NUM_FEATURES, i)
-                else:
-                    interpolate(records, cell, fx, fy, fz, x, l * NUM_FEATURES, i)
-        if not found:
-            for q in range(NUM_FEATURES):
-                x[l * NUM_FEATURES + q, i] = ZERO
 
 
 @parallel_kernel
@@ -115,19 +80,19 @@ def _forward_backward(
         d_out = np.zeros((3, CHUNK), np.float32)  # by coarse, middle and final output
         w, slope = np.empty(NUM_BAND, np.float32), np.empty(NUM_BAND, np.float32)
         cell = np.empty(8, np.int32)
-        _gather(
+        gather(
             coarse_index, coarse_records, coarse_m, COARSE, points, first, n, x, rows, fractions,
             NUM_SAMPLES,
         )  # fmt: skip
-        _gather(
+        gather(
             middle_index, middle_records, middle_m, MIDDLE, points, first, n, x, rows, fractions,
             NUM_SAMPLES,
         )  # fmt: skip
-        _gather(
+        gather(
             fine_index, fine_records, fine_m, FINE, points, first, n, x, rows, fractions,
             NUM_SAMPLES,
         )  # fmt: skip
-        _gather(
+        gather(
             color_index, color_records, color_m, COLOR, points, first, n, x, rows, fractions,
             NUM_BAND,
         )  # fmt: skip

@@ -43,7 +43,12 @@ class Mesh:
         """Return the mesh without the triangles that have a predicted vertex."""
         if self.is_predicted is None:
             return self
-        return replace(self._part(~self._is_triangle_predicted()), is_predicted=None)
+        return replace(self.without(self.is_predicted), is_predicted=None)
+
+    def without(self, is_dropped: Bool[np.ndarray, "v"]) -> "Mesh":
+        """Return the mesh without the triangles that have one of these vertices."""
+        a, b, c = is_dropped[self.triangles].T
+        return self._part(~(a | b | c))
 
     def predicted(self) -> "Mesh":
         """Return the triangles that `observed` leaves out."""

@@ -26,7 +26,8 @@ from slam.maps.neural.keyframes import Keyframe, unproject
 NUM_POINTS = 1024
 SCALE = 3.0  # of the robust loss, in standard deviations
 MAX_DISTANCE_M = 0.05
-MIN_INLIERS = 0.3
+MIN_INLIERS = 0.3  # share of the points; with fewer the pose stays
+MIN_QUALITY = 32  # of 255
 # The tracker used more pixels, and intensity too: a pose stays near what it found.
 PRIOR_SIGMA = np.array([0.0005] * 3 + [0.00025] * 3)  # metres, radians
 SHARE = 0.03  # of the rays' information: neighbours err together
@@ -51,7 +52,8 @@ def _refined(field: Field, depth_noise: DepthNoise, keyframe: Keyframe) -> Trans
     z = rays.depth_m[pick]
     sigma_m = constant_m + linear * z + quadratic * z * z
     quality = rays.rgbw[pick, 3].astype(np.float32)
-    sigma_m = np.where(quality < 32, 3.0 * sigma_m, sigma_m).astype(np.float32)  # beside an edge
+    # EDGE_WEIGHT, and weaker still: beside an edge readings mix two surfaces
+    sigma_m = np.where(quality < MIN_QUALITY, 3.0 * sigma_m, sigma_m).astype(np.float32)
     samples = field_ops.query(field, transform_points(T, points))
     rotation = np.ascontiguousarray(T[:3, :3], dtype=np.float32)
     equations = align_ops.align_sdf(points, sigma_m, *samples, rotation, SCALE, MAX_DISTANCE_M)

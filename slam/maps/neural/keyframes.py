@@ -11,7 +11,7 @@ from slam.camera import Camera
 from slam.geometry import Transform, inverse, transform_points
 
 NUM_PROBES = 128  # points of the new keyframe that others should see
-MARGIN = 1.1  # a probe this much deeper than the median of a keyframe's depth is out of its view
+MARGIN = 1.1  # a probe deeper than a keyframe's far_m by this factor is out of its view
 MIN_OVERLAP = 0.1
 
 

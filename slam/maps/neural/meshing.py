@@ -1,7 +1,6 @@
 """Surfaces of the neural map: the field is evaluated on voxel blocks, and those are meshed."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32
@@ -67,11 +66,9 @@ def predicted_mesh(
     coords = _blocks_near(level.index, float(level.spacing_m), voxel_size_m, evaluate)
     mesh = _mesh(coords, voxel_size_m, float(field.coarse_truncation_m), evaluate)
     colors = np.tile(PREDICTED_COLOR, (len(mesh.vertices_m), 1))
-    is_hidden = ~is_visible(field, mesh.vertices_m, centers_m)
-    # what is hidden is marked as observed only to be left out
-    seen = Mesh(mesh.vertices_m, colors, mesh.triangles, is_hidden).observed()
-    seen = replace(seen, is_predicted=_is_on_scrap(seen)).observed()
-    return replace(seen, is_predicted=np.ones(len(seen.vertices_m), dtype=bool))
+    whole = Mesh(*mesh._replace(colors=colors), np.ones(len(colors), dtype=bool))
+    seen = whole.without(~is_visible(field, mesh.vertices_m, centers_m))
+    return seen.without(_is_on_scrap(seen))
 
 
 def joined(a: Mesh, b: Mesh) -> Mesh:

@@ -9,12 +9,12 @@ import numpy as np
 from kernels import field as field_ops
 from kernels import rays as ray_ops
 from kernels.dispatch import using
-from kernels.field import Decoders, Field, Losses, StepWeights
+from kernels.field import Decoders, Field, StepWeights
 from slam.camera import DepthNoise
 from slam.config import NeuralConfig
 from slam.maps.neural.keyframes import Keyframe
 
-TYPICAL_DEPTH_M, CLEAN_SIGMA_M = 2.0, 0.0015
+TYPICAL_DEPTH_M, CLEAN_SIGMA_M = 2.0, 0.0015  # of a rendered sequence, where fine_rate was tuned
 NEAR_M = 0.2  # free space is sampled from here on
 
 
@@ -29,7 +29,6 @@ class Trainer:
         self._batch = ray_ops.new_batch(config.rays)
         self._num_draws = 0
         self._decoder_moments: list[tuple[np.ndarray, np.ndarray]] = []
-        self.losses: Losses | None = None
 
     def run(
         self,
@@ -75,7 +74,7 @@ class Trainer:
     def _step(self, field: Field, batch: field_ops.RayBatch) -> None:
         """Take one step: gradients of all losses, then one update of what they touched."""
         config = self._config
-        self.losses, d_decoder, touched = field_ops.gradients(field, batch, StepWeights())
+        _, d_decoder, touched = field_ops.gradients(field, batch, StepWeights())
         field_ops.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0)
         field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0)
         field_ops.adagrad(
