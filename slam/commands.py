@@ -44,11 +44,12 @@ def run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     )
     with _interruptible(), tqdm(total=_num_frames(source, config), unit="frame") as bar:
 
-        def show(result, fps):
-            bar.set_postfix_str(f"{fps:.1f} fps {result.state.value}", refresh=False)
+        def show(snapshot):
+            states = " ".join(system.result.state.value for system in snapshot.systems)
+            bar.set_postfix_str(f"{snapshot.fps:.1f} fps {states}", refresh=False)
             bar.update()
 
-        metrics = run_slam(source, config, run_options, show)
+        metrics = run_slam(source, config, run_options, [show])
     _say(summary(metrics))
     _say(f"written to {options.out}")
     return 0

@@ -98,6 +98,16 @@ class TrackingConfig:
 
 
 @dataclass(frozen=True)
+class CompareConfig:
+    """Both maps side by side."""
+
+    track_against: Literal["own", "tsdf", "neural", "gt"] = (
+        "own"  # whose poses a map gets: its own tracker's, one map's for both, or the true ones
+    )
+    min_fps: float = 20.0  # below, the maps spend less time on what can be left out
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything that can be set."""
 
@@ -111,6 +121,7 @@ class Config:
     tsdf: TsdfConfig = field(default_factory=TsdfConfig)
     neural: NeuralConfig = field(default_factory=NeuralConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    compare: CompareConfig = field(default_factory=CompareConfig)
 
 
 def unhurried(config: Config) -> Config:

@@ -123,10 +123,11 @@ class RunFolder:
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Write `metrics.json`: fixed order, six significant digits, null for NaN and infinity."""
-        names = [name for name in _FIRST_METRICS if name in metrics]
-        names += [name for name in metrics if name not in _FIRST_METRICS]
-        values = {name: _plain(metrics[name]) for name in names}
-        self._write_text("metrics.json", json.dumps(values, indent=2, allow_nan=False) + "\n")
+        self._write_json("metrics.json", metrics)
+
+    def write_comparison(self, metrics: Mapping[str, Any]) -> None:
+        """Write `comparison.json`, as `metrics.json` is written."""
+        self._write_json("comparison.json", metrics)
 
     def write_report(self, html: str) -> None:
         """Write `report.html`."""
@@ -148,6 +149,12 @@ class RunFolder:
             errors.append(SlamError(f"cannot write {self.path / 'run.log'}: {reason}"))
         if errors:
             raise errors[0]
+
+    def _write_json(self, name: str, metrics: Mapping[str, Any]) -> None:
+        keys = [key for key in _FIRST_METRICS if key in metrics]
+        keys += [key for key in metrics if key not in _FIRST_METRICS]
+        values = {key: _plain(metrics[key]) for key in keys}
+        self._write_text(name, json.dumps(values, indent=2, allow_nan=False) + "\n")
 
     def _write_text(self, name: str, text: str) -> None:
         with replaced_file(self.path / name) as file:

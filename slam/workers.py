@@ -77,7 +77,7 @@ class ReadAhead(Generic[Item]):
 
 
 class Worker(Generic[Item]):
-    """Calls a function on submitted items, in order, in its own thread."""
+    """Calls a function on submitted items, in order, in its own thread; the first starts it."""
 
     def __init__(self, function: Callable[[Item], None], num_threads: int) -> None:
         self._function = function
@@ -86,12 +86,14 @@ class Worker(Generic[Item]):
         self._condition = threading.Condition()
         self._num_pending = 0
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="mapper")
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def submit(self, item: Item) -> None:
         """Queue an item; raise what an earlier one raised."""
         self._raise_error()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="mapper")
+            self._thread.start()
         with self._condition:
             self._num_pending += 1
         self._queue.put(item)
@@ -106,8 +108,9 @@ class Worker(Generic[Item]):
 
     def close(self) -> None:
         """Finish what was submitted and end the thread."""
-        self._queue.put(None)
-        self._thread.join()
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
 
     def _run(self) -> None:
         numba.set_num_threads(self._num_threads)  # holds for kernels started by this thread

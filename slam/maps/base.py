@@ -103,6 +103,13 @@ class Map(Protocol):
         """Extract the surface."""
         ...
 
+    def set_effort(self, share: float) -> None:
+        """Spend only this share, 0 .. 1, of the time budget on work that can be left out.
+
+        What fusing a frame needs is always done; a map that does nothing else ignores this.
+        """
+        ...
+
     def refined_poses(self) -> Mapping[int, Transform]:
         """Return T_world_camera of the frames whose poses the map refined, by frame index.
 

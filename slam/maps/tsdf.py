@@ -194,6 +194,9 @@ class TsdfMap:
             )
         )
 
+    def set_effort(self, share: float) -> None:
+        """Do nothing: all that `integrate` does is needed."""
+
     def refined_poses(self) -> dict[int, Transform]:
         """Return nothing: what is fused stays where it is."""
         return {}

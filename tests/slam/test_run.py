@@ -78,13 +78,17 @@ class Ran:
         return {path.name for path in self.folder.iterdir()}
 
 
+def states_into(states):
+    return lambda snapshot: states.append(snapshot.systems[0].result.state)
+
+
 @pytest.fixture(scope="module")
 def run_room(room, tmp_path_factory):
     def go(config=CONFIG, source=room, **options):
         states = []
         folder = tmp_path_factory.mktemp("run")
         options = RunOptions(folder, "synthetic:room", **options)
-        metrics = run(source, config, options, lambda result, fps: states.append(result.state))
+        metrics = run(source, config, options, [states_into(states)])
         return Ran(folder, metrics, states)
 
     return go
@@ -167,12 +171,12 @@ def test_a_recording_without_true_poses_runs_without_scores(run_room, room, monk
 def test_an_interrupt_writes_what_is_there(room, tmp_path, caplog):
     states = []
 
-    def interrupt(result, fps):
-        states.append(result.state)
+    def interrupt(snapshot):
+        states.append(snapshot.systems[0].result.state)
         if len(states) == 5:
             raise KeyboardInterrupt
 
-    metrics = run(room, CONFIG, RunOptions(tmp_path, "synthetic:room"), interrupt)
+    metrics = run(room, CONFIG, RunOptions(tmp_path, "synthetic:room"), [interrupt])
     assert metrics["frames"] == 5
     assert {path.name for path in tmp_path.iterdir()} == FILES
     finished = assert_written(tmp_path)
@@ -194,7 +198,7 @@ def test_a_map_that_raises_ends_the_run_and_the_rest_is_written(
     monkeypatch.setattr(slam.run, "new_map", lambda config, noise: Broken(config.tsdf, noise))
     config = replace(CONFIG, deterministic=deterministic)
     with pytest.raises(RuntimeError, match="the map broke"):
-        run(room, config, RunOptions(tmp_path, "synthetic:room"), lambda result, fps: None)
+        run(room, config, RunOptions(tmp_path, "synthetic:room"))
     finished = assert_written(tmp_path)
     assert len(finished.trajectory) in (7, 8, 9)  # those tracked before the error came back
     assert len(read_mesh(finished.mesh_path).triangles) > 1000
@@ -208,7 +212,7 @@ def test_a_source_that_raises_ends_the_run_and_the_rest_is_written(room, tmp_pat
 
     monkeypatch.setattr(room, "read", read)
     with pytest.raises(RuntimeError, match="the reader broke"):
-        run(room, CONFIG, RunOptions(tmp_path, "synthetic:room"), lambda result, fps: None)
+        run(room, CONFIG, RunOptions(tmp_path, "synthetic:room"))
     assert len(assert_written(tmp_path).trajectory) == 6
 
 
@@ -223,7 +227,7 @@ def test_a_lost_frame_is_neither_mapped_nor_in_the_trajectory(room, tmp_path, mo
     monkeypatch.setattr(room, "read", read)
     states = []
     options = RunOptions(tmp_path, "synthetic:room")
-    metrics = run(room, CONFIG, options, lambda result, fps: states.append(result.state))
+    metrics = run(room, CONFIG, options, [states_into(states)])
     assert [state is TrackState.LOST for state in states] == [i in (5, 6) for i in range(12)]
     assert (metrics["tracked"], metrics["lost"]) == (10, 2)
     finished = load_run(tmp_path)
@@ -264,11 +268,9 @@ def test_to_localise_leaves_the_map_as_it_was(run_room, in_turns):
             np.testing.assert_array_equal(a[name], b[name])
 
 
-def test_to_localise_needs_a_map(room, tmp_path):
-    options = RunOptions(tmp_path / "run", "synthetic:room", localize_only=True)
+def test_to_localise_needs_a_map(tmp_path):
     with pytest.raises(SlamError, match="--localize-only needs the map"):
-        run(room, CONFIG, options, lambda result, fps: None)
-    assert not (tmp_path / "run").exists()
+        RunOptions(tmp_path / "run", "synthetic:room", localize_only=True)
 
 
 def test_poses_that_the_map_refined_are_the_final_ones(room, tmp_path, monkeypatch):
@@ -286,7 +288,7 @@ def test_poses_that_the_map_refined_are_the_final_ones(room, tmp_path, monkeypat
 
     monkeypatch.setattr(slam.run, "new_map", lambda config, noise: Refining(config.tsdf, noise))
     options = RunOptions(tmp_path, "synthetic:room")
-    metrics = run(room, CONFIG, options, lambda result, fps: None)
+    metrics = run(room, CONFIG, options)
     finished = load_run(tmp_path)
     final, online = finished.trajectory.Ts_world_camera, finished.online_trajectory.Ts_world_camera
     # the files have nine digits, of quaternions too
@@ -311,7 +313,7 @@ def test_a_full_disk_costs_the_file_that_did_not_fit_only(room, tmp_path, monkey
 
     monkeypatch.setattr("slam.output.write_ply", write_ply)
     with pytest.raises(SlamError, match=r"mesh[.]ply: No space left on device"):
-        run(room, CONFIG, RunOptions(tmp_path, "synthetic:room"), lambda result, fps: None)
+        run(room, CONFIG, RunOptions(tmp_path, "synthetic:room"))
     assert {path.name for path in tmp_path.iterdir()} >= FILES - {"mesh.ply", "report.html"}
     TsdfMap.load(tmp_path / "map.npz")
 
@@ -330,7 +332,7 @@ def test_realtime_neither_runs_ahead_of_the_clock_nor_drops_frames(run_room, roo
 def test_runs_into_one_folder_follow_each_other(room, in_turns, tmp_path):
     for limit in (NUM_FRAMES, 4):
         config = replace(CONFIG, playback=replace(CONFIG.playback, limit=limit))
-        run(room, config, RunOptions(tmp_path, "synthetic:room"), lambda result, fps: None)
+        run(room, config, RunOptions(tmp_path, "synthetic:room"))
         finished = assert_written(tmp_path)
         assert len(finished.trajectory) == len(finished.frames) == limit
         assert finished.metrics["frames"] == limit

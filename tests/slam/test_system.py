@@ -67,6 +67,9 @@ class Notes:
     def mesh(self) -> Mesh:
         raise NotImplementedError
 
+    def set_effort(self, share) -> None:
+        raise NotImplementedError
+
     def refined_poses(self) -> dict:
         return self.refined
 

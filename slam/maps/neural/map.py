@@ -48,6 +48,7 @@ class NeuralMap:
         self._free_space = FreeSpace()
         self._keyframes = Keyframes()
         self._window: list[Keyframe] = []
+        self._effort = 1.0
         self._lock = threading.Lock()
 
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
@@ -101,7 +102,8 @@ class NeuralMap:
         config = self.config
         is_first = self.num_integrated == 0
         num_steps = config.first_steps if is_first else config.steps
-        budget_s = config.budget_ms / 1e3 if config.budget_ms > 0 and not is_first else np.inf
+        is_limited = config.budget_ms > 0 and not is_first
+        budget_s = self._effort * config.budget_ms / 1e3 if is_limited else np.inf
         self._trainer.run(
             self._grid.field, self._window, num_steps, start_s + budget_s, config.field
         )
@@ -126,6 +128,10 @@ class NeuralMap:
             field, voxel_size_m or self.config.middle_spacing_m / 2, self._keyframes.centers_m()
         )
         return joined(observed, predicted)
+
+    def set_effort(self, share: float) -> None:
+        """Train for this share of the time budget only; there is no less of an unlimited one."""
+        self._effort = share
 
     def refined_poses(self) -> Mapping[int, Transform]:
         """Return T_world_camera of the keyframes that this object integrated, by frame index."""
