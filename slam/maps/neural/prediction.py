@@ -35,7 +35,9 @@ def continued(level: Level) -> tuple[Level, Bool[np.ndarray, "n 512"]]:
     sums = np.zeros(box.shape)
     sums.ravel()[box.at] = np.sqrt(records[:, :, SUM : SUM + NUM_FEATURES].sum(axis=2))
     taught = sums > 0
-    known = ndimage.binary_dilation(taught, iterations=REACH) if taught.any() else taught
+    if not taught.any():
+        return level, np.zeros(box.at.shape, dtype=bool)
+    known = ndimage.binary_dilation(taught, iterations=REACH)
     features = np.zeros((taught.size, NUM_FEATURES))
     features[box.at] = records[:, :, FEATURES : FEATURES + NUM_FEATURES]
     vertices = records.copy()
