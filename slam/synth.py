@@ -6,10 +6,11 @@ from typing import Literal, Protocol
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import UInt8
 
 from slam.errors import SlamError
 from slam.frame import Frame
+from slam.imageio import FAST_PNG, depth_16_bit, write_image
 from slam.maps.base import Mesh
 from slam.sources.base import Source
 from slam.trajectory import Trajectory, tum_text
@@ -61,9 +62,9 @@ def write_sequence(
 
 def _write_tum_frame(directory: Path, frame: Frame) -> None:
     name = f"{frame.timestamp_s:.6f}.png"
-    _write_image(directory / "rgb" / name, _bgr(frame), [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    depth = _depth_16_bit(frame, TUM_DEPTH_SCALE)
-    _write_image(directory / "depth" / name, depth, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    write_image(directory / "rgb" / name, _bgr(frame), FAST_PNG)
+    depth = depth_16_bit(frame.depth_m, TUM_DEPTH_SCALE)
+    write_image(directory / "depth" / name, depth, FAST_PNG)
 
 
 def _write_tum_index(directory: Path, source: Source, trajectory: Trajectory) -> None:
@@ -81,9 +82,9 @@ def _write_tum_index(directory: Path, source: Source, trajectory: Trajectory) ->
 def _write_replica_frame(directory: Path, frame: Frame) -> None:
     results = directory / "results"
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    _write_image(results / f"frame{frame.index:06d}.jpg", _bgr(frame), quality)
-    depth = _depth_16_bit(frame, REPLICA_DEPTH_SCALE)
-    _write_image(results / f"depth{frame.index:06d}.png", depth, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    write_image(results / f"frame{frame.index:06d}.jpg", _bgr(frame), quality)
+    depth = depth_16_bit(frame.depth_m, REPLICA_DEPTH_SCALE)
+    write_image(results / f"depth{frame.index:06d}.png", depth, FAST_PNG)
 
 
 def _write_replica_index(directory: Path, source: Source, trajectory: Trajectory) -> None:
@@ -99,14 +100,3 @@ def _bgr(frame: Frame) -> UInt8[np.ndarray, "h w 3"]:
     if frame.color is None:
         raise SlamError(f"frame {frame.index} has no colour to write")
     return frame.color[:, :, ::-1]
-
-
-def _depth_16_bit(frame: Frame, scale: float) -> UInt16[np.ndarray, "h w"]:
-    depth = np.round(frame.depth_m * scale)
-    return np.where(depth <= np.iinfo(np.uint16).max, depth, 0).astype(np.uint16)
-
-
-def _write_image(path: Path, image: np.ndarray, options: list[int]) -> None:
-    """Write an image through Python's files: `cv2.imwrite` reports no full disk."""
-    _, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(image), options)
-    path.write_bytes(encoded.tobytes())

@@ -1,25 +1,21 @@
 """Rendering scores: the final map against frames that it was not made of."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import UInt8
 
-from slam.errors import BadFrameError
 from slam.frame import Frame
-from slam.geometry import Transform
 from slam.holdout import HeldOut
 from slam.maps.base import Rendering
 from slam.maps.factory import load_map
 from slam.output import Run
+from slam.replay import replay
 from slam.sources.base import Source
-from slam.sources.playback import clamped
-from slam.trajectory import associate
 
 logger = logging.getLogger(__name__)
-_SAME_TIME_S = 1e-5  # the trajectory file has microseconds
 
 
 @dataclass(frozen=True)
@@ -55,9 +51,11 @@ def rendering_scores(run: Run, source: Source) -> RenderingScores | None:
         logger.warning("no rendering scores: the run has no saved map")
         return None
     map_ = load_map(run.map_path)
+    held_out = HeldOut(run.config.holdout, run.config.playback.stride)
+    records = [record for record in run.frames if record.index in held_out]
     scores = [
         compare(frame, map_.render(source.camera, T_world_camera))
-        for frame, T_world_camera in _held_out(run, source)
+        for frame, T_world_camera in replay(run, source, records)
     ]
     if not scores:
         logger.warning("no rendering scores: no held-out frame was tracked")
@@ -87,23 +85,6 @@ def psnr_db(a: UInt8[np.ndarray, "*pixels 3"], b: UInt8[np.ndarray, "*pixels 3"]
         return float("nan")
     squared_error = float(np.mean((a.astype(np.float64) - b) ** 2))
     return float(10.0 * np.log10(255.0**2 / squared_error)) if squared_error else float("inf")
-
-
-def _held_out(run: Run, source: Source) -> Iterator[tuple[Frame, Transform]]:
-    """Read the held-out frames that have a pose again, with that pose."""
-    held_out = HeldOut(run.config.holdout, run.config.playback.stride)
-    records = [record for record in run.frames if record.index in held_out]
-    stamps_s = np.array([record.timestamp_s for record in records], dtype=np.float64)
-    for k, pose in zip(
-        *associate(stamps_s, run.trajectory.timestamps_s, _SAME_TIME_S), strict=True
-    ):
-        try:
-            frame = source.read(records[k].index)
-            frame = clamped(frame, source.camera, run.config.playback)
-        except BadFrameError as error:
-            logger.warning("skipped frame %d: %s", records[k].index, error)
-            continue
-        yield frame, run.trajectory.Ts_world_camera[pose]
 
 
 def _summary(scores: Sequence[FrameScores]) -> RenderingScores:
