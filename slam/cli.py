@@ -73,6 +73,20 @@ def _parser() -> argparse.ArgumentParser:
     mesh.add_argument("--out", type=Path, help="default: mesh.ply in the run folder")
     mesh.set_defaults(command=commands.extract_mesh)
 
+    export = subparsers.add_parser("export", help="write a run for other tools", allow_abbrev=False)
+    export.add_argument("run", type=Path)
+    export.add_argument(
+        "--format", required=True, help="ply, glb, points (a PLY), tum, kitti or nerfstudio"
+    )
+    export.add_argument("--out", type=Path, help="default: into the folder export of the run")
+    export.add_argument(
+        "--predicted", choices=("yes", "no"), default="yes", help="as for mesh; nerfstudio: no"
+    )
+    export.add_argument(
+        "--every", type=int, metavar="N", help="nerfstudio: every n-th frame, not keyframes"
+    )
+    export.set_defaults(command=commands.export)
+
     synth = subparsers.add_parser("synth", help="write a synthetic recording", allow_abbrev=False)
     synth.add_argument("directory", type=Path)
     synth.add_argument("--scene", default="room")

@@ -139,6 +139,14 @@ def extract_mesh(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     return 0
 
 
+def export(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.export.run import ExportOptions, export_run
+
+    choices = ExportOptions(options.predicted == "yes", options.every)
+    _say(export_run(options.run, options.format, options.out, choices))
+    return 0
+
+
 def synth(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     from slam.sources.noise import NoisySource
     from slam.sources.synthetic import open_synthetic

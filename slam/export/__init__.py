@@ -1,0 +1,1 @@
+"""Finished runs in the formats of the tools that people go to next."""
