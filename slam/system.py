@@ -3,13 +3,17 @@
 from collections.abc import Container
 from dataclasses import dataclass
 from math import nan
+from types import TracebackType
 
 import numba
 import numpy as np
 
 from kernels.threads import share_threads
+from slam.camera import DepthNoise
+from slam.config import Config
 from slam.frame import Frame
 from slam.geometry import Transform
+from slam.holdout import HeldOut
 from slam.maps.base import Map
 from slam.output import FrameRecord
 from slam.timing import StageTimes
@@ -41,7 +45,8 @@ class Slam:
 
     The mapping thread works on a frame while the next is tracked; `deterministic` waits for it
     instead, so that the same input gives the same bits. The map is left alone unless the pose is
-    OK, and by the frames whose indices are `unmapped`.
+    OK, and by the frames whose indices are `unmapped`. In a `with` block `finish` is called at its
+    end.
     """
 
     def __init__(
@@ -64,6 +69,30 @@ class Slam:
         tracking_threads, mapping_threads = share_threads(in_turns=deterministic)
         numba.set_num_threads(tracking_threads)
         self._mapper = Worker(self._integrate, mapping_threads)
+
+    @classmethod
+    def from_config(cls, config: Config, depth_noise: DepthNoise) -> "Slam":
+        """Make the system that `slam run` makes of a config: the dense tracker and an empty map."""
+        from slam.maps.factory import new_map
+        from slam.tracking.dense import DenseTracker
+
+        tracker, map_ = DenseTracker(config.tracking), new_map(config, depth_noise)
+        unmapped = HeldOut(config.holdout, config.playback.stride)
+        return cls(tracker, map_, config.deterministic, unmapped)
+
+    def __enter__(self) -> "Slam":
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self._mapper.close()  # what the map raised must not hide what the block raised
 
     def step(self, frame: Frame) -> TrackResult:
         """Track a frame and hand it to the map."""

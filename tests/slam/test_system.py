@@ -265,3 +265,44 @@ def test_a_map_that_raises_ends_the_run_with_its_error(make_slam, deterministic,
     records = slam.records()
     assert bad_index < len(records) <= bad_index + 3
     assert len(slam.trajectory()) == len(records)
+
+
+def step_in_block(slam, error=None):
+    with slam as entered:
+        assert entered is slam
+        for index in range(8):
+            slam.step(frame(index))
+        if error is not None:
+            raise error
+
+
+def test_a_block_ends_with_everything_mapped(make_slam):
+    slam = make_slam(before=lambda index: time.sleep(0.003))
+    step_in_block(slam)
+    assert slam.map.mapped == list(range(8))
+    assert not slam._mapper._thread.is_alive()
+
+
+def test_a_block_raises_what_the_map_raised(make_slam):
+    def fail(index):
+        if index == 7:
+            raise RuntimeError("the map broke")
+
+    slam = make_slam(before=fail)
+    with pytest.raises(RuntimeError, match="the map broke"):
+        step_in_block(slam)
+    assert not slam._mapper._thread.is_alive()
+
+
+@pytest.mark.parametrize("is_map_broken", [False, True])
+def test_a_block_that_raises_ends_the_thread_and_keeps_its_error(make_slam, is_map_broken):
+    def before(index):
+        time.sleep(0.01)
+        if index == 7 and is_map_broken:
+            raise RuntimeError("the map broke")
+
+    slam = make_slam(before=before)
+    with pytest.raises(KeyError, match="mine"):
+        step_in_block(slam, KeyError("mine"))
+    assert not slam._mapper._thread.is_alive()
+    assert slam.map.mapped == list(range(7 if is_map_broken else 8))

@@ -1,0 +1,69 @@
+"""`from slam import ...`: light, complete, and the same as `slam run`."""
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import slam
+from slam import Config, Slam, open_source, playback
+from slam.cli import main
+from slam.config import PlaybackConfig, TsdfConfig
+from slam.output import load_run
+
+ROOT = Path(__file__).resolve().parents[2]
+LIGHT = """
+import sys
+import slam
+heavy = {"numpy", "numba", "torch", "open3d", "cv2", "yaml", "kernels", "slam.system"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+slam.Slam
+assert "slam.system" in sys.modules
+assert not {"torch", "open3d"} & set(sys.modules)
+"""
+
+
+def test_importing_slam_imports_nothing_else():
+    subprocess.run([sys.executable, "-c", LIGHT], cwd=ROOT, check=True, timeout=60)
+
+
+def test_every_name_is_there():
+    assert sorted(slam._MODULES) == sorted(slam.__all__)
+    for name, module in slam._MODULES.items():
+        value = getattr(import_module(module), name)
+        assert value.__module__ == module  # where it is made, not where it is passed on
+        assert getattr(slam, name) is value
+    with pytest.raises(AttributeError, match="module 'slam' has no attribute 'Slum'"):
+        _ = slam.Slum
+
+
+@pytest.mark.parametrize("map_kind", ["tsdf", "neural"])
+def test_ten_lines_do_what_slam_run_does(map_kind, tmp_path):
+    config = Config(
+        map=map_kind,
+        deterministic=True,
+        holdout=3,
+        playback=PlaybackConfig(limit=6),
+        tsdf=TsdfConfig(voxel_size_m=0.02),
+    )
+    source = open_source("synthetic:wall", config)
+    with Slam.from_config(config, source.depth_noise) as system:
+        for frame in playback(source, config.playback):
+            system.step(frame)
+
+    words = ["run", "synthetic:wall", "--map", map_kind, "--limit", "6", "--holdout", "3"]
+    words += ["--deterministic", "--tsdf.voxel-size-m", "0.02", "--out", str(tmp_path)]
+    assert main(words) == 0
+    run = load_run(tmp_path)
+    assert run.config == config
+    np.testing.assert_allclose(  # the file has nine digits
+        system.trajectory().Ts_world_camera, run.trajectory.Ts_world_camera, atol=1e-7
+    )
+    system.map.save(tmp_path / "library.npz")
+    assert (tmp_path / "library.npz").read_bytes() == run.map_path.read_bytes()
+    assert [np.isnan(r.mapping_ms) for r in system.records()] == [
+        np.isnan(r.mapping_ms) for r in run.frames
+    ]
