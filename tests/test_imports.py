@@ -95,7 +95,7 @@ def test_tracking_and_the_system_know_only_the_map_protocol(path):
 @each_file
 def test_only_the_factory_names_concrete_maps(path):
     """But for meshing at another resolution, which each does in its own way."""
-    known = ["slam.maps.base", "slam.maps.factory"]
+    known = ["slam.maps.base", "slam.maps.chunks", "slam.maps.factory"]
     if place(path) == "slam.commands":
         known += ["slam.maps.resample", "slam.maps.tsdf", "slam.maps.neural.map"]
     if not is_within(place(path), "slam.maps"):

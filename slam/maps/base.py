@@ -12,6 +12,8 @@ from slam.camera import Camera
 from slam.frame import Frame
 from slam.geometry import Transform
 
+UNSEEN_COLOR = np.array([128, 128, 128], np.uint8)  # of surface without a known colour
+
 
 @dataclass(frozen=True)
 class Rendering:
@@ -97,6 +99,10 @@ class Map(Protocol):
 
     def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:
         """Evaluate the signed distance at world points."""
+        ...
+
+    def color(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
+        """Return the RGB of the surface at world points on it; grey where none is known."""
         ...
 
     def mesh(self) -> Mesh:

@@ -7,10 +7,9 @@ import numpy as np
 from kernels import blocks as block_ops
 from slam.config import check_tsdf
 from slam.errors import SlamError
+from slam.maps.extraction import BLOCKS_AT_ONCE, VOXELS
 from slam.maps.tsdf import TsdfMap
-
-VOXELS = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1)  # (512, 3)
-BLOCKS_AT_ONCE = 4096
+from slam.maps.tsdf_color import nearest_colors
 
 
 def resample(map_: TsdfMap, voxel_size_m: float) -> TsdfMap:
@@ -38,8 +37,8 @@ def resample(map_: TsdfMap, voxel_size_m: float) -> TsdfMap:
         shape = (part.stop - part.start, 512)
         blocks.sdf[part] = np.round(samples.sdf_m / map_.sdf_unit_m).reshape(shape)
         blocks.weight[part] = np.where(samples.is_valid, 256, 0).reshape(shape)
-        colors = _nearest_colors(map_, points).reshape(*shape, 4)
-        blocks.color[part] = np.moveaxis(colors, -1, 1)
+        colors = nearest_colors(*map_.storage, map_.config.voxel_size_m, points)
+        blocks.color[part] = np.moveaxis(colors.reshape(*shape, 4), -1, 1)
     return result
 
 
@@ -52,13 +51,3 @@ def _covering_blocks(map_: TsdfMap, voxel_size_m: float) -> np.ndarray:
     offsets = np.stack(np.unravel_index(np.arange(steps**3), (steps,) * 3), axis=-1)
     corners = old[:, None] + offsets * (size_m / (steps - 1))
     return np.unique(np.floor(corners / (8 * voxel_size_m)).astype(np.int32).reshape(-1, 3), axis=0)
-
-
-def _nearest_colors(map_: TsdfMap, points: np.ndarray) -> np.ndarray:
-    """Return red, green, blue and weight, uint8 (n, 4), of the voxel nearest to each point."""
-    index, blocks = map_.storage
-    voxels = np.round(points / map_.config.voxel_size_m).astype(np.int32)
-    slots = block_ops.find_blocks(index, np.ascontiguousarray(voxels >> 3))
-    x, y, z = (voxels & 7).T
-    colors = blocks.color[slots, :, x * 64 + y * 8 + z]
-    return np.where(slots[:, None] >= 0, colors, 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, UInt32
+from jaxtyping import Float32, Float64, Int32, UInt8, UInt32
 
 from kernels import blocks as block_ops
 from kernels import mesh as mesh_ops
@@ -16,8 +16,9 @@ from slam.config import TsdfConfig, check_tsdf
 from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
-from slam.maps.base import Mesh, Rendering, SdfSamples
+from slam.maps.base import UNSEEN_COLOR, Mesh, Rendering, SdfSamples
 from slam.maps.readings import surface_readings
+from slam.maps.tsdf_color import nearest_colors
 from slam.maps.tsdf_file import TsdfContent, read_tsdf, write_tsdf
 
 BYTES_PER_BLOCK = 512 * 8 + 44  # voxels, coordinates and neighbours
@@ -182,6 +183,12 @@ class TsdfMap:
                 (NEAR_M, FAR_M),
             )
         )
+
+    def color(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
+        """Look up the colour of the nearest voxels."""
+        storage = self._storage
+        rgbw = nearest_colors(storage.index, storage.blocks, self.config.voxel_size_m, points)
+        return np.where(rgbw[:, 3:] > 0, rgbw[:, :3], UNSEEN_COLOR)
 
     def mesh(self, slots: Int32[np.ndarray, "n"] | None = None) -> Mesh:
         """Extract the surface, of some blocks only if asked (see `changed_blocks`)."""

@@ -64,6 +64,9 @@ class Notes:
     def query(self, points) -> SdfSamples:
         raise NotImplementedError
 
+    def color(self, points) -> np.ndarray:
+        raise NotImplementedError
+
     def mesh(self) -> Mesh:
         raise NotImplementedError
 

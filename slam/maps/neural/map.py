@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, UInt8
 
 from kernels import field as field_ops
 from kernels import rays as ray_ops
@@ -23,7 +23,7 @@ from slam.maps.neural.keyframes import Keyframe, Keyframes
 from slam.maps.neural.meshing import joined, observed_mesh, predicted_mesh
 from slam.maps.neural.movers import FreeSpace
 from slam.maps.neural.neural_file import NeuralContent, read_neural, write_neural
-from slam.maps.neural.rendering import render_field
+from slam.maps.neural.rendering import field_colors, render_field
 from slam.maps.neural.training import Trainer
 from slam.maps.readings import SurfaceReadings, surface_readings
 
@@ -115,6 +115,10 @@ class NeuralMap:
     def render(self, camera: Camera, T_world_camera: Float64[np.ndarray, "4 4"]) -> Rendering:
         """Trace the camera's rays to the observed surface and decode its colour."""
         return render_field(self._grid.field, camera, T_world_camera)
+
+    def color(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
+        """Decode the colour at world points."""
+        return field_colors(self._grid.field, points)
 
     def mesh(self, voxel_size_m: float | None = None) -> Mesh:
         """Extract the surface, observed and predicted.

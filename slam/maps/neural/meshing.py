@@ -1,7 +1,5 @@
 """Surfaces of the neural map: the field is evaluated on voxel blocks, and those are meshed."""
 
-from collections.abc import Callable
-
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32
 from scipy import sparse
@@ -9,25 +7,16 @@ from scipy.sparse.csgraph import connected_components
 
 from kernels import blocks as block_ops
 from kernels import field as field_ops
-from kernels import mesh as mesh_ops
-from kernels import tsdf as tsdf_ops
 from kernels.blocks import BlockIndex
 from kernels.field import Field, Level
-from kernels.mesh import MeshArrays
 from slam.maps.base import Mesh
+from slam.maps.extraction import BLOCKS_AT_ONCE, Evaluate, extract
 from slam.maps.neural.prediction import continued
-from slam.maps.neural.rendering import UNSEEN_COLOR
+from slam.maps.neural.rendering import field_colors
 from slam.maps.neural.visibility import is_visible
 
-VOXELS = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1)  # (512, 3)
-BLOCKS_AT_ONCE = 4096
 MIN_PIECE_M2 = 0.1  # of predicted surface
 PREDICTED_COLOR = np.array([96, 160, 190], np.uint8)
-KNOWN = 256  # weight of a known voxel; one alone is enough
-
-Evaluate = Callable[
-    [Float32[np.ndarray, "n 3"]], tuple[Float32[np.ndarray, "n"], Bool[np.ndarray, "n"]]
-]
 
 
 def observed_mesh(field: Field, voxel_size_m: float) -> Mesh:
@@ -38,9 +27,8 @@ def observed_mesh(field: Field, voxel_size_m: float) -> Mesh:
         return sdf_m, is_valid
 
     coords = _blocks_near(field.fine.index, float(field.fine.spacing_m), voxel_size_m, evaluate)
-    mesh = _mesh(coords, voxel_size_m, float(field.truncation_m), evaluate)
-    rgb, is_known = field_ops.color(field, mesh.vertices_m)
-    colors = np.where(is_known[:, None], rgb, UNSEEN_COLOR)
+    mesh = extract(coords, voxel_size_m, float(field.truncation_m), evaluate)
+    colors = field_colors(field, mesh.vertices_m)
     return Mesh(mesh.vertices_m, colors, mesh.triangles, np.zeros(len(colors), dtype=bool))
 
 
@@ -64,7 +52,7 @@ def predicted_mesh(
         return sdf_m, exists & ~is_observed & _is_known(level, known, points)
 
     coords = _blocks_near(level.index, float(level.spacing_m), voxel_size_m, evaluate)
-    mesh = _mesh(coords, voxel_size_m, float(field.coarse_truncation_m), evaluate)
+    mesh = extract(coords, voxel_size_m, float(field.coarse_truncation_m), evaluate)
     colors = np.tile(PREDICTED_COLOR, (len(mesh.vertices_m), 1))
     whole = Mesh(*mesh._replace(colors=colors), np.ones(len(colors), dtype=bool))
     seen = whole.without(~is_visible(field, mesh.vertices_m, centers_m))
@@ -128,22 +116,3 @@ def _blocks_near(
             near[rest] = is_known & (np.abs(sdf_m) < 0.5 * size_m)
         found.append(coords[near])
     return np.unique(np.concatenate(found or [np.zeros((0, 3), np.int32)]), axis=0)
-
-
-def _mesh(
-    coords: Int32[np.ndarray, "n 3"], voxel_size_m: float, range_m: float, evaluate: Evaluate
-) -> MeshArrays:
-    """Evaluate on voxel blocks and run marching cubes."""
-    index = block_ops.new_index(max(1, len(coords)))
-    block_ops.insert_blocks(index, coords)
-    blocks = tsdf_ops.new_blocks(max(1, len(coords)))
-    unit_m = range_m / 16000.0  # distances beyond the truncation still fit
-    for first in range(0, len(coords), BLOCKS_AT_ONCE):
-        part = slice(first, min(first + BLOCKS_AT_ONCE, len(coords)))
-        voxels = coords[part, None].astype(np.int64) * 8 + VOXELS
-        sdf_m, is_known = evaluate((voxels.reshape(-1, 3) * voxel_size_m).astype(np.float32))
-        raw = np.clip(np.round(sdf_m / unit_m), -32000, 32000)
-        blocks.sdf[part] = raw.reshape(-1, 512)
-        blocks.weight[part] = np.where(is_known, KNOWN, 0).reshape(-1, 512)
-    slots = np.arange(len(coords), dtype=np.int32)
-    return mesh_ops.extract_mesh(index, blocks, slots, voxel_size_m, 1)

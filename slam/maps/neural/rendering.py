@@ -1,17 +1,16 @@
 """Rendering the neural field: trace the mean, then step onto the field's own surface."""
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64, UInt8
 
 from kernels import field as field_ops
 from kernels import tsdf as tsdf_ops
 from kernels.field import Field
 from slam.camera import Camera
-from slam.maps.base import Rendering
+from slam.maps.base import UNSEEN_COLOR, Rendering
 
 NEAR_M, FAR_M = 0.1, 8.0
 NUM_STEPS = 2
-UNSEEN_COLOR = np.array([128, 128, 128], np.uint8)  # observed, but in no keyframe yet
 MIN_SLOPE = 0.1  # of the distance along the ray; flatter crossings stay on the mean's surface
 
 
@@ -41,9 +40,14 @@ def render_field(
     points = T[:3, 3] + rays * z[:, None]
     _, gradient, _ = field_ops.query(field, points)
     length = np.linalg.norm(gradient, axis=1, keepdims=True)
-    rgb, has_color = field_ops.color(field, points)
     depth_m, normals, color, confidence = traced
     depth_m[v, u] = z
     normals[v, u] = np.where(length > 0, gradient / np.maximum(length, 1e-9), normals[v, u])
-    color[v, u] = np.where(has_color[:, None], rgb, UNSEEN_COLOR)
+    color[v, u] = field_colors(field, points)
     return Rendering(depth_m, normals, color, confidence)
+
+
+def field_colors(field: Field, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
+    """Decode the colour at world points; grey at what is observed, but in no keyframe yet."""
+    rgb, is_known = field_ops.color(field, points)
+    return np.where(is_known[:, None], rgb, UNSEEN_COLOR)

@@ -1,0 +1,47 @@
+"""Surface of a function of space: it is evaluated on voxel blocks, and those are meshed."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int32
+
+from kernels import blocks as block_ops
+from kernels import mesh as mesh_ops
+from kernels import tsdf as tsdf_ops
+from kernels.mesh import MeshArrays
+
+VOXELS = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1)  # (512, 3)
+BLOCKS_AT_ONCE = 4096
+KNOWN = 256  # weight of a known voxel; one alone is enough
+
+# signed distance at world points, and where it is known
+Evaluate = Callable[
+    [Float32[np.ndarray, "n 3"]], tuple[Float32[np.ndarray, "n"], Bool[np.ndarray, "n"]]
+]
+
+
+def extract(
+    coords: Int32[np.ndarray, "n 3"],
+    voxel_size_m: float,
+    range_m: float,
+    evaluate: Evaluate,
+    num_meshed: int | None = None,
+) -> MeshArrays:
+    """Evaluate on voxel blocks and run marching cubes over the first `num_meshed` of them (all).
+
+    The cells at the upper faces of a block reach into its upper neighbours. Two meshes of the same
+    function, of blocks that meet, meet at identical vertices if both have those neighbours.
+    """
+    index = block_ops.new_index(max(1, len(coords)))
+    block_ops.insert_blocks(index, coords)
+    blocks = tsdf_ops.new_blocks(max(1, len(coords)))
+    unit_m = range_m / 16000.0  # distances beyond the range still fit
+    for first in range(0, len(coords), BLOCKS_AT_ONCE):
+        part = slice(first, min(first + BLOCKS_AT_ONCE, len(coords)))
+        voxels = coords[part, None].astype(np.int64) * 8 + VOXELS
+        sdf_m, is_known = evaluate((voxels.reshape(-1, 3) * voxel_size_m).astype(np.float32))
+        raw = np.clip(np.round(sdf_m / unit_m), -32000, 32000)
+        blocks.sdf[part] = raw.reshape(-1, 512)
+        blocks.weight[part] = np.where(is_known, KNOWN, 0).reshape(-1, 512)
+    slots = np.arange(len(coords) if num_meshed is None else num_meshed, dtype=np.int32)
+    return mesh_ops.extract_mesh(index, blocks, slots, voxel_size_m, 1)
