@@ -1,7 +1,10 @@
-"""The threads of a run: one reads ahead, one maps. Nothing else in the project starts a thread."""
+"""The threads of a run: one reads ahead, one maps for each system, one shows. Nothing else in the
+project starts a thread.
+"""
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
@@ -127,3 +130,46 @@ class Worker(Generic[Item]):
     def _raise_error(self) -> None:
         if self._error is not None:
             raise self._error
+
+
+class Paced:
+    """Calls a function again and again in its own thread, which sleeps so long in between that the
+    calls take no more than a share of one core, and once more, another function, at the end.
+
+    `step` is called when there was a `wake` since it last was; it returns how many times its own
+    time it costs the machine, threads of libraries included. No error comes out of this thread: the
+    functions have to handle theirs. It does not keep the process from ending.
+    """
+
+    def __init__(self, step: Callable[[], float], last: Callable[[], None], share: float) -> None:
+        self._step = step
+        self._last = last
+        self._share = share
+        self._is_wanted = threading.Event()
+        self._is_ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="viewer", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Ask for a call; returns at once."""
+        self._is_wanted.set()
+
+    def close(self, timeout_s: float) -> bool:
+        """Ask for the last call and wait for it; False if it takes longer than that."""
+        self._is_ending.set()
+        self._is_wanted.set()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        numba.set_num_threads(1)  # so that the thread's own time is the kernels' too
+        while True:
+            self._is_wanted.wait()
+            if self._is_ending.is_set():
+                break
+            self._is_wanted.clear()
+            start_s = time.thread_time()
+            cost = self._step()
+            used_s = cost * (time.thread_time() - start_s)
+            self._is_ending.wait(used_s * (1.0 / self._share - 1.0))
+        self._last()

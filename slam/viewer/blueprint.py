@@ -1,0 +1,91 @@
+"""Where everything is in the viewer: entity paths and the layout that it opens with."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rerun.blueprint import Blueprint, View
+
+LIVE_COLOR, LIVE_DEPTH = "/images/camera/color", "/images/camera/depth"
+MAP_DIFFERENCE = "/images/difference"
+LEGEND = "/images/legend"
+FPS = "/plots/fps"
+PLOTS = {  # the plots with a curve for each map, and their titles
+    "residual_mm": "tracking residual (mm)",
+    "state": "tracking: 2 OK, 1 weak, 0 lost",
+    "ate_cm": "ATE so far (cm)",
+    "map_mb": "map memory (MB)",
+}
+EYE_M, TARGET_M = (0.0, -2.2, -2.2), (0.0, 0.4, 2.0)  # from above and behind the first camera
+BACKGROUND = (24, 26, 31)
+
+
+def map_image(name: str, what: str) -> str:
+    """Return the entity of a rendered image of a map: color, depth or error."""
+    return f"/images/{name}/{what}"
+
+
+def curve(name: str, plot: str) -> str:
+    """Return the entity of a map's curve in a plot, or of the plot itself."""
+    return f"/plots/{plot}/{name}".rstrip("/")
+
+
+def blueprint(names: Sequence[str], has_truth: bool) -> "Blueprint":
+    """Lay out the views of one or more maps: the maps side by side, images below, plots last."""
+    import rerun.blueprint as rrb
+
+    legend = rrb.PlotLegend(visible=len(names) > 1)
+    plots = [rrb.TimeSeriesView(origin=FPS, name="fps", plot_legend=rrb.PlotLegend(visible=False))]
+    for plot, title in PLOTS.items():
+        if plot != "ate_cm" or has_truth:
+            path = curve("", plot)
+            plots.append(rrb.TimeSeriesView(origin=path, name=title, plot_legend=legend))
+    return rrb.Blueprint(
+        rrb.Vertical(
+            rrb.Horizontal(*[_room(name) for name in names]),
+            _images(names),
+            rrb.Horizontal(*plots),
+            row_shares=[5.0, 3.6, 1.8],
+        ),
+        rrb.TimePanel(timeline="frame", state="collapsed"),
+        rrb.BlueprintPanel(state="collapsed"),
+        rrb.SelectionPanel(state="collapsed"),
+        auto_views=False,
+        auto_layout=False,
+    )
+
+
+def _room(name: str) -> "View":
+    import rerun.blueprint as rrb
+
+    return rrb.Spatial3DView(
+        origin=f"/{name}",
+        name=f"{name} map",
+        background=list(BACKGROUND),
+        line_grid=rrb.LineGrid3D(visible=False),
+        eye_controls=rrb.EyeControls3D(
+            position=EYE_M, look_target=TARGET_M, eye_up=(0.0, -1.0, 0.0)
+        ),
+    )
+
+
+def _images(names: Sequence[str]):
+    """Put colours above depths, and the differences beside them."""
+    import rerun.blueprint as rrb
+
+    def view(path: str, name: str) -> "View":
+        return rrb.Spatial2DView(origin=path, name=name)
+
+    top = [view(LIVE_COLOR, "camera: color")]
+    bottom = [view(LIVE_DEPTH, "camera: depth")]
+    for name in names:
+        top.append(view(map_image(name, "color"), f"{name}: color"))
+        bottom.append(view(map_image(name, "depth"), f"{name}: depth"))
+    errors = [view(map_image(name, "error"), f"{name} - camera") for name in names]
+    if len(names) == 2:
+        errors.append(view(MAP_DIFFERENCE, f"{names[0]} - {names[1]}"))
+    errors.append(view(LEGEND, "colors of a difference"))
+    half = len(errors) // 2
+    top += errors[:half]
+    bottom += errors[half:]
+    return rrb.Vertical(rrb.Horizontal(*top), rrb.Horizontal(*bottom))
