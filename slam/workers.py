@@ -1,7 +1,9 @@
-"""The threads of a run: one reads ahead, one maps for each system, one shows. Nothing else in the
-project starts a thread.
+"""The threads of a run: one reads ahead, one maps for each system, others show and serve beside it.
+
+Nothing else in the project starts a thread.
 """
 
+import logging
 import queue
 import threading
 import time
@@ -10,6 +12,7 @@ from typing import Generic, TypeVar
 
 import numba
 
+logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 POLL_S = 0.1  # how often a blocked thread looks whether it should stop
 
@@ -173,3 +176,29 @@ class Paced:
             used_s = cost * (time.thread_time() - start_s)
             self._is_ending.wait(used_s * (1.0 / self._share - 1.0))
         self._last()
+
+
+class Service:
+    """Runs a function beside the run, in a thread of its own, until it is closed.
+
+    The function gets the event that tells it to return. What it raises ends the service with a
+    warning, never the run.
+    """
+
+    def __init__(self, name: str, function: Callable[[StopEvent], None]) -> None:
+        self._name = name
+        self._function = function
+        self._stop = StopEvent()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._function(self._stop)
+        except Exception as error:
+            logger.warning("%s: ended by %s: %s", self._name, type(error).__name__, error)
+
+    def close(self, limit_s: float = 2.0) -> None:
+        """Stop the function and wait for it, but no longer than that."""
+        self._stop.set()
+        self._thread.join(limit_s)

@@ -1,4 +1,4 @@
-"""The two threads of a run. Nothing here may hang: every test has a timeout of its own."""
+"""The threads of a run. Nothing here may hang: every test has a timeout of its own."""
 
 import itertools
 import threading
@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from slam.workers import POLL_S, ReadAhead, StopEvent, Worker
+from slam.workers import POLL_S, ReadAhead, Service, StopEvent, Worker
 
 pytestmark = pytest.mark.timeout(20)
 LONG_S = 5.0  # far more than a wake-up takes, far less than the timeout
@@ -203,3 +203,39 @@ def test_an_error_wakes_whoever_waits(make_worker):
     with pytest.raises(ValueError, match="bad"):
         worker.wait(0)
     assert time.monotonic() - start_s < LONG_S
+
+
+def test_a_service_runs_until_it_is_closed():
+    started, ended = threading.Event(), threading.Event()
+
+    def serve(stop):
+        started.set()
+        while not stop.is_set():
+            stop.wait(1000.0)
+        ended.set()
+
+    service = Service("test", serve)
+    assert started.wait(LONG_S)
+    assert not ended.is_set()
+    service.close()
+    assert ended.is_set()
+    service.close()  # again: no harm
+
+
+def test_a_service_that_raises_is_one_warning(caplog):
+    def serve(stop):
+        raise OSError("the terminal is gone")
+
+    service = Service("keys", serve)
+    service.close()
+    assert caplog.messages == ["keys: ended by OSError: the terminal is gone"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_closing_does_not_wait_for_a_service_that_hangs():
+    gate = threading.Event()
+    service = Service("test", lambda stop: gate.wait(LONG_S))
+    service.close(limit_s=0.05)
+    assert not gate.is_set()
+    gate.set()
+    service.close()

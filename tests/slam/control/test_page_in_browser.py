@@ -1,0 +1,168 @@
+"""The control page as a person meets it: in a browser."""
+
+import contextlib
+import shutil
+
+import pytest
+
+from slam.control.controls import Controls
+from slam.control.page import control_page
+
+pytestmark = pytest.mark.timeout(120)
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+STATUS = {
+    "frame_index": 411, "number": 412, "num_frames": 1000, "fps": 28.4,
+    "maps": [
+        {"name": "tsdf", "state": "OK", "residual_mm": 2.1, "ate_cm": 1.24, "map_mb": 48.2},
+        {"name": "neural", "state": "WEAK", "residual_mm": 2.9, "ate_cm": 1.71, "map_mb": 12.6},
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser():
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    path = next(filter(None, found), None)
+    if path is None:
+        pytest.skip("no Chromium in PATH")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def chromium_page(browser, request):
+    page = browser.new_page(viewport=request.param, has_touch=request.param is PHONE)
+    page.set_default_timeout(20_000)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def run():
+    """Serve the page of a run; closing it ends the run."""
+    controls = Controls()
+    controls.publish(STATUS)
+    with contextlib.ExitStack() as ends:
+        url = ends.enter_context(control_page(controls, "127.0.0.1", 0))
+        yield controls, url, ends
+
+
+@pytest.fixture
+def shown(chromium_page, run):
+    """The opened page; at the end nothing foreign was asked and nothing complained."""
+    controls, url, ends = run
+    complaints, requests = [], []
+    chromium_page.on("console", lambda message: complaints.append(message.text))
+    chromium_page.on("pageerror", lambda error: complaints.append(str(error)))
+    chromium_page.on("request", lambda request: requests.append(request.url))
+    chromium_page.goto(url)
+    _wait_for_phase(chromium_page, "Running")
+    yield chromium_page, controls, ends
+    assert [request for request in requests if not request.startswith((url, "data:"))] == []
+    is_gone = [text for text in complaints if "ERR_CONNECTION_REFUSED" in text]  # after the end
+    assert [text for text in complaints if text not in is_gone] == []
+    assert not is_gone or controls.status()["phase"] == "over"
+
+
+def _wait_for_phase(page, text):
+    page.wait_for_function(
+        "text => document.getElementById('phase').textContent === text", arg=text
+    )
+
+
+def _wait_for_message(page, text):
+    page.wait_for_function(
+        "text => document.getElementById('message').textContent.includes(text)", arg=text
+    )
+
+
+def test_buttons_control_the_run(shown):
+    page, controls, _ = shown
+    page.get_by_role("button", name="Pause").click()
+    _wait_for_phase(page, "Paused")
+    assert controls.status()["phase"] == "paused"
+    page.get_by_role("button", name="Save mesh").click()
+    _wait_for_message(page, "Saving the mesh")
+    assert controls.take_save()
+    controls.say("saved mesh_000411.ply")
+    _wait_for_message(page, "saved mesh_000411.ply")
+    page.get_by_role("button", name="Resume").click()
+    _wait_for_phase(page, "Running")
+    assert controls.status()["phase"] == "running"
+
+
+def test_the_maps_are_shown_and_nothing_sticks_out(shown):
+    page, controls, _ = shown
+    rows = page.get_by_role("row")
+    assert rows.all_inner_texts()[1].split() == ["tsdf", "OK", "2.1", "1.24", "48.2"]
+    assert rows.all_inner_texts()[2].split() == ["neural", "WEAK", "2.9", "1.71", "12.6"]
+    assert page.get_by_text("412 of 1000").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("(t => t.scrollWidth <= t.clientWidth)(document.querySelector('.scroll'))")
+    controls.publish({"number": 413, "maps": [{"name": "tsdf", "state": "LOST"}]})
+    page.get_by_role("cell", name="LOST").wait_for()
+    assert page.get_by_role("row").count() == 2
+
+
+@pytest.mark.parametrize(("name", "asked"), [("Reset", "take_reset"), ("Quit", "is_quit")])
+def test_what_cannot_be_undone_is_asked_twice(shown, name, asked):
+    page, controls, _ = shown
+
+    def is_asked():
+        found = getattr(controls, asked)
+        return found() if callable(found) else found
+
+    page.get_by_role("button", name=f"{name}…").click()
+    page.keyboard.press(" ")  # on the focused button: Cancel
+    page.get_by_role("dialog").wait_for(state="hidden")
+    assert not is_asked()
+    page.get_by_role("button", name=f"{name}…").click()
+    with page.expect_response(lambda response: response.request.method == "POST"):
+        page.get_by_role("dialog").get_by_role("button", name=name).click()
+    assert is_asked()
+
+
+def test_the_keys_are_those_of_the_terminal(shown):
+    page, controls, _ = shown
+
+    def press(key):
+        with page.expect_response(lambda response: response.request.method == "POST"):
+            page.keyboard.press(key)
+
+    press(" ")
+    _wait_for_phase(page, "Paused")
+    press(" ")
+    _wait_for_phase(page, "Running")
+    press("n")
+    _wait_for_phase(page, "Paused")
+    press("m")
+    assert controls.take_save()
+    page.keyboard.press("r")
+    assert page.get_by_role("dialog").is_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    _wait_for_message(page, "Keys:")
+    assert not controls.take_reset()
+
+
+def test_the_end_of_the_run_is_told(shown):
+    page, _, ends = shown
+    ends.close()
+    _wait_for_phase(page, "The run has ended")
+    assert page.get_by_role("button", name="Pause").is_disabled()
+
+
+def test_a_lost_connection_is_told_and_mended(shown):
+    page, controls, _ = shown
+    page.route("**/status", lambda route: route.abort("connectionrefused"))
+    _wait_for_phase(page, "No connection")
+    assert page.get_by_role("button", name="Pause").is_disabled()
+    page.unroute("**/status")
+    _wait_for_phase(page, "Running")
+    assert page.get_by_role("button", name="Pause").is_enabled()
+    controls.end()  # for the check of complaints: refused connections are its own doing
