@@ -230,9 +230,9 @@ def test_a_suspended_program_leaves_the_terminal_as_it_was(shell, program):
 
 
 def test_a_program_in_the_background_leaves_the_terminal_alone(shell, program):
-    shell.type(program(UNTIL_QUIT) + " &\n")
-    shell.wait_until_shown("said: keys")
-    time.sleep(0.3)  # several looks of its thread
+    later = "time.sleep(0.4); say('not stopped')\n    "  # after several looks of its thread
+    shell.type(program(later + UNTIL_QUIT) + " &\n")
+    shell.wait_until_shown("said: not stopped")
     assert shell.is_cooked()
     shell.type("fg\n")
     wait_for(lambda: not shell.is_cooked())

@@ -150,6 +150,31 @@ def test_the_keys_are_those_of_the_terminal(shown):
     assert not controls.take_reset()
 
 
+def test_a_space_presses_the_button_that_has_the_focus(shown):
+    page, controls, _ = shown
+    page.get_by_role("button", name="Save mesh").focus()
+    with page.expect_response(lambda response: response.request.method == "POST"):
+        page.keyboard.press(" ")
+    assert controls.take_save()
+    assert controls.status()["phase"] == "running"
+
+
+def test_an_answer_that_was_overtaken_is_not_shown(shown):
+    page, controls, _ = shown
+    held, stale = [], controls.status()
+    page.route("**/status", lambda route: held.append(route))
+    while not held:
+        page.wait_for_timeout(50)
+    page.get_by_role("button", name="Pause").click()
+    _wait_for_phase(page, "Paused")
+    page.unroute("**/status")
+    with page.expect_response("**/status"):
+        held[0].fulfill(json=stale | {"message": "stale", "message_number": 99})
+    page.wait_for_timeout(100)  # less than the next poll takes
+    assert page.locator("#message").inner_text() != "stale"
+    assert page.locator("#phase").inner_text() == "Paused"
+
+
 def test_the_end_of_the_run_is_told(shown):
     page, _, ends = shown
     ends.close()
