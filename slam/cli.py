@@ -54,6 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_run_options(run)
     run.set_defaults(command=commands.run)
 
+    compare = subparsers.add_parser(
+        "compare", help="run SLAM with both maps over a recording, side by side", allow_abbrev=False
+    )
+    _add_compare_options(compare)
+    compare.set_defaults(command=commands.compare)
+
     evaluate = subparsers.add_parser("eval", help="score a finished run", allow_abbrev=False)
     evaluate.add_argument("run", type=Path)
     evaluate.add_argument(
@@ -107,32 +113,61 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_run_options(run: argparse.ArgumentParser) -> None:
-    run.add_argument("source", help="a recording's folder, or synthetic[:NAME]")
+    _add_session_options(run, default_out=Path("runs/latest"))
     run.add_argument("--map", choices=("tsdf", "neural"))
-    run.add_argument(
+    run.add_argument("--use-gt-poses", action="store_true", help="map with the true poses")
+    run.add_argument("--resume", type=Path, metavar="MAP", help="go on with a saved map")
+
+
+def _add_compare_options(compare: argparse.ArgumentParser) -> None:
+    _add_session_options(compare, default_out=Path("runs/comparison"))
+    compare.add_argument(
+        "--track-against",
+        choices=("own", "tsdf", "neural", "gt"),
+        help="whose poses both maps get; own: each its own tracker's, the default",
+    )
+    compare.add_argument(
+        "--resume", type=Path, metavar="DIR", help="go on with the maps of a comparison"
+    )
+
+
+def _add_session_options(parser: argparse.ArgumentParser, default_out: Path) -> None:
+    """Add what `run` and `compare` share."""
+    parser.add_argument("source", help="a recording's folder, or synthetic[:NAME]")
+    parser.add_argument(
         "--field",
         choices=("fused", "reference"),
         help="who trains the neural map; reference: torch",
     )
-    run.add_argument(
+    parser.add_argument(
         "--config", type=Path, action="append", default=[], help="merged left to right"
     )
-    run.add_argument("--out", type=Path, default=Path("runs/latest"))
-    run.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    run.add_argument("--pace", choices=("max", "realtime"))
-    run.add_argument("--deterministic", action="store_true", help="same input, same bits")
-    run.add_argument("--limit", type=int, help="stop after so many frames")
-    run.add_argument("--stride", type=int, help="use every n-th frame")
-    run.add_argument(
+    parser.add_argument("--out", type=Path, default=default_out, help=f"default: {default_out}")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--pace", choices=("max", "realtime"))
+    parser.add_argument("--deterministic", action="store_true", help="same input, same bits")
+    parser.add_argument("--limit", type=int, help="stop after so many frames")
+    parser.add_argument("--stride", type=int, help="use every n-th frame")
+    parser.add_argument(
         "--holdout", type=int, metavar="N", help="track but do not map every n-th frame"
     )
-    run.add_argument("--viewer", choices=("none", "rerun"), default="none")
-    run.add_argument("--use-gt-poses", action="store_true", help="map with the true poses")
-    run.add_argument("--resume", type=Path, metavar="MAP", help="go on with a saved map")
-    run.add_argument(
+    parser.add_argument(
+        "--viewer",
+        default="none",
+        metavar="none|rerun|web|FILE.rrd",
+        help="a window, a page for a browser, or a recording for later",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address that serves pages")
+    parser.add_argument(
+        "--control-port",
+        type=int,
+        metavar="PORT",
+        help="of a page to pause, step, reset and save; 0: a free one, as with a viewer",
+    )
+    parser.add_argument(
         "--localize-only", action="store_true", help="leave the map of --resume as it is"
     )
-    run.epilog = "Any field of the config can be set as --section.field VALUE."
+    parser.epilog = "Any field of the config can be set as --section.field VALUE."
 
 
 def _add_bench_options(bench: argparse.ArgumentParser) -> None:

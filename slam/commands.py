@@ -3,20 +3,27 @@
 import argparse
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from slam.config import Config, load_config
 from slam.errors import SlamError
 from slam.sources.base import Source
+from slam.sources.playback import selected
+from slam.viewer.base import Snapshot
+
+if TYPE_CHECKING:
+    from slam.session import Onlookers
 
 
 def _config(options: argparse.Namespace, overrides: dict[str, str]) -> Config:
-    """Load the config files; the options of `run` that are config fields win over them."""
+    """Load the config files; the options of a session that are config fields win over them."""
     flags = {
-        "map": options.map,
+        "map": getattr(options, "map", None),
+        "compare.track_against": getattr(options, "track_against", None),
         "neural.field": options.field,
         "deterministic": True if options.deterministic else None,
         "holdout": options.holdout,
@@ -29,30 +36,87 @@ def _config(options: argparse.Namespace, overrides: dict[str, str]) -> Config:
 
 
 def run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.maps.factory import kind_of
     from slam.run import RunOptions
     from slam.run import run as run_slam
-    from slam.sources.detect import open_source
 
-    if options.device == "cuda":
-        raise SlamError("--device cuda: this version has no CUDA kernels; use --device cpu")
-    if options.viewer != "none":
-        raise SlamError("--viewer rerun: this version has no viewer; look at mesh.ply afterwards")
-    config = _config(options, overrides)
-    source = open_source(options.source, config)
     run_options = RunOptions(
         options.out, options.source, options.use_gt_poses, options.resume, options.localize_only
     )
-    with _interruptible(), tqdm(total=_num_frames(source, config), unit="frame") as bar:
-
-        def show(snapshot):
-            states = " ".join(system.result.state.value for system in snapshot.systems)
-            bar.set_postfix_str(f"{snapshot.fps:.1f} fps {states}", refresh=False)
-            bar.update()
-
-        metrics = run_slam(source, config, run_options, [show])
+    config = _config(options, overrides)
+    kind = config.map if options.resume is None else kind_of(options.resume)
+    with _session(options, config, [kind]) as (source, onlookers):
+        metrics = run_slam(source, config, run_options, onlookers)
     _say(summary(metrics))
     _say(f"written to {options.out}")
     return 0
+
+
+def compare(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.compare import compare as compare_maps
+    from slam.maps.factory import MAPS
+    from slam.run import RunOptions
+
+    run_options = RunOptions(
+        options.out,
+        options.source,
+        resume=options.resume,
+        localize_only=options.localize_only,
+    )
+    config = _config(options, overrides)
+    with _session(options, config, list(MAPS)) as (source, onlookers):
+        comparison = compare_maps(source, config, run_options, onlookers)
+    _say(f"{comparison['frames']} frames, {comparison['fps']:.1f} fps for both")
+    for name, metrics in comparison["maps"].items():
+        _say(f"{name}: {summary(metrics)}")
+    _say(f"written to {options.out}")
+    return 0
+
+
+@contextmanager
+def _session(
+    options: argparse.Namespace, config: Config, maps: Sequence[str]
+) -> Iterator[tuple[Source, "Onlookers"]]:
+    """Open the source, and who looks on while it goes through the systems."""
+    from slam.control.hands import controlled
+    from slam.evaluation.live import live_truth
+    from slam.session import Onlookers
+    from slam.sources.detect import open_source
+    from slam.viewer.open import open_viewer
+
+    if options.device == "cuda":
+        raise SlamError("--device cuda: this version has no CUDA kernels; use --device cpu")
+    source = open_source(options.source, config)
+    port = options.control_port
+    if port is None and options.viewer in ("rerun", "web"):
+        port = 0
+    with _interruptible(), ExitStack() as stack:
+        controls = stack.enter_context(controlled(_tell, port=port, host=options.host))
+        viewer = open_viewer(options.viewer, maps, live_truth(source), _tell, options.host)
+        stack.callback(viewer.close)
+        progress = stack.enter_context(closing(_Progress(len(selected(source, config.playback)))))
+        yield source, Onlookers([progress], viewer, controls)
+
+
+class _Progress:
+    """A bar on the terminal from the first frame on, so that an error before stands alone."""
+
+    def __init__(self, num_frames: int) -> None:
+        self._num_frames = num_frames
+        self._bar: tqdm | None = None
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        """Show a finished frame."""
+        if self._bar is None:
+            self._bar = tqdm(total=self._num_frames, unit="frame")
+        states = " ".join(system.result.state.value for system in snapshot.systems)
+        self._bar.set_postfix_str(f"{snapshot.fps:.1f} fps {states}", refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.close()
 
 
 @contextmanager
@@ -67,11 +131,6 @@ def _interruptible() -> Iterator[None]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
-
-
-def _num_frames(source: Source, config: Config) -> int:
-    num_frames = len(source.timestamps_s[:: max(1, config.playback.stride)])
-    return min(num_frames, config.playback.limit or num_frames)
 
 
 def summary(metrics: dict) -> str:
@@ -199,6 +258,11 @@ def _say_scores(title: str, scores: dict) -> None:
         if value is not None:
             shown = f"{value:.4g}" if isinstance(value, float) else value
             _say(f"{title} {name}: {shown}")
+
+
+def _tell(text: str) -> None:
+    """Write a line beside the progress bar."""
+    tqdm.write(text, file=sys.stderr)
 
 
 def _say(text: str) -> None:

@@ -104,7 +104,7 @@ class CompareConfig:
     track_against: Literal["own", "tsdf", "neural", "gt"] = (
         "own"  # whose poses a map gets: its own tracker's, one map's for both, or the true ones
     )
-    min_fps: float = 20.0  # below, the maps spend less time on what can be left out
+    min_fps: float = 24.0  # below, the maps spend less time on what can be left out
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,15 @@ from slam.errors import SlamError
 from slam.evaluation.run import evaluate_run
 from slam.holdout import EVERY_FRAME, HeldOut
 from slam.maps.factory import new_map, resume_map
+from slam.mesh_saver import MeshSaver
 from slam.output import RunFolder
 from slam.results import logged_to, session_metrics, system_metrics, write_results
-from slam.session import Hands, NoHands, Session, System
+from slam.session import Onlookers, Session, System
 from slam.sources.base import Source
 from slam.system import Slam
 from slam.tracking.base import Tracker
 from slam.tracking.dense import DenseTracker
 from slam.tracking.given import GivenPoses
-from slam.viewer.base import Snapshot
 from slam.warmup import warm_up
 
 logger = logging.getLogger(__name__)
@@ -47,33 +48,54 @@ def run(
     source: Source,
     config: Config,
     options: RunOptions,
-    watchers: Sequence[Callable[[Snapshot], None]] = (),
-    hands: Hands | None = None,
+    onlookers: Onlookers | None = None,
 ) -> dict[str, Any]:
     """Run SLAM over a source and write the run folder; return the metrics.
 
     KeyboardInterrupt ends the run early, and any error ends it with that error; what was mapped
     until then is written in both cases.
     """
-    check_images(source)
+
+    def make_systems() -> list[System]:
+        tracker = new_tracker(source, config, options)
+        return [new_system(source, config, tracker, options.resume, options.localize_only)]
+
     folder = RunFolder(options.out)
-    cv2.setNumThreads(1)  # its pool would compete with the kernels for the same cores
     with logged_to(folder):
-        logger.info("source %s, %d frames", source.name, len(source.timestamps_s))
-
-        def make_systems() -> list[System]:
-            tracker = new_tracker(source, config, options)
-            return [new_system(source, config, tracker, options.resume, options.localize_only)]
-
-        session = Session(source, config.playback, make_systems, watchers, hands or NoHands())
-        warmup_s = warm_up(config)
-        try:
-            session.run()
-        finally:
-            (system,) = session.systems
-            metrics = session_metrics(session, options.source_spec, warmup_s)
-            write_results(folder, system, metrics | system_metrics(session, system))
+        run_session(source, options, make_systems, folder, lambda system: folder, onlookers)
         return evaluate_run(options.out, source)
+
+
+def run_session(
+    source: Source,
+    options: RunOptions,
+    make_systems: Callable[[], Sequence[System]],
+    folder: RunFolder,
+    folder_of: Callable[[System], RunFolder],
+    onlookers: Onlookers | None,
+) -> tuple[Session, dict[str, Any]]:
+    """Run systems over a source and write the folder of each, also where an error ends it; return
+    the session that was and the metrics that all systems share.
+    """
+    check_images(source)
+    cv2.setNumThreads(1)  # its pool would compete with the kernels for the same cores
+    logger.info("source %s, %d frames", source.name, len(source.timestamps_s))
+    onlookers = Onlookers() if onlookers is None else onlookers
+    saver = MeshSaver(lambda system: folder_of(system).path, onlookers.controls.say)
+    session = Session(source, make_systems, saver.save, onlookers)
+    warmup_s = sum(warm_up(system.config) for system in session.systems)
+    try:
+        session.run()
+    finally:
+        saver.close()
+        shared = session_metrics(session, options.source_spec, warmup_s)
+        folder.write_all(
+            *(
+                partial(write_results, folder_of(s), s, shared | system_metrics(session, s))
+                for s in session.systems
+            )
+        )
+    return session, shared
 
 
 def check_images(source: Source) -> None:

@@ -1,18 +1,17 @@
 """A source through one or more systems at once: the loop, its clock and its end."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
-from slam.config import Config, PlaybackConfig
+from slam.config import Config
+from slam.control.controls import Controls, Status
 from slam.frame import Frame
 from slam.sources.base import Source
-from slam.sources.playback import PlaybackCounts, playback
+from slam.sources.playback import PlaybackCounts, playback, selected
 from slam.system import Slam
-from slam.viewer.base import MapView, Snapshot
+from slam.viewer.base import MapView, NoViewer, Snapshot, Viewer
 from slam.workers import ReadAhead, StopEvent
 
 logger = logging.getLogger(__name__)
@@ -28,32 +27,17 @@ class System:
     slam: Slam
 
 
-@runtime_checkable  # the tests check argument types at run time
-class Hands(Protocol):
-    """What may hold up, end or start anew a session while it goes on."""
+@dataclass(frozen=True)
+class Onlookers:
+    """Who takes part in a session beside its systems.
 
-    is_quit: bool
+    `watchers` are called after each frame, and may raise to end it; the viewer gets the same, and
+    is closed when all is mapped.
+    """
 
-    def wait_until_due(self, stop: StopEvent) -> None:
-        """Return when the next frame may be taken, or the session is to end or to start anew."""
-        ...
-
-    def take_reset(self) -> bool:
-        """Tell, once, that everything is to start anew."""
-        ...
-
-
-class NoHands:
-    """Lets a session go its way."""
-
-    is_quit = False
-
-    def wait_until_due(self, stop: StopEvent) -> None:
-        """Return at once."""
-
-    def take_reset(self) -> bool:
-        """Never."""
-        return False
+    watchers: Sequence[Callable[[Snapshot], None]] = ()
+    viewer: Viewer = field(default_factory=NoViewer)
+    controls: Controls = field(default_factory=Controls)
 
 
 @dataclass
@@ -61,41 +45,41 @@ class Session:
     """Feeds every frame of a source to all systems, one after the other, while their maps grow in
     threads of their own.
 
-    `watchers` are called after each frame. When the session starts anew, `make_systems` is asked
-    for new ones and the clock begins again.
+    `save` is called when the controls ask for the meshes. When they ask to start anew,
+    `make_systems` is called again, and the clock begins again.
     """
 
     source: Source
-    playback: PlaybackConfig
     make_systems: Callable[[], Sequence[System]]
-    watchers: Sequence[Callable[[Snapshot], None]] = ()
-    hands: Hands = field(default_factory=NoHands)
+    save: Callable[[Sequence[System]], None]
+    onlookers: Onlookers
     systems: Sequence[System] = field(init=False)
     counts: PlaybackCounts = field(init=False, default_factory=PlaybackCounts)
-    wall_s: float = field(init=False, default=0.0)
+    num_frames: int = field(init=False, default=0)
+    wall_s: float = field(init=False, default=0.0)  # pauses are not counted
 
     def __post_init__(self) -> None:
         self.systems = self.make_systems()
+        self._playback = self.systems[0].config.playback  # all have the same
+        self._controls = self.onlookers.controls
+        self._start_s = 0.0
 
     def run(self) -> None:
         """Go through the source; KeyboardInterrupt ends it early, any error ends it with that
         error. All threads have ended on return, and what was submitted to the maps is mapped.
         """
         stop = StopEvent()
-        frames = playback(self.source, self.playback, self.counts, sleep_s=stop.wait)
+        now_s = self._controls.now_s
+        frames = playback(self.source, self._playback, self.counts, now_s, stop.wait)
         reader = ReadAhead(frames, READ_AHEAD_FRAMES, stop)
-        start_s = time.perf_counter()
-        num_frames = 0
+        self._start_s = now_s()
         try:
             for frame in reader:
-                self.hands.wait_until_due(stop)
-                if self.hands.is_quit:
+                while not self._controls.wait_until_due(stop):
+                    self._take_requests()
+                if self._controls.is_quit:
                     break
-                if self.hands.take_reset():
-                    self._start_anew()
-                    start_s, num_frames = time.perf_counter(), 0
-                num_frames += 1
-                self._step(frame, num_frames / (time.perf_counter() - start_s))
+                self._step(frame)
         except KeyboardInterrupt:
             logger.warning("interrupted: writing what was mapped so far")
         finally:
@@ -103,21 +87,47 @@ class Session:
             try:
                 self._finish()
             finally:
-                self.wall_s = time.perf_counter() - start_s
+                self.wall_s = now_s() - self._start_s
+                self.onlookers.viewer.close()
 
-    def _step(self, frame: Frame, fps: float) -> None:
+    def _take_requests(self) -> None:
+        if self._controls.take_save():
+            self.save(self.systems)
+        if self._controls.take_reset():
+            self._finish()
+            self.systems = self.make_systems()
+            self.num_frames, self._start_s = 0, self._controls.now_s()
+            self._controls.say("started anew")
+
+    def _step(self, frame: Frame) -> None:
         views = tuple(
             MapView(system.name, system.slam.map, system.slam.step(frame))
             for system in self.systems
         )
+        self.num_frames += 1
+        fps = self.num_frames / (self._controls.now_s() - self._start_s)
         snapshot = Snapshot(frame, views, fps)
-        for watch in self.watchers:
+        for watch in self.onlookers.watchers:
             watch(snapshot)
+        self.onlookers.viewer.show(snapshot)
+        self._controls.publish(self._status(snapshot))
 
-    def _start_anew(self) -> None:
-        self._finish()
-        logger.info("starting anew")
-        self.systems = self.make_systems()
+    def _status(self, snapshot: Snapshot) -> Status:
+        return Status(
+            frame_index=snapshot.frame.index,
+            number=self.num_frames,
+            num_frames=len(selected(self.source, self._playback)),
+            fps=snapshot.fps,
+            maps=[
+                {
+                    "name": view.name,
+                    "state": view.result.state.value,
+                    "residual_mm": 1e3 * view.result.residual_m,
+                    "map_mb": view.map.nbytes / 1e6,
+                }
+                for view in snapshot.systems
+            ],
+        )
 
     def _finish(self) -> None:
         """End the mapping threads, all of them even where one raises."""

@@ -85,7 +85,10 @@ class ReadAhead(Generic[Item]):
 class Worker(Generic[Item]):
     """Calls a function on submitted items, in order, in its own thread; the first starts it."""
 
-    def __init__(self, function: Callable[[Item], None], num_threads: int) -> None:
+    def __init__(
+        self, function: Callable[[Item], None], num_threads: int, name: str = "mapper"
+    ) -> None:
+        self._name = name
         self._function = function
         self._num_threads = num_threads
         self._queue: queue.Queue[Item | None] = queue.Queue()
@@ -98,7 +101,7 @@ class Worker(Generic[Item]):
         """Queue an item; raise what an earlier one raised."""
         self._raise_error()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="mapper")
+            self._thread = threading.Thread(target=self._run, name=self._name)
             self._thread.start()
         with self._condition:
             self._num_pending += 1

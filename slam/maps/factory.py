@@ -45,7 +45,7 @@ def new_map(config: Config, depth_noise: DepthNoise) -> Map:
 
 def load_map(path: Path) -> Map:
     """Read a saved map, of the kind that its file names."""
-    return MAPS[_kind(path)].load(path)
+    return MAPS[kind_of(path)].load(path)
 
 
 def resume_map(path: Path, config: Config) -> tuple[Map, Config]:
@@ -53,7 +53,7 @@ def resume_map(path: Path, config: Config) -> tuple[Map, Config]:
 
     What the map is made of comes from its file; who trains it and how fast, from the config.
     """
-    kind = _kind(path)
+    kind = kind_of(path)
     map_ = MAPS[kind].load(path)
     config = unhurried(config) if config.deterministic else config
     if kind == "neural":
@@ -62,7 +62,8 @@ def resume_map(path: Path, config: Config) -> tuple[Map, Config]:
     return map_, replace(config, map=kind, **{kind: map_.config})
 
 
-def _kind(path: Path) -> str:
+def kind_of(path: Path) -> str:
+    """Return which of MAPS a saved map is; an error where it is none."""
     with opened_map_file(path) as (header, _):
         kind = str(header["format"]).removeprefix("twinmap-")
         if kind not in MAPS:

@@ -42,12 +42,8 @@ def playback(
     consumer asks for it* is dropped undecoded; a reader thread before a bounded queue asks whenever
     the queue has room. Pass an event's `wait` as `sleep_s` to wake it early.
     """
-    if config.stride < 1 or config.limit < 0:
-        raise SlamError(
-            f"stride {config.stride} must be >= 1 and limit {config.limit} must be >= 0"
-        )
     counts = PlaybackCounts() if counts is None else counts
-    indices = range(0, len(source.timestamps_s), config.stride)[: config.limit or None]
+    indices = selected(source, config)
     pacer = (
         _Pacer(source.timestamps_s[:: config.stride], now_s, sleep_s)
         if config.pace == "realtime"
@@ -74,6 +70,15 @@ def playback(
     if counts.read == 0:
         reason = next(iter(counts.bad.values()), "it is empty")
         raise SlamError(f"{source.name} has no usable frame: {reason}")
+
+
+def selected(source: Source, config: PlaybackConfig) -> range:
+    """Return the indices of the frames that stride and limit leave."""
+    if config.stride < 1 or config.limit < 0:
+        raise SlamError(
+            f"stride {config.stride} must be >= 1 and limit {config.limit} must be >= 0"
+        )
+    return range(0, len(source.timestamps_s), config.stride)[: config.limit or None]
 
 
 def _require_later(stamp_s: float, last_stamp_s: float) -> None:

@@ -20,9 +20,8 @@ from slam.maps.tsdf import TsdfMap
 from slam.meshio import read_mesh
 from slam.output import load_run
 from slam.run import RunOptions, run
-from slam.sources.synthetic import open_synthetic
+from slam.session import Onlookers
 from slam.tracking.base import TrackState
-from slam.trajectory import Trajectory
 
 pytestmark = pytest.mark.timeout(120)
 NUM_FRAMES = 12
@@ -42,29 +41,6 @@ METRICS = {
 }  # fmt: skip
 
 
-class Replay:
-    """The first frames of the synthetic room, rendered once for all tests."""
-
-    def __init__(self, source, num_frames):
-        self.name, self.camera, self.depth_noise = source.name, source.camera, source.depth_noise
-        self.timestamps_s = source.timestamps_s[:num_frames]
-        self._truth = Trajectory(
-            self.timestamps_s, source.ground_truth().Ts_world_camera[:num_frames]
-        )
-        self._frames = [source.read(index) for index in range(num_frames)]
-
-    def read(self, index):
-        return self._frames[index]
-
-    def ground_truth(self):
-        return self._truth
-
-
-@pytest.fixture(scope="module")
-def room():
-    return Replay(open_synthetic("room"), NUM_FRAMES)
-
-
 @dataclass
 class Ran:
     folder: Path
@@ -79,7 +55,7 @@ class Ran:
 
 
 def states_into(states):
-    return lambda snapshot: states.append(snapshot.systems[0].result.state)
+    return Onlookers([lambda snapshot: states.append(snapshot.systems[0].result.state)])
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +64,7 @@ def run_room(room, tmp_path_factory):
         states = []
         folder = tmp_path_factory.mktemp("run")
         options = RunOptions(folder, "synthetic:room", **options)
-        metrics = run(source, config, options, [states_into(states)])
+        metrics = run(source, config, options, states_into(states))
         return Ran(folder, metrics, states)
 
     return go
@@ -176,7 +152,7 @@ def test_an_interrupt_writes_what_is_there(room, tmp_path, caplog):
         if len(states) == 5:
             raise KeyboardInterrupt
 
-    metrics = run(room, CONFIG, RunOptions(tmp_path, "synthetic:room"), [interrupt])
+    metrics = run(room, CONFIG, RunOptions(tmp_path, "synthetic:room"), Onlookers([interrupt]))
     assert metrics["frames"] == 5
     assert {path.name for path in tmp_path.iterdir()} == FILES
     finished = assert_written(tmp_path)
@@ -227,7 +203,7 @@ def test_a_lost_frame_is_neither_mapped_nor_in_the_trajectory(room, tmp_path, mo
     monkeypatch.setattr(room, "read", read)
     states = []
     options = RunOptions(tmp_path, "synthetic:room")
-    metrics = run(room, CONFIG, options, [states_into(states)])
+    metrics = run(room, CONFIG, options, states_into(states))
     assert [state is TrackState.LOST for state in states] == [i in (5, 6) for i in range(12)]
     assert (metrics["tracked"], metrics["lost"]) == (10, 2)
     finished = load_run(tmp_path)
