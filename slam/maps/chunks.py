@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from slam.maps.base import Map, Mesh
-from slam.maps.extraction import extract
+from slam.maps.extraction import VOXELS, extract, voxel_points
 
 Chunk = tuple[int, int, int]  # integer coordinates of a cube
 BLOCKS = 4  # of 8 voxels, along the side of a chunk
@@ -17,6 +17,7 @@ _CORNERS = list(np.ndindex(2, 2, 2))
 _ALL = np.stack(np.unravel_index(np.arange((BLOCKS + 1) ** 3), (BLOCKS + 1,) * 3), axis=-1)
 _IS_OWN = (_ALL < BLOCKS).all(axis=1)
 _OFFSETS = np.concatenate([_ALL[_IS_OWN], _ALL[~_IS_OWN]]).astype(np.int32)
+_PROBES = VOXELS[(VOXELS % 2 == 0).all(axis=1)]  # a block without a known one has no surface
 
 
 def chunk_size_m(voxel_size_m: float) -> float:
@@ -59,5 +60,8 @@ def chunk_mesh(map_: Map, chunk: Chunk, voxel_size_m: float) -> Mesh:
         return samples.sdf_m, samples.is_valid
 
     coords = np.array(chunk, np.int32) * np.int32(BLOCKS) + _OFFSETS
-    vertices_m, _, triangles = extract(coords, voxel_size_m, RANGE_M, evaluate, int(_IS_OWN.sum()))
-    return Mesh(vertices_m, map_.color(vertices_m), triangles)
+    _, has_probe = evaluate(voxel_points(coords, voxel_size_m, _PROBES))
+    is_known = has_probe.reshape(len(coords), -1).any(axis=1)
+    num_own = int(np.count_nonzero(is_known[: BLOCKS**3]))
+    mesh = extract(coords[is_known], voxel_size_m, RANGE_M, evaluate, num_own)
+    return Mesh(mesh.vertices_m, map_.color(mesh.vertices_m), mesh.triangles)

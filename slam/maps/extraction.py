@@ -10,7 +10,7 @@ from kernels import mesh as mesh_ops
 from kernels import tsdf as tsdf_ops
 from kernels.mesh import MeshArrays
 
-VOXELS = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1)  # (512, 3)
+VOXELS = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1).astype(np.int32)  # (512, 3)
 BLOCKS_AT_ONCE = 4096
 KNOWN = 256  # weight of a known voxel; one alone is enough
 
@@ -18,6 +18,16 @@ KNOWN = 256  # weight of a known voxel; one alone is enough
 Evaluate = Callable[
     [Float32[np.ndarray, "n 3"]], tuple[Float32[np.ndarray, "n"], Bool[np.ndarray, "n"]]
 ]
+
+
+def voxel_points(
+    coords: Int32[np.ndarray, "n 3"], voxel_size_m: float, voxels: Int32[np.ndarray, "k 3"]
+) -> Float32[np.ndarray, "m 3"]:
+    """Return the world points of some voxels of each block, block after block. A voxel is at the
+    same point, to the bit, in whatever list of blocks it is asked for.
+    """
+    numbers = (coords[:, None] * np.int32(8) + voxels).reshape(-1, 3)
+    return numbers.astype(np.float32) * np.float32(voxel_size_m)
 
 
 def extract(
@@ -38,8 +48,7 @@ def extract(
     unit_m = range_m / 16000.0  # distances beyond the range still fit
     for first in range(0, len(coords), BLOCKS_AT_ONCE):
         part = slice(first, min(first + BLOCKS_AT_ONCE, len(coords)))
-        voxels = coords[part, None].astype(np.int64) * 8 + VOXELS
-        sdf_m, is_known = evaluate((voxels.reshape(-1, 3) * voxel_size_m).astype(np.float32))
+        sdf_m, is_known = evaluate(voxel_points(coords[part], voxel_size_m, VOXELS))
         raw = np.clip(np.round(sdf_m / unit_m), -32000, 32000)
         blocks.sdf[part] = raw.reshape(-1, 512)
         blocks.weight[part] = np.where(is_known, KNOWN, 0).reshape(-1, 512)

@@ -7,7 +7,7 @@ import numpy as np
 from kernels import blocks as block_ops
 from slam.config import check_tsdf
 from slam.errors import SlamError
-from slam.maps.extraction import BLOCKS_AT_ONCE, VOXELS
+from slam.maps.extraction import BLOCKS_AT_ONCE, VOXELS, voxel_points
 from slam.maps.tsdf import TsdfMap
 from slam.maps.tsdf_color import nearest_colors
 
@@ -31,8 +31,7 @@ def resample(map_: TsdfMap, voxel_size_m: float) -> TsdfMap:
         )
     for first in range(0, len(coords), BLOCKS_AT_ONCE):
         part = slice(first, min(first + BLOCKS_AT_ONCE, len(coords)))
-        voxels = coords[part, None].astype(np.int64) * 8 + VOXELS
-        points = (voxels.reshape(-1, 3) * voxel_size_m).astype(np.float32)
+        points = voxel_points(coords[part], voxel_size_m, VOXELS)
         samples = map_.query(points)
         shape = (part.stop - part.start, 512)
         blocks.sdf[part] = np.round(samples.sdf_m / map_.sdf_unit_m).reshape(shape)

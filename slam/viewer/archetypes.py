@@ -57,8 +57,25 @@ def mesh_3d(mesh: Mesh) -> "rr.Mesh3D":
         vertex_positions=mesh.vertices_m,
         triangle_indices=mesh.triangles.astype(np.uint32),
         vertex_colors=mesh.colors,
+        vertex_normals=None if mesh.is_predicted is None else _normals(mesh),
         face_rendering=rr.components.MeshFaceRendering.Front,
     )
+
+
+def _normals(mesh: Mesh) -> Float32[np.ndarray, "v 3"]:
+    """Return the mean of the normals of the triangles at each vertex, by area. Predicted surface
+    has one colour: without shading it would have no shape.
+    """
+    corners = mesh.vertices_m[mesh.triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    at = mesh.triangles.ravel()
+    sums = [
+        np.bincount(at, np.repeat(normals[:, c], 3), minlength=len(mesh.vertices_m))
+        for c in range(3)
+    ]
+    sums = np.stack(sums, axis=1)
+    length = np.linalg.norm(sums, axis=1, keepdims=True)
+    return (sums / np.maximum(length, 1e-12)).astype(np.float32)
 
 
 def line(points: Float32[np.ndarray, "n 3"], color: Color) -> "rr.LineStrips3D":

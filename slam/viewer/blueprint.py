@@ -34,12 +34,10 @@ def blueprint(names: Sequence[str], has_truth: bool) -> "Blueprint":
     """Lay out the views of one or more maps: the maps side by side, images below, plots last."""
     import rerun.blueprint as rrb
 
-    legend = rrb.PlotLegend(visible=len(names) > 1)
-    plots = [rrb.TimeSeriesView(origin=FPS, name="fps", plot_legend=rrb.PlotLegend(visible=False))]
+    plots = [_plot(FPS, "frames per second")]
     for plot, title in PLOTS.items():
         if plot != "ate_cm" or has_truth:
-            path = curve("", plot)
-            plots.append(rrb.TimeSeriesView(origin=path, name=title, plot_legend=legend))
+            plots.append(_plot(curve("", plot), title, plot == "state"))
     return rrb.Blueprint(
         rrb.Vertical(
             rrb.Horizontal(*[_room(name) for name in names]),
@@ -66,6 +64,18 @@ def _room(name: str) -> "View":
         eye_controls=rrb.EyeControls3D(
             position=EYE_M, look_target=TARGET_M, eye_up=(0.0, -1.0, 0.0)
         ),
+    )
+
+
+def _plot(path: str, name: str, is_of_states: bool = False) -> "View":
+    """Draw curves over the time; only where states are drawn is room for the curves' names."""
+    import rerun.blueprint as rrb
+
+    return rrb.TimeSeriesView(
+        origin=path,
+        name=name,
+        plot_legend=rrb.PlotLegend(visible=is_of_states, corner=rrb.Corner2D.LeftBottom),
+        axis_y=rrb.ScalarAxis(range=(-0.2, 2.2)) if is_of_states else None,
     )
 
 

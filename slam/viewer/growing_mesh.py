@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from jaxtyping import Float32
 
+from slam.geometry import Transform, transform_points
 from slam.maps.base import Map, Mesh
 from slam.maps.chunks import Chunk, chunk_mesh, chunks_of
 
@@ -19,8 +20,9 @@ class GrowingMesh:
         self._changed: set[Chunk] = set()
         self._made: dict[Chunk, None] = {}  # in the order in which they were made last
 
-    def touch(self, points: Float32[np.ndarray, "n 3"]) -> None:
-        """Note that the surface at some points may have changed."""
+    def touch(self, points: Float32[np.ndarray, "n 3"], T_world_camera: Transform) -> None:
+        """Note that the surface at some points of a camera may have changed."""
+        points = transform_points(T_world_camera.astype(np.float32), points)
         self._changed |= chunks_of(points, VOXEL_SIZE_M)
 
     def remade(self, is_over: Callable[[], bool]) -> Iterator[tuple[Chunk, Mesh]]:

@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 WHITE = (230, 230, 230)
 COLORS = ((102, 194, 255), (255, 159, 67))  # of what belongs to the first map, the second
-LIVE_WIDTH, RENDERED_WIDTH = 320, 160
-MESH_S = 0.03  # of a view, for each map
+LIVE_WIDTH, RENDERED_WIDTH = 320, 128
+MESH_S = 0.025  # of a view
 FLUSH_S = 2.0
 
 
 class RerunScreen:
     """Draws views on a recording, to which `connect` gives its way out before the first.
 
-    Every other view renders the maps, and those in between extend the meshes, so that the camera
-    goes on twice as often as the costly half of it.
+    Each view shows the camera and does one of the costly things in turn: to render the maps, or to
+    go on with the mesh of one of them.
     """
 
     cost = 1.3  # rerun's own threads, measured
@@ -79,13 +79,12 @@ class RerunScreen:
         self._meet(newest)
         self._show_curves([row for row in rows if _is_of(row, newest)])
         self._show_cameras(newest)
-        if self._num_views % 2 == 0:
+        turn = self._num_views % (1 + len(self._systems))
+        if turn == 0:
             self._show_renderings(newest)
         else:
-            end_s = time.thread_time()
-            for system in self._systems:
-                end_s += MESH_S
-                system.show_mesh(_is_past(time.thread_time, end_s))
+            end_s = time.thread_time() + MESH_S
+            self._systems[turn - 1].show_mesh(_is_past(time.thread_time, end_s))
         self._num_views += 1
 
     def finish(self, newest: Snapshot, deadline_s: float) -> None:

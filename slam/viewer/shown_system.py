@@ -8,7 +8,7 @@ import numpy as np
 from slam.camera import Camera
 from slam.evaluation.live import AteSoFar
 from slam.frame import Frame
-from slam.geometry import Transform, transform_points
+from slam.geometry import Transform
 from slam.maps.base import Map, Rendering
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory
@@ -21,6 +21,7 @@ from slam.viewer.rows import FrameRow
 if TYPE_CHECKING:
     from rerun import RecordingStream
 
+MAX_TOUCHING = 8  # frames of a view whose readings mark what has changed
 TRUE_COLOR = (120, 220, 120)
 STATES = {TrackState.OK: 2.0, TrackState.WEAK: 1.0, TrackState.LOST: 0.0}
 
@@ -61,15 +62,15 @@ class ShownSystem:
             "state": [STATES[result.state] for result in results],
             "map_mb": [row.map_mb[k] for row in rows],
         }
-        ate_cm, changed = [], [np.zeros((0, 3), np.float32)]
+        ate_cm = []
         for row, result in zip(rows, results, strict=True):
-            T_world_camera = result.T_world_camera
             if result.state is not TrackState.LOST:
-                self._go_on(row.timestamp_s, T_world_camera)
-            if result.state is TrackState.OK:  # the map takes no others
-                changed.append(transform_points(T_world_camera.astype(np.float32), row.points()))
+                self._go_on(row.timestamp_s, result.T_world_camera)
             ate_cm.append(np.nan if self._score is None else 100.0 * self._score.rmse_m())
-        self._mesh.touch(np.concatenate(changed))
+        every = 1 + len(rows) // MAX_TOUCHING
+        for row, result in zip(rows[::every], results[::every], strict=True):
+            if result.state is TrackState.OK:  # the map takes no others
+                self._mesh.touch(row.points(), result.T_world_camera)
         return values if self._score is None else values | {"ate_cm": ate_cm}
 
     def _go_on(self, timestamp_s: float, T_world_camera: Transform) -> None:
