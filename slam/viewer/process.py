@@ -23,7 +23,7 @@ DATA_PORT, WEB_PORT = 9876, 9090  # rerun's own defaults
 MEMORY_LIMIT = "1GB"  # of the window and of the server; the oldest data are left out beyond
 START_S = 20.0
 ANY_ADDRESS = ("0.0.0.0", "::")
-NICENESS = 10  # a window without a GPU would take the tracker's cores
+NICENESS = 10  # of a window: without a GPU it would take the tracker's cores
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,9 @@ def _start(words: list[str], host: str, port: int, page_url: str) -> ViewerProce
             command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True,  # Ctrl-C ends the run, not what shows its end
         )  # fmt: skip
-        with contextlib.suppress(OSError, AttributeError):
-            os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
+        if not page_url:
+            with contextlib.suppress(OSError, AttributeError):
+                os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
         local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         at = f"[{local}]" if ":" in local else local
         viewer = ViewerProcess(child, f"rerun+http://{at}:{port}/proxy", page_url)

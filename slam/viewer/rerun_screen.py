@@ -24,7 +24,7 @@ from slam.viewer.shown_system import ShownSystem
 if TYPE_CHECKING:
     from rerun import RecordingStream
 
-WHITE = (230, 230, 230)
+GREY = (140, 140, 140)  # seen on black and on white
 COLORS = ((102, 194, 255), (255, 159, 67))  # of what belongs to the first map, the second
 LIVE_WIDTH, RENDERED_WIDTH = 320, 128
 MESH_S = 0.025  # of a view
@@ -115,7 +115,7 @@ class RerunScreen:
         self._connect(self._recording)
         self._start_s = newest.frame.timestamp_s
         self._log(LEGEND, rr.Image(pictures.legend()), static=True)
-        self._log(FPS, rr.SeriesLines(colors=WHITE, names="all"), static=True)
+        self._log(FPS, rr.SeriesLines(colors=GREY, names="all"), static=True)
         for name, color in zip(self._names, COLORS, strict=False):
             self._log(f"/{name}", rr.ViewCoordinates.RDF, static=True)
             for plot in PLOTS:
