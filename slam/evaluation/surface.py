@@ -1,12 +1,28 @@
 """A mesh to be measured: points on it, distances to it, depth images and occlusion by it."""
 
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Bool, Float32, Float64
+from jaxtyping import Bool, Float32, Float64, Int64
 
 from slam.camera import Camera
 from slam.errors import SlamError
 from slam.maps.base import Mesh
 from slam.meshio import import_open3d
+
+_MAX_LAYERS = 16  # of surface seen from behind, before a ray is given up
+_LAYER_M = 1e-3
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What each ray meets first: the ray's parameter there (infinite if nothing is), the triangle
+    (-1), and the weights of its second and third corner.
+    """
+
+    t: Float32[np.ndarray, "n"]
+    triangle: Int64[np.ndarray, "n"]
+    weights: Float32[np.ndarray, "n 2"]
 
 
 class Surface:
@@ -19,9 +35,10 @@ class Surface:
         self._cumulative_m2 = np.cumsum(0.5 * np.linalg.norm(normals, axis=1))
         if not len(self._cumulative_m2) or self._cumulative_m2[-1] <= 0.0:
             raise SlamError(f"the mesh is empty: {len(mesh.triangles)} triangles without any area")
-        self._corners = corners
+        self._mesh = mesh
         lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-        self._normals = normals / np.maximum(lengths, np.finfo(np.float64).tiny)
+        normals /= np.maximum(lengths, np.finfo(np.float64).tiny)
+        self._normals = normals.astype(np.float32)
         self._o3c = import_open3d().core
         self._scene = import_open3d().t.geometry.RaycastingScene()
         self._scene.add_triangles(
@@ -40,12 +57,12 @@ class Surface:
         random = np.random.default_rng(seed)
         at_m2 = random.random(num_points) * self._cumulative_m2[-1]
         triangle = np.searchsorted(self._cumulative_m2, at_m2, side="right")
-        triangle = np.minimum(triangle, len(self._corners) - 1)
-        corners = self._corners[triangle]
+        triangle = np.minimum(triangle, len(self._normals) - 1)
+        corners = self._mesh.vertices_m[self._mesh.triangles[triangle]].astype(np.float64)
         a, b = random.random((2, num_points, 1))
         a, b = np.where(a + b > 1.0, 1.0 - a, a), np.where(a + b > 1.0, 1.0 - b, b)
         points = corners[:, 0] * (1.0 - a - b) + corners[:, 1] * a + corners[:, 2] * b
-        return points.astype(np.float32), self._normals[triangle].astype(np.float32)
+        return points.astype(np.float32), self._normals[triangle]
 
     def distances_m(self, points: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "n"]:
         """Return the exact distance of each point to the nearest triangle."""
@@ -55,14 +72,61 @@ class Surface:
         self, camera: Camera, T_world_camera: Float64[np.ndarray, "4 4"]
     ) -> Float32[np.ndarray, "h w"]:
         """Render z-depth, 0 where a pixel's ray hits nothing."""
-        v, u = np.mgrid[: camera.height, : camera.width]
-        x, y = (u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy
-        rays = np.empty((camera.height, camera.width, 6), dtype=np.float32)
-        rays[..., :3] = T_world_camera[:3, 3]
-        rays[..., 3:] = np.stack([x, y, np.ones_like(x)], axis=-1) @ T_world_camera[:3, :3].T
-        # Directions keep z = 1 in the camera, so the ray parameter of the hit is its z-depth.
-        hits = self._scene.cast_rays(self._o3c.Tensor(rays))["t_hit"].numpy()
+        hits = self.cast(camera_rays(camera, T_world_camera)).t.reshape(camera.height, camera.width)
         return np.where(np.isfinite(hits), hits, np.float32(0.0))
+
+    def cast(self, rays: Float32[np.ndarray, "n 6"]) -> Hits:
+        """Follow rays (origin, direction) to the surface, from either side."""
+        found = self._scene.cast_rays(self._o3c.Tensor(rays))
+        t = found["t_hit"].numpy()
+        triangle = np.where(np.isfinite(t), found["primitive_ids"].numpy().astype(np.int64), -1)
+        return Hits(t, triangle, found["primitive_uvs"].numpy())
+
+    def cast_to_front(self, rays: Float32[np.ndarray, "n 6"], turned: bool = False) -> Hits:
+        """Follow rays through what they meet from behind: from outside one looks into a room.
+
+        `turned` takes the triangles to wind the other way.
+        """
+        hits = self.cast(rays)
+        rest, start = np.arange(len(rays)), np.zeros(len(rays), dtype=np.float32)
+        step = _LAYER_M / np.maximum(np.linalg.norm(rays[:, 3:], axis=1), 1e-9)
+        for _ in range(_MAX_LAYERS):
+            rest = rest[self.is_from_behind(rays[rest], hits.triangle[rest], turned)]
+            if not len(rest):
+                return hits
+            start[rest] = hits.t[rest] + step[rest]
+            onward = rays[rest].copy()
+            onward[:, :3] += start[rest, None] * onward[:, 3:]
+            found = self.cast(onward)
+            hits.t[rest], hits.triangle[rest] = found.t + start[rest], found.triangle
+            hits.weights[rest] = found.weights
+        rest = rest[self.is_from_behind(rays[rest], hits.triangle[rest], turned)]
+        hits.t[rest], hits.triangle[rest] = np.inf, -1
+        return hits
+
+    def is_from_behind(
+        self,
+        rays: Float32[np.ndarray, "n 6"],
+        triangle: Int64[np.ndarray, "n"],
+        turned: bool = False,
+    ) -> Bool[np.ndarray, "n"]:
+        """Tell which rays meet their triangle on its back."""
+        cosine = np.einsum("ni,ni->n", self._normals[triangle], rays[:, 3:])
+        return (triangle >= 0) & ((cosine < 0.0) if turned else (cosine > 0.0))
+
+    def normals(self, triangle: Int64[np.ndarray, "n"]) -> Float32[np.ndarray, "n 3"]:
+        """Return the unit normals of some triangles."""
+        return self._normals[triangle]
+
+    def mean_normal(
+        self, direction: Float64[np.ndarray, "3"], min_cosine: float
+    ) -> Float64[np.ndarray, "3"]:
+        """Average the normals near a direction by area; the direction itself if there are none."""
+        is_near = self._normals @ direction >= min_cosine
+        areas_m2 = np.diff(self._cumulative_m2, prepend=0.0)[is_near]
+        mean = areas_m2 @ self._normals[is_near].astype(np.float64)
+        length = float(np.linalg.norm(mean))
+        return mean / length if length > 0.0 else direction
 
     def is_blocking(
         self,
@@ -88,3 +152,17 @@ class Surface:
     ) -> Bool[np.ndarray, "n"]:
         rays = self._o3c.Tensor(np.concatenate([starts, ways], axis=1))
         return self._scene.test_occlusions(rays, tnear=0.0, tfar=1.0).numpy()
+
+
+def camera_rays(
+    camera: Camera, T_world_camera: Float64[np.ndarray, "4 4"]
+) -> Float32[np.ndarray, "n 6"]:
+    """Return the rays of all pixels, row by row. Directions keep z = 1 in the camera, so the ray
+    parameter of a hit is its z-depth.
+    """
+    v, u = np.mgrid[: camera.height, : camera.width].reshape(2, -1)
+    x, y = (u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy
+    rays = np.empty((len(u), 6), dtype=np.float32)
+    rays[:, :3] = T_world_camera[:3, 3]
+    rays[:, 3:] = np.stack([x, y, np.ones_like(x)], axis=-1) @ T_world_camera[:3, :3].T
+    return rays

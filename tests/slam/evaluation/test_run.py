@@ -13,6 +13,8 @@ from slam.config import Config
 from slam.errors import SlamError
 from slam.evaluation.report import report_html
 from slam.evaluation.run import evaluate_run
+from slam.evaluation.scores import true_views
+from slam.evaluation.systems import as_system
 from slam.frame import Frame
 from slam.geometry import se3_exp, transform_points
 from slam.maps.base import Mesh
@@ -76,7 +78,7 @@ def write_run(path, trajectory: Trajectory, mesh: Mesh | None = WALL) -> RunFold
 
 
 def num_images(html: str) -> int:
-    return len(re.findall(r'<img alt="[^"]+" src="data:image/png;base64,iVBOR', html))
+    return len(re.findall(r'<img alt="[^"]+" class="plot" src="data:image/png;base64,iVBOR', html))
 
 
 def test_perfect_run_in_its_own_world_has_no_errors(tmp_path):
@@ -152,27 +154,26 @@ def test_a_run_that_was_lost_at_once_is_reported(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         metrics = evaluate_run(tmp_path, true_recording())
     assert "ate_rmse_m" not in metrics
-    assert "no trajectory scores: only 0 estimated poses" in caplog.text
+    assert "only 0 estimated poses" in caplog.text
     assert num_images((tmp_path / "report.html").read_text()) == 3
 
 
 def test_report_of_a_run_with_nothing_measured(tmp_path):
     folder = write_run(tmp_path, path_in_world(), mesh=None)
     folder.write_frames([FrameRecord(0, 0.0, TrackState.LOST, NAN, NAN, NAN, NAN, NAN, NAN)])
-    assert num_images(report_html(load_run(tmp_path))) == 4
+    html = report_html([as_system("nothing", load_run(tmp_path))])
+    assert num_images(html) == 2  # its path and its states
 
 
 def test_views_of_lost_frames_count(tmp_path):
     """What a lost frame saw should have been mapped: losing the end of a run must not help it."""
-    from slam.evaluation.run import _views
-
     path = path_in_world()
     half = Trajectory(path.timestamps_s[:30], path.Ts_world_camera[:30])
     write_run(tmp_path, half, mesh=None)
     truth = true_recording().ground_truth()
-    assert len(_views(load_run(tmp_path), truth)) == NUM
+    assert len(true_views(as_system("half", load_run(tmp_path)), truth)) == NUM
     (tmp_path / "frames.csv").unlink()
-    assert len(_views(load_run(tmp_path), truth)) == 30
+    assert len(true_views(as_system("half", load_run(tmp_path)), truth)) == 30
 
 
 def test_mesh_score_without_a_mesh_is_an_error(tmp_path):

@@ -1,0 +1,59 @@
+"""The scores of one system against true poses and a true mesh."""
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from slam.errors import SlamError
+from slam.evaluation.mesh import evaluate_mesh
+from slam.evaluation.systems import SystemRun
+from slam.evaluation.trajectory import align, associate_poses, evaluate_trajectory
+from slam.evaluation.whole import Sdf, evaluate_whole
+from slam.evaluation.world import moved_mesh
+from slam.maps.base import Mesh
+from slam.meshio import read_mesh
+from slam.sources.base import Source
+from slam.trajectory import Trajectory
+
+logger = logging.getLogger(__name__)
+
+
+def trajectory_scores(system: SystemRun, truth: Trajectory) -> dict[str, Any] | None:
+    """Score final and online poses; None, with a warning, if too few have a true pose."""
+    try:
+        scores = asdict(evaluate_trajectory(system.trajectory, truth))
+        if system.run is not None and system.run.online_trajectory is not None:
+            online = evaluate_trajectory(system.run.online_trajectory, truth)
+            scores["ate_online_rmse_m"] = online.ate_rmse_m
+    except SlamError as error:  # a run that was lost at once is still a run
+        logger.warning("no trajectory scores of %s: %s", system.name, error)
+        return None
+    return scores
+
+
+def mesh_scores(
+    system: SystemRun, source: Source, truth: Trajectory, gt_mesh: Mesh, gt_sdf: Sdf | None
+) -> dict[str, Any]:
+    """Score the system's mesh against the true one, which is in the world of the true poses."""
+    if system.mesh_path is None:
+        raise SlamError(
+            f"{system.name} has no mesh.ply to score; `slam mesh RUN` extracts one from its map"
+        )
+    T_truth_system = align(*associate_poses(system.trajectory, truth))
+    mesh = moved_mesh(read_mesh(system.mesh_path), T_truth_system)
+    views = true_views(system, truth).Ts_world_camera
+    seen = evaluate_mesh(mesh.observed(), gt_mesh, source.camera, views)
+    return asdict(seen) | asdict(evaluate_whole(mesh, gt_mesh, gt_sdf))
+
+
+def true_views(system: SystemRun, truth: Trajectory) -> Trajectory:
+    """Return the true poses of the run's time, lost frames too: what they saw should be mapped."""
+    frames = [] if system.run is None else system.run.frames
+    recorded_s = [record.timestamp_s for record in frames]
+    stamps_s = np.array(recorded_s or list(system.trajectory.timestamps_s), dtype=np.float64)
+    first_s, last_s = stamps_s.min() - 0.02, stamps_s.max() + 0.02
+    is_in_run = (truth.timestamps_s >= first_s) & (truth.timestamps_s <= last_s)
+    is_in_run &= np.isfinite(truth.Ts_world_camera).all(axis=(1, 2))
+    return Trajectory(truth.timestamps_s[is_in_run], truth.Ts_world_camera[is_in_run])
