@@ -60,10 +60,25 @@ def _parser() -> argparse.ArgumentParser:
     _add_compare_options(compare)
     compare.set_defaults(command=commands.compare)
 
-    evaluate = subparsers.add_parser("eval", help="score a finished run", allow_abbrev=False)
-    evaluate.add_argument("run", type=Path)
+    evaluate = subparsers.add_parser(
+        "eval", help="score finished runs, and compare several", allow_abbrev=False
+    )
+    evaluate.add_argument(
+        "runs",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="a run folder, or another system's: trajectory.txt (TUM format), mesh.ply",
+    )
     evaluate.add_argument(
         "--gt-mesh", type=Path, help="true surface, in the world of the true poses"
+    )
+    evaluate.add_argument("--source", help="the recording; default: that of our runs")
+    evaluate.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE.html",
+        help="where the report goes; of several runs: default comparison.html",
     )
     evaluate.set_defaults(command=commands.evaluate)
 

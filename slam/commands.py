@@ -135,38 +135,31 @@ def _interruptible() -> Iterator[None]:
 
 def summary(metrics: dict) -> str:
     """Return the line that ends a run."""
-    parts = [
-        f"{metrics['frames']} frames, {metrics['fps']:.1f} fps",
-        f"tracked {metrics['tracked']}, lost {metrics['lost']}, ends {metrics['final_state']}",
-        f"map {metrics['map_mb']:.0f} MB",
-    ]
+    if "fps" in metrics:
+        parts = [
+            f"{metrics['frames']} frames, {metrics['fps']:.1f} fps",
+            f"tracked {metrics['tracked']}, lost {metrics['lost']}, ends {metrics['final_state']}",
+            f"map {metrics['map_mb']:.0f} MB",
+        ]
+    else:  # another system's
+        parts = [f"tracked {metrics['tracked']}"]
     if metrics.get("ate_rmse_m") is not None:
         parts.append(f"ATE {100 * metrics['ate_rmse_m']:.3f} cm")
     return "; ".join(parts)
 
 
 def evaluate(options: argparse.Namespace, overrides: dict[str, str]) -> int:
-    from slam.evaluation.rendering import rendering_scores
-    from slam.evaluation.run import evaluate_run
-    from slam.meshio import read_mesh
-    from slam.output import load_run
-    from slam.sources.detect import open_source
-    from slam.sources.synthetic import SyntheticSource
+    from slam.evaluation.results import evaluate_results
 
-    finished = load_run(options.run)
-    spec = finished.metrics["source"]
-    source = open_source(spec, finished.config)
-    clean = open_source(spec, Config())  # noise belongs to the recording, not to its truth
-    truth, truth_sdf = None, None
-    if options.gt_mesh is not None:
-        truth = read_mesh(options.gt_mesh)
-    elif isinstance(clean, SyntheticSource):
-        truth, truth_sdf = clean.scene.mesh(), clean.scene.sdf
-    rendering = rendering_scores(finished, source)
-    metrics = evaluate_run(options.run, source, truth, truth_sdf, rendering)
-    _say(summary(metrics))
-    _say_scores("mesh", metrics.get("mesh") or {})
-    _say_scores("rendering", metrics.get("rendering") or {})
+    systems, report_path = evaluate_results(
+        options.runs, options.source, options.gt_mesh, options.out
+    )
+    for system in systems:
+        name = f"{system.name}: " if len(systems) > 1 else ""
+        _say(name + summary(system.metrics))
+        for title in ("mesh", "recording", "rendering"):
+            _say_scores(name + title, system.metrics.get(title) or {})
+    _say(f"written to {report_path}")
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from slam.evaluation.exhibits import exhibit
 from slam.evaluation.report import report_html
-from slam.evaluation.scores import mesh_scores, trajectory_scores
+from slam.evaluation.scores import scored
 from slam.evaluation.systems import SystemRun, load_systems
 from slam.evaluation.whole import Sdf
 from slam.maps.base import Mesh
@@ -33,7 +33,7 @@ def compare_runs(
         `systems`: by name, the metrics of the run with those measured here; `mesh_difference`: the
         distances between the meshes, all points together and `of` each, None for a single mesh.
     """
-    systems = [_scored(system, source, gt_mesh, gt_sdf) for system in load_systems(run_dirs, names)]
+    systems = [scored(system, source, gt_mesh, gt_sdf) for system in load_systems(run_dirs, names)]
     return write_comparison(systems, source, report_path, gt_mesh)
 
 
@@ -59,17 +59,3 @@ def write_comparison(
         "systems": {system.name: system.metrics for system in systems},
         "mesh_difference": shown.mesh_difference,
     }
-
-
-def _scored(
-    system: SystemRun, source: Source | None, gt_mesh: Mesh | None, gt_sdf: Sdf | None
-) -> SystemRun:
-    """Add the scores that a system has not had from elsewhere."""
-    truth = None if source is None else source.ground_truth()
-    metrics = {"frames": len(system.trajectory)} | system.metrics
-    scores = None if truth is None else trajectory_scores(system, truth)
-    if source is not None and truth is not None and scores is not None:
-        metrics |= scores
-        if gt_mesh is not None and system.mesh_path is not None:
-            metrics["mesh"] = mesh_scores(system, source, truth, gt_mesh, gt_sdf)
-    return replace(system, metrics=metrics)

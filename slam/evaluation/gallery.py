@@ -16,6 +16,7 @@ from slam.frame import Frame
 from slam.geometry import Transform
 
 _MAX_COLUMNS = 4
+_NOTHING_M = 0.2  # a mesh further away has nothing there
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def disagreement_section(
     note = (
         f"{statement} Predicted surface is left out. In the views, the difference is that of the "
         "depths that a camera would see, the largest minus the smallest; blue: not every mesh "
-        "shows surface."
+        "shows surface. Below, blue is surface with nothing of the other within 20 cm."
     )
     return section("Where the meshes disagree most", html, note)
 
@@ -92,12 +93,17 @@ def truth_section(shown: Sequence[Shown], overviews: Sequence[View], truth: Surf
     html = plot("scale of the errors", plot_color_bar("distance (cm)", 100.0 * LIMIT_M))
     for view in overviews:
         html += _gallery([_painted(each, view, [truth]) for each in shown])
-    return section("Distance to the true surface", html, "Predicted surface is left out.")
+    return section(
+        "Distance to the true surface",
+        html,
+        "Predicted surface is left out. Blue: no true surface within 20 cm.",
+    )
 
 
 def _painted(each: Shown, view: View, others: Sequence[Surface]) -> Figure:
     seen = look(view, each.observed)
-    return _figure(each, picture.painted(seen, furthest_m(seen.points(), others), LIMIT_M))
+    distances_m = furthest_m(seen.points(), others)
+    return _figure(each, picture.painted(seen, distances_m, LIMIT_M, _NOTHING_M))
 
 
 def _spread(shown: Sequence[Shown], view: View) -> Figure:

@@ -25,6 +25,7 @@ th, td { padding: 0.16em 0.55em 0.16em 1.1em; border-bottom: 1px solid #e9ebee;
          vertical-align: top; }
 th { text-align: left; font-weight: 600; border-bottom-color: #b9bfc7; }
 td:first-child, th:first-child { padding-left: 0; }
+th.number { width: 84px; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.number { white-space: nowrap; }
 td.best { font-weight: 650; background: #eaf5ee; }

@@ -123,9 +123,14 @@ def resized(picture: Picture, camera: Camera) -> Picture:
     return cv2.resize(picture, (camera.width, camera.height), None, 0, 0, cv2.INTER_AREA)
 
 
-def painted(seen: Seen, values: Float32[np.ndarray, "k"], limit: float) -> Picture:
-    """Show values of the pixels that are hit, from 0 to the limit, on the shape."""
-    colors = np.float32(255.0 * COLOR_MAP(np.clip(values / limit, 0.0, 1.0))[:, :3])
+def painted(
+    seen: Seen, values: Float32[np.ndarray, "k"], limit: float, nothing_beyond: float
+) -> Picture:
+    """Show values of the pixels that are hit, from 0 to the limit, on the shape; those so large
+    that there is nothing to compare with are blue.
+    """
+    colors = 255.0 * COLOR_MAP(np.clip(values / limit, 0.0, 1.0))[:, :3]
+    colors[values > nothing_beyond] = _ONE_SIDED_RGB
     return _picture(seen, colors * (0.45 + 0.55 * _shade(seen))[:, None])
 
 

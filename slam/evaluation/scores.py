@@ -1,7 +1,7 @@
 """The scores of one system against true poses and a true mesh."""
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -20,23 +20,45 @@ from slam.trajectory import Trajectory
 logger = logging.getLogger(__name__)
 
 
-def trajectory_scores(system: SystemRun, truth: Trajectory) -> dict[str, Any] | None:
-    """Score final and online poses; None, with a warning, if too few have a true pose."""
+def scored(
+    system: SystemRun,
+    source: Source | None,
+    gt_mesh: Mesh | None = None,
+    gt_sdf: Sdf | None = None,
+) -> SystemRun:
+    """Add a system's scores to its metrics; without true poses there are none.
+
+    The true mesh is in the world of the true poses. A system of which too few poses have a true one
+    is not scored, with a warning; nor is another system's mesh, if it gave none.
+    """
+    truth = None if source is None else source.ground_truth()
+    if source is None or truth is None:
+        if gt_mesh is not None:
+            raise SlamError("a true mesh needs at least three true poses to align a run with")
+        return system
+    metrics = dict(system.metrics)
     try:
-        scores = asdict(evaluate_trajectory(system.trajectory, truth))
-        if system.run is not None and system.run.online_trajectory is not None:
-            online = evaluate_trajectory(system.run.online_trajectory, truth)
-            scores["ate_online_rmse_m"] = online.ate_rmse_m
+        metrics |= _trajectory_scores(system, truth)
     except SlamError as error:  # a run that was lost at once is still a run
-        logger.warning("no trajectory scores of %s: %s", system.name, error)
-        return None
+        logger.warning("no scores of %s: %s", system.name, error)
+        return system
+    if gt_mesh is not None and (system.mesh_path is not None or system.run is not None):
+        scores = _mesh_scores(system, source, truth, gt_mesh, gt_sdf)
+        metrics["mesh"] = (metrics.get("mesh") or {}) | scores
+    return replace(system, metrics=metrics)
+
+
+def _trajectory_scores(system: SystemRun, truth: Trajectory) -> dict[str, Any]:
+    scores = asdict(evaluate_trajectory(system.trajectory, truth))
+    if system.run is not None and system.run.online_trajectory is not None:
+        online = evaluate_trajectory(system.run.online_trajectory, truth)
+        scores["ate_online_rmse_m"] = online.ate_rmse_m
     return scores
 
 
-def mesh_scores(
+def _mesh_scores(
     system: SystemRun, source: Source, truth: Trajectory, gt_mesh: Mesh, gt_sdf: Sdf | None
 ) -> dict[str, Any]:
-    """Score the system's mesh against the true one, which is in the world of the true poses."""
     if system.mesh_path is None:
         raise SlamError(
             f"{system.name} has no mesh.ply to score; `slam mesh RUN` extracts one from its map"

@@ -58,7 +58,12 @@ def _load(path: Path, name: str) -> SystemRun:
     except (OSError, UnicodeDecodeError) as error:
         raise SlamError(f"cannot read {path / 'trajectory.txt'}: {error}") from error
     mesh_path = path / "mesh.ply"
-    return SystemRun(name, trajectory, mesh_path if mesh_path.is_file() else None)
+    return SystemRun(
+        name,
+        trajectory,
+        mesh_path if mesh_path.is_file() else None,
+        {"tracked": len(trajectory)},
+    )
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -36,16 +36,12 @@ def common_world(systems: Sequence[SystemRun], truth: Trajectory | None) -> Worl
     if truth is not None:
         Ts_world_system = [_aligned(system, truth) for system in systems]
         if any(T is not None for T in Ts_world_system):
-            return World(truth, True, Ts_world_system)
-    first = next((system for system in systems if len(system.trajectory)), systems[0])
-    return World(
-        first.trajectory,
-        False,
-        [
-            np.eye(4) if system is first else _aligned(system, first.trajectory)
-            for system in systems
-        ],
-    )
+            return _warned(systems, World(truth, True, Ts_world_system))
+    k_first = next((k for k, system in enumerate(systems) if len(system.trajectory)), 0)
+    first = systems[k_first]
+    Ts_world_system = [_aligned(system, first.trajectory) for system in systems]
+    Ts_world_system[k_first] = np.eye(4)
+    return _warned(systems, World(first.trajectory, False, Ts_world_system))
 
 
 def moved_trajectory(trajectory: Trajectory, T_world_system: Transform) -> Trajectory:
@@ -82,9 +78,19 @@ def upright_axes(
 def _aligned(system: SystemRun, reference: Trajectory) -> Transform | None:
     try:
         return align(*associate_poses(system.trajectory, reference))
-    except SlamError as error:
-        logger.warning("%s is left out of plots and pictures: %s", system.name, error)
+    except SlamError:
         return None
+
+
+def _warned(systems: Sequence[SystemRun], world: World) -> World:
+    for system, T_world_system in zip(systems, world.Ts_world_system, strict=True):
+        if T_world_system is None:
+            logger.warning(
+                "%s is left out of plots and pictures: too few of its poses are of the same time "
+                "as the others'",
+                system.name,
+            )
+    return world
 
 
 def _unit(vector: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3"]:
