@@ -34,9 +34,10 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.fixture
 def chromium_page(browser, request):
-    page = browser.new_page(viewport=request.param, has_touch=request.param is PHONE)
+    viewport = getattr(request, "param", DESKTOP)
+    page = browser.new_page(viewport=viewport, has_touch=viewport is PHONE)
     page.set_default_timeout(20_000)
     yield page
     page.close()
@@ -75,6 +76,11 @@ def _wait_for_phase(page, text):
     )
 
 
+def _post(page):
+    """Wait at the end of the block until the server has met what the block asked for."""
+    return page.expect_response(lambda response: response.request.method == "POST")
+
+
 def _wait_for_message(page, text):
     page.wait_for_function(
         "text => document.getElementById('message').textContent.includes(text)", arg=text
@@ -86,7 +92,8 @@ def test_buttons_control_the_run(shown):
     page.get_by_role("button", name="Pause").click()
     _wait_for_phase(page, "Paused")
     assert controls.status()["phase"] == "paused"
-    page.get_by_role("button", name="Save mesh").click()
+    with _post(page):
+        page.get_by_role("button", name="Save mesh").click()
     _wait_for_message(page, "Saving the mesh")
     assert controls.take_save()
     controls.say("saved mesh_000411.ply")
@@ -96,6 +103,7 @@ def test_buttons_control_the_run(shown):
     assert controls.status()["phase"] == "running"
 
 
+@pytest.mark.parametrize("chromium_page", [DESKTOP, PHONE], ids=["desktop", "phone"], indirect=True)
 def test_the_maps_are_shown_and_nothing_sticks_out(shown):
     page, controls, _ = shown
     rows = page.get_by_role("row")
@@ -122,7 +130,7 @@ def test_what_cannot_be_undone_is_asked_twice(shown, name, asked):
     page.get_by_role("dialog").wait_for(state="hidden")
     assert not is_asked()
     page.get_by_role("button", name=f"{name}…").click()
-    with page.expect_response(lambda response: response.request.method == "POST"):
+    with _post(page):
         page.get_by_role("dialog").get_by_role("button", name=name).click()
     assert is_asked()
 
@@ -131,7 +139,7 @@ def test_the_keys_are_those_of_the_terminal(shown):
     page, controls, _ = shown
 
     def press(key):
-        with page.expect_response(lambda response: response.request.method == "POST"):
+        with _post(page):
             page.keyboard.press(key)
 
     press(" ")
@@ -153,7 +161,7 @@ def test_the_keys_are_those_of_the_terminal(shown):
 def test_a_space_presses_the_button_that_has_the_focus(shown):
     page, controls, _ = shown
     page.get_by_role("button", name="Save mesh").focus()
-    with page.expect_response(lambda response: response.request.method == "POST"):
+    with _post(page):
         page.keyboard.press(" ")
     assert controls.take_save()
     assert controls.status()["phase"] == "running"
@@ -163,7 +171,7 @@ def test_an_answer_that_was_overtaken_is_not_shown(shown):
     page, controls, _ = shown
     held, stale = [], controls.status()
 
-    def hold(route):  # a builtin would not do: the number of arguments is looked up
+    def hold(route):
         held.append(route)
 
     page.route("**/status", hold)
@@ -171,7 +179,6 @@ def test_an_answer_that_was_overtaken_is_not_shown(shown):
         page.wait_for_timeout(50)
     page.get_by_role("button", name="Pause").click()
     _wait_for_phase(page, "Paused")
-    page.unroute("**/status")
     with page.expect_response("**/status"):
         held[0].fulfill(json=stale | {"message": "stale", "message_number": 99})
     page.wait_for_timeout(100)  # less than the next poll takes
