@@ -1,10 +1,13 @@
 """A whole comparison: one source through a system for each map, side by side."""
 
+import logging
 from dataclasses import replace
 from typing import Any
 
 from slam.config import Config
 from slam.effort import EffortKeeper
+from slam.errors import SlamError
+from slam.evaluation.comparison import compare_runs
 from slam.evaluation.run import evaluate_run
 from slam.maps.factory import MAPS
 from slam.output import RunFolder
@@ -14,6 +17,8 @@ from slam.session import Onlookers, System
 from slam.sources.base import Source
 from slam.tracking.followed import FollowedPoses, Leader
 
+logger = logging.getLogger(__name__)
+
 
 def compare(
     source: Source,
@@ -21,8 +26,8 @@ def compare(
     options: RunOptions,
     onlookers: Onlookers | None = None,
 ) -> dict[str, Any]:
-    """Run SLAM with every map over one source; write a run folder for each and
-    `comparison.json`; return what the JSON holds.
+    """Run SLAM with every map over one source; write a run folder for each, `comparison.json` and
+    the report of both; return what the JSON holds.
 
     `options.resume` is the folder of an earlier comparison. Ends early like `slam.run.run`.
     """
@@ -45,8 +50,13 @@ def compare(
             "track_against": config.compare.track_against,
             "frames": session.num_frames,
             "fps": session.num_frames / session.wall_s,
-            "maps": {run_dir.name: evaluate_run(run_dir, source) for run_dir in run_dirs},
         }
+        comparison["maps"] = {path.name: evaluate_run(path, source) for path in run_dirs}
+        try:
+            joint = compare_runs(run_dirs, source, folder.path / "report.html")
+            comparison |= {"maps": joint["systems"], "mesh_difference": joint["mesh_difference"]}
+        except SlamError as error:  # it needs open3d
+            logger.warning("no joint report: %s", error)
         folder.write_comparison(comparison)
     return comparison
 

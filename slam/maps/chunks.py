@@ -61,7 +61,7 @@ def chunk_mesh(map_: Map, chunk: Chunk, voxel_size_m: float) -> Mesh:
 
     coords = np.array(chunk, np.int32) * np.int32(BLOCKS) + _OFFSETS
     _, has_probe = evaluate(voxel_points(coords, voxel_size_m, _PROBES))
-    is_known = has_probe.reshape(len(coords), -1).any(axis=1)
+    is_known = np.any(has_probe.reshape(len(coords), -1), axis=1)
     num_own = int(np.count_nonzero(is_known[: BLOCKS**3]))
     mesh = extract(coords[is_known], voxel_size_m, RANGE_M, evaluate, num_own)
     return Mesh(mesh.vertices_m, map_.color(mesh.vertices_m), mesh.triangles)

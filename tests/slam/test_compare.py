@@ -46,7 +46,7 @@ def compared(room, tmp_path_factory):
 def test_a_comparison_leaves_a_run_folder_for_each_map(compared, room):
     folder, comparison = compared
     assert {path.name for path in folder.iterdir()} == {
-        *MAPS, "comparison.json", "run.log"
+        *MAPS, "comparison.json", "report.html", "run.log"
     }  # fmt: skip
     assert json.loads((folder / "comparison.json").read_text()).keys() == comparison.keys()
     for name in MAPS:
