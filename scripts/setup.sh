@@ -87,6 +87,15 @@ install_project() {
     pip_install -e ".${extra:+[$extra]}"
 }
 
+# Tests of the pages that a browser shows are skipped where there is none.
+want_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+        command -v "$name" >/dev/null && return
+    done
+    (install_packages chromium) || echo "no browser: the tests that need one are skipped"
+}
+
 if ! "$python" -c "$supported" 2>/dev/null; then
     if [[ -e .venv && ! -w .venv ]]; then
         fail "$PWD/.venv does not run for this user, who cannot replace it: remove it, or use a copy of the project"
@@ -106,4 +115,5 @@ for stamp in "${stamps[@]}"; do
 done
 [[ -w .venv ]] || fail "$PWD/.venv is out of date and this user cannot write to it: run scripts/setup.sh as its owner"
 install_project
+[[ "$extra" != dev ]] || want_browser
 echo "$key" >".venv/.installed${extra:+-$extra}"
