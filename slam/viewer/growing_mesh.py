@@ -22,7 +22,7 @@ class GrowingMesh:
 
     def touch(self, points: Float32[np.ndarray, "n 3"], T_world_camera: Transform) -> None:
         """Note that the surface at some points of a camera may have changed."""
-        points = transform_points(T_world_camera.astype(np.float32), points)
+        points = transform_points(T_world_camera, points)
         self._changed |= chunks_of(points, VOXEL_SIZE_M)
 
     def remade(self, is_over: Callable[[], bool]) -> Iterator[tuple[Chunk, Mesh]]:

@@ -23,9 +23,9 @@ class Path:
         """Yield number and points of the pieces that grew since the last call; each begins at the
         last point of the one before.
         """
-        first = max(0, self._num_shown - 1) // PIECE
-        num_pieces = -(-len(self._points) // PIECE)
-        for piece in range(first, num_pieces):
+        if len(self._points) == self._num_shown:
+            return
+        for piece in range(self._num_shown // PIECE, (len(self._points) - 1) // PIECE + 1):
             start = piece * PIECE
             yield piece, np.array(self._points[max(0, start - 1) : start + PIECE])
         self._num_shown = len(self._points)

@@ -50,6 +50,7 @@ class RerunScreen:
         import rerun as rr
 
         self._recording = rr.RecordingStream("twinmap")
+        self._recording.set_log_time_enabled(False)
         self._connect = connect
         self._names = names
         self._truth = truth
