@@ -14,12 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from urllib.parse import quote
+from dataclasses import dataclass, replace
 
 from slam.errors import SlamError
+from slam.viewer.page import Page
 
-DATA_PORT, WEB_PORT = 9876, 9090  # rerun's own defaults
+DATA_PORT, PAGE_PORT = 9876, 9090  # rerun's own defaults
 MEMORY_LIMIT = "1GB"  # of the window and of the server; the oldest data are left out beyond
 START_S = 20.0
 ANY_ADDRESS = ("0.0.0.0", "::")
@@ -28,24 +28,27 @@ NICENESS = 10  # of a window: without a GPU it would take the tracker's cores
 
 @dataclass(frozen=True)
 class ViewerProcess:
-    """A running viewer that takes data at `data_url`; `page_url` is where a browser finds it."""
+    """A running viewer that takes data at `data_url`, and its page, unless it is a window."""
 
     child: subprocess.Popen
     data_url: str
-    page_url: str  # empty for a window
-
-    @property
-    def is_window(self) -> bool:
-        """Whether it has a window of its own."""
-        return not self.page_url
+    page: Page | None = None
+    page_url: str = ""
 
     @property
     def is_running(self) -> bool:
         """Whether it has not ended; a closed window has."""
         return self.child.poll() is None
 
+    def be_nice(self) -> None:
+        """Leave the cores to the run where both want them."""
+        with contextlib.suppress(OSError, AttributeError):
+            os.setpriority(os.PRIO_PGRP, self.child.pid, NICENESS)
+
     def kill(self) -> None:
         """End it at once, whatever state it is in."""
+        if self.page is not None:
+            self.page.close()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.child.pid, signal.SIGKILL)
         self.child.wait()
@@ -60,23 +63,31 @@ def open_window() -> ViewerProcess:
         )
     port = _free_port("127.0.0.1", DATA_PORT)
     words = ["--bind", "127.0.0.1", "--port", str(port), "--hide-welcome-screen"]
-    return _start(words, "127.0.0.1", port, "")
+    viewer = _start(words, "127.0.0.1", port)
+    viewer.be_nice()
+    return viewer
 
 
 def serve_page(host: str) -> ViewerProcess:
     """Serve the viewer to browsers on one address of this machine."""
-    port, web_port = _free_port(host, DATA_PORT), _free_port(host, WEB_PORT)
-    name = socket.gethostname() if host in ANY_ADDRESS else host
-    name = f"[{name}]" if ":" in name else name
-    origin = f"http://{name}:{web_port}"
-    words = ["--serve-web", "--bind", host, "--port", str(port)]
-    words += ["--web-viewer-port", str(web_port), "--server-memory-limit", MEMORY_LIMIT]
-    words += ["--cors-allow-origin", origin]
-    page_url = f"{origin}/?url={quote(f'rerun+http://{name}:{port}/proxy', safe='')}"
-    return _start(words, host, port, page_url)
+    port, page_port = _free_port(host, DATA_PORT), _free_port(host, PAGE_PORT)
+    inner_port = _free_port(host, 0)
+    name = _in_url(socket.gethostname() if host in ANY_ADDRESS else host)
+    page_url = f"http://{name}:{page_port}"
+    words = ["--serve-web", "--bind", host, "--port", str(port), "--cors-allow-origin", page_url]
+    words += ["--web-viewer-port", str(inner_port), "--server-memory-limit", MEMORY_LIMIT]
+    viewer = _start(words, host, port)
+    try:
+        data_url = f"rerun+http://{name}:{port}/proxy"
+        page = Page((host, page_port), (_local(host), inner_port), data_url)
+    except OSError as error:
+        viewer.kill()
+        raise SlamError(f"--host {host}, port {page_port}: {error.strerror or error}") from error
+    return replace(viewer, page=page, page_url=page_url)
 
 
-def _start(words: list[str], host: str, port: int, page_url: str) -> ViewerProcess:
+def _start(words: list[str], host: str, port: int) -> ViewerProcess:
+    """Start rerun and wait until it takes data."""
     command = [sys.executable, "-m", "rerun_cli", *words, "--memory-limit", MEMORY_LIMIT]
     # CI: rerun sends no usage data where it is set; there is no other switch for one process
     environment = os.environ | {"CI": "true", "RERUN_APP_ONLY": "true"}
@@ -85,12 +96,8 @@ def _start(words: list[str], host: str, port: int, page_url: str) -> ViewerProce
             command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             start_new_session=True,  # Ctrl-C ends the run, not what shows its end
         )  # fmt: skip
-        if not page_url:
-            with contextlib.suppress(OSError, AttributeError):
-                os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
-        local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-        at = f"[{local}]" if ":" in local else local
-        viewer = ViewerProcess(child, f"rerun+http://{at}:{port}/proxy", page_url)
+        local = _local(host)
+        viewer = ViewerProcess(child, f"rerun+http://{_in_url(local)}:{port}/proxy")
         for _ in _every(0.05, START_S):
             if not viewer.is_running:
                 output.seek(0)
@@ -100,6 +107,15 @@ def _start(words: list[str], host: str, port: int, page_url: str) -> ViewerProce
                 return viewer
     viewer.kill()
     raise SlamError(f"the viewer did not start within {START_S:.0f} s")
+
+
+def _local(host: str) -> str:
+    """Return how to reach a server from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _every(pause_s: float, limit_s: float) -> Iterator[None]:

@@ -101,7 +101,7 @@ class RerunScreen:
         """Let go when all has gone out; a window stays open, a page is not served any more."""
         self._recording.flush(timeout_sec=FLUSH_S)
         self._recording.disconnect()
-        if self._process is not None and not self._process.is_window:
+        if self._process is not None and self._process.page is not None:
             self._process.kill()
 
     def abandon(self) -> None:

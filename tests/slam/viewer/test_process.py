@@ -6,6 +6,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -24,7 +25,7 @@ def served():
 
 
 def ports_of(viewer) -> list[int]:
-    page = re.match(r"http://127\.0\.0\.1:(\d+)/", viewer.page_url)
+    page = re.fullmatch(r"http://127\.0\.0\.1:(\d+)", viewer.page_url)
     data = re.fullmatch(r"rerun\+http://127\.0\.0\.1:(\d+)/proxy", viewer.data_url)
     assert page is not None
     assert data is not None
@@ -43,6 +44,12 @@ def is_open(port: int) -> bool:
 def test_the_page_is_served_and_gone_afterwards(served):
     with urllib.request.urlopen(served.page_url) as answer:
         assert b"<canvas" in answer.read()
+        assert answer.url == f"{served.page_url}/?url={quote(served.data_url, safe='')}"
+        policy = answer.headers["Content-Security-Policy"]
+    assert f"connect-src 'self' {served.data_url[6:-6]}" in policy
+    with urllib.request.urlopen(f"{served.page_url}/re_viewer_bg.wasm") as answer:
+        assert len(answer.read()) > 10_000_000
+        assert answer.headers["Content-Type"] == "application/wasm"
     served.kill()
     assert not served.is_running
     while any(is_open(port) for port in ports_of(served)):
