@@ -137,6 +137,8 @@ def _free_port(host: str, wanted: int) -> int:
     """Return the wanted port of an address of this machine, or any free one if it is taken."""
     for port in (wanted, 0):
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            if os.name == "posix":  # what was closed a moment ago is free, as it is to servers
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
                 return probe.getsockname()[1]
