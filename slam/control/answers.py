@@ -37,8 +37,12 @@ class ControlServer(Protocol):
         """Whether a request for that host is meant for this server."""
         ...
 
-    def note_status_told(self, is_over: bool) -> None:
-        """Remember that a page is open, and whether it knows of the end."""
+    def note_asked(self) -> None:
+        """Remember that a page is open."""
+        ...
+
+    def note_end_told(self) -> None:
+        """Remember that it knows of the end."""
         ...
 
 
@@ -107,9 +111,11 @@ class PageHandler(BaseHTTPRequestHandler):
         return True
 
     def _answer_status(self) -> None:
+        self._server.note_asked()
         status = self._controls.status()
         self._answer(HTTPStatus.OK, "application/json", json.dumps(_plain(status)))
-        self._server.note_status_told(status["phase"] == "over")
+        if status["phase"] == "over":
+            self._server.note_end_told()
 
     def _refuse(self, code: HTTPStatus, reason: str, allowed: str = "") -> None:
         self._answer(code, "text/plain", f"{reason}\n", allowed=allowed)

@@ -89,10 +89,13 @@ class _Server(ThreadingHTTPServer):
         """Whether a request for that host is meant for this server."""
         return name in self._names or (self._is_everywhere and _is_address(name))
 
-    def note_status_told(self, is_over: bool) -> None:
-        """Remember that a page is open, and whether it knows of the end."""
+    def note_asked(self) -> None:
+        """Remember that a page is open."""
         self._last_asked_s = time.monotonic()
-        self._is_end_told = is_over
+
+    def note_end_told(self) -> None:
+        """Remember that it knows of the end."""
+        self._is_end_told = True
 
     def wait_for_farewell(self) -> None:
         """Let an open page hear that the run is over."""
