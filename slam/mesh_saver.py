@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from slam.errors import SlamError
 from slam.maps.base import Map
 from slam.meshio import write_ply
 from slam.session import System
@@ -40,7 +39,7 @@ class MeshSaver:
             folder.mkdir(parents=True, exist_ok=True)
             path = _free_path(folder)
             write_ply(path, map_.mesh())
-        except (OSError, SlamError) as error:
+        except Exception as error:  # whatever it is, the run goes on
             logger.warning("no mesh saved: %s", error)
             self._say(f"no mesh saved: {error}")
         else:

@@ -63,6 +63,7 @@ class Session:
         self._playback = self.systems[0].config.playback  # all have the same
         self._controls = self.onlookers.controls
         self._start_s = 0.0
+        self._num_taken = 0  # also before a reset
 
     def run(self) -> None:
         """Go through the source; KeyboardInterrupt ends it early, any error ends it with that
@@ -97,6 +98,7 @@ class Session:
             self._finish()
             self.systems = self.make_systems()
             self.num_frames, self._start_s = 0, self._controls.now_s()
+            self._controls.publish({})
             self._controls.say("started anew")
 
     def _step(self, frame: Frame) -> None:
@@ -105,6 +107,7 @@ class Session:
             for system in self.systems
         )
         self.num_frames += 1
+        self._num_taken += 1
         fps = self.num_frames / (self._controls.now_s() - self._start_s)
         snapshot = Snapshot(frame, views, fps)
         for watch in self.onlookers.watchers:
@@ -115,7 +118,7 @@ class Session:
     def _status(self, snapshot: Snapshot) -> Status:
         return Status(
             frame_index=snapshot.frame.index,
-            number=self.num_frames,
+            number=self._num_taken,
             num_frames=len(selected(self.source, self._playback)),
             fps=snapshot.fps,
             maps=[

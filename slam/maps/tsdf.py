@@ -190,16 +190,19 @@ class TsdfMap:
         rgbw = nearest_colors(storage.index, storage.blocks, self.config.voxel_size_m, points)
         return np.where(rgbw[:, 3:] > 0, rgbw[:, :3], UNSEEN_COLOR)
 
-    def mesh(self, slots: Int32[np.ndarray, "n"] | None = None) -> Mesh:
-        """Extract the surface, of some blocks only if asked (see `changed_blocks`)."""
-        storage = self._storage
-        if slots is None:
+    def mesh(self) -> Mesh:
+        """Extract the surface.
+
+        Integration waits: marching cubes counts first and writes then, on the same voxels.
+        """
+        with self._lock:
+            storage = self._storage
             slots = np.arange(storage.count, dtype=np.int32)
-        return Mesh(
-            *mesh_ops.extract_mesh(
-                storage.index, storage.blocks, slots, self.config.voxel_size_m, 1
+            return Mesh(
+                *mesh_ops.extract_mesh(
+                    storage.index, storage.blocks, slots, self.config.voxel_size_m, 1
+                )
             )
-        )
 
     def set_effort(self, share: float) -> None:
         """Do nothing: all that `integrate` does is needed."""
@@ -207,16 +210,6 @@ class TsdfMap:
     def refined_poses(self) -> dict[int, Transform]:
         """Return nothing: what is fused stays where it is."""
         return {}
-
-    def changed_blocks(self, since: int) -> Int32[np.ndarray, "n"]:
-        """Return the blocks whose mesh may have changed since `num_integrated` was `since`.
-
-        Those are the blocks that were updated, and the ones whose last cells reach into them.
-        """
-        storage = self._storage
-        is_updated = np.append(self._stamps[: storage.count] >= since, False)  # -1: no neighbour
-        is_changed = is_updated[storage.index.neighbors[: storage.count]].any(axis=1)
-        return np.flatnonzero(is_changed).astype(np.int32)
 
     def save(self, path: Path) -> None:
         """Write the map; see `slam.maps.tsdf_file` for the format."""

@@ -93,36 +93,3 @@ def test_weights_saturate_and_the_surface_stays(make_map, see):
     samples = map_.query(wall_points(half_m=0.2))
     # dithered rounding must not let a value walk away over many frames
     assert np.abs(samples.sdf_m[samples.is_valid]).max() < 0.25 * VOXEL_SIZE_M
-
-
-def test_pieces_of_a_mesh_make_up_the_whole(make_map, see):
-    map_ = make_map()
-    map_.integrate(*see(has_box=True))
-    whole = triangles(map_.mesh())
-    slots = np.random.default_rng(0).permutation(map_.num_blocks).astype(np.int32)
-    pieces = [triangles(map_.mesh(part)) for part in np.array_split(slots, 7)]
-    assert set().union(*pieces) == whole
-    assert sum(map(len, pieces)) == len(whole)
-
-
-def test_blocks_that_did_not_change_keep_their_piece_of_the_mesh(make_map, see):
-    map_ = make_map(initial_capacity=16)
-    for position in ((-0.4, -1.5, 0.0), (-0.3, -1.4, 0.1)):
-        map_.integrate(*see(position, has_box=True))
-    before = map_.num_integrated
-    assert len(map_.changed_blocks(before)) == 0
-    old_count = map_.num_blocks
-    frame, T = see((0.9, -1.5, 0.3))
-    frame.depth_m[:, :80] = 0.0  # sees a part only, so that something stays as it was,
-    frame.depth_m[:] *= 0.99  # and sees that nearer than it was
-    old = {slot: triangles(map_.mesh(np.array([slot], np.int32))) for slot in range(old_count)}
-    map_.integrate(frame, T)
-    changed = set(map_.changed_blocks(before).tolist())
-    assert 0 < len(changed) < map_.num_blocks
-    assert set(range(old_count, map_.num_blocks)) <= changed
-    pieces = {
-        slot: triangles(map_.mesh(np.array([slot], np.int32))) for slot in range(map_.num_blocks)
-    }
-    for slot in set(range(map_.num_blocks)) - changed:
-        assert pieces[slot] == old[slot]
-    assert any(pieces[slot] != old[slot] for slot in changed if slot < old_count)
