@@ -13,7 +13,7 @@ from slam.workers import Paced
 
 logger = logging.getLogger(__name__)
 MAX_ROWS = 2000  # frames that wait for the next view; older ones are not shown
-SHARE_OF_MACHINE = 0.045  # of all its cores' time
+SHARE_OF_MACHINE = 0.055  # of all its cores' time
 CLOSE_S = 10.0
 LAST_VIEW_S = 5.0  # of those, for the meshes
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rerun.blueprint import Blueprint, View
+    from rerun.blueprint import Blueprint, Container, View
 
 LIVE_COLOR, LIVE_DEPTH = "/images/camera/color", "/images/camera/depth"
 MAP_DIFFERENCE = "/images/difference"
@@ -12,11 +12,11 @@ LEGEND = "/images/legend"
 FPS = "/plots/fps"
 PLOTS = {  # the plots with a curve for each map, and their titles
     "residual_mm": "tracking residual (mm)",
-    "state": "tracking: 2 OK, 1 weak, 0 lost",
+    "state": "2 OK / 1 weak / 0 lost",
     "ate_cm": "ATE so far (cm)",
     "map_mb": "map memory (MB)",
 }
-EYE_M, TARGET_M = (0.0, -2.2, -2.2), (0.0, 0.4, 2.0)  # from above and behind the first camera
+EYE_M, TARGET_M = (0.0, -2.7, -2.4), (0.0, 0.3, 2.5)  # from above and behind the first camera
 BACKGROUND = (24, 26, 31)
 
 
@@ -38,13 +38,9 @@ def blueprint(names: Sequence[str], has_truth: bool) -> "Blueprint":
     for plot, title in PLOTS.items():
         if plot != "ate_cm" or has_truth:
             plots.append(_plot(curve("", plot), title, plot == "state"))
+    rooms = [_room(name, has_truth) for name in names]
     return rrb.Blueprint(
-        rrb.Vertical(
-            rrb.Horizontal(*[_room(name) for name in names]),
-            _images(names),
-            rrb.Horizontal(*plots),
-            row_shares=[5.0, 3.6, 1.8],
-        ),
+        _beside(rooms, names, plots) if len(rooms) == 1 else _below(rooms, names, plots),
         rrb.TimePanel(timeline="frame", state="collapsed"),
         rrb.BlueprintPanel(state="collapsed"),
         rrb.SelectionPanel(state="collapsed"),
@@ -53,12 +49,33 @@ def blueprint(names: Sequence[str], has_truth: bool) -> "Blueprint":
     )
 
 
-def _room(name: str) -> "View":
+def _beside(rooms: "list[View]", names: Sequence[str], plots: "list[View]") -> "Container":
+    """Lay out one map: its images beside it."""
+    import rerun.blueprint as rrb
+
+    top, bottom = _images(names)
+    pairs = [view for pair in zip(top, bottom, strict=True) for view in pair]
+    images = rrb.Grid(*pairs, grid_columns=2)
+    upper = rrb.Horizontal(*rooms, images, column_shares=[3.0, 2.0])
+    return rrb.Vertical(upper, rrb.Horizontal(*plots), row_shares=[5.0, 1.2])
+
+
+def _below(rooms: "list[View]", names: Sequence[str], plots: "list[View]") -> "Container":
+    """Lay out two maps side by side: their images below them."""
+    import rerun.blueprint as rrb
+
+    top, bottom = _images(names)
+    images = rrb.Vertical(rrb.Horizontal(*top), rrb.Horizontal(*bottom))
+    upper = rrb.Horizontal(*rooms)
+    return rrb.Vertical(upper, images, rrb.Horizontal(*plots), row_shares=[5.0, 3.6, 1.8])
+
+
+def _room(name: str, has_truth: bool) -> "View":
     import rerun.blueprint as rrb
 
     return rrb.Spatial3DView(
         origin=f"/{name}",
-        name=f"{name} map",
+        name=f"{name} map (green: true path)" if has_truth else f"{name} map",
         background=list(BACKGROUND),
         line_grid=rrb.LineGrid3D(visible=False),
         eye_controls=rrb.EyeControls3D(
@@ -79,8 +96,8 @@ def _plot(path: str, name: str, is_of_states: bool = False) -> "View":
     )
 
 
-def _images(names: Sequence[str]):
-    """Put colours above depths, and the differences beside them."""
+def _images(names: Sequence[str]) -> "tuple[list[View], list[View]]":
+    """Return two rows of views: colours above depths, and the differences beside them."""
     import rerun.blueprint as rrb
 
     def view(path: str, name: str) -> "View":
@@ -98,4 +115,4 @@ def _images(names: Sequence[str]):
     half = len(errors) // 2
     top += errors[:half]
     bottom += errors[half:]
-    return rrb.Vertical(rrb.Horizontal(*top), rrb.Horizontal(*bottom))
+    return top, bottom

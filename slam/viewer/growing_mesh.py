@@ -9,7 +9,7 @@ from slam.geometry import Transform, transform_points
 from slam.maps.base import Map, Mesh
 from slam.maps.chunks import Chunk, chunk_mesh, chunks_of
 
-VOXEL_SIZE_M = 0.02  # a viewing resolution, whatever the map's own
+VOXEL_SIZE_M = 0.025  # a viewing resolution, whatever the map's own
 
 
 class GrowingMesh:

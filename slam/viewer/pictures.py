@@ -57,21 +57,21 @@ def _diverging_table() -> UInt8[np.ndarray, "256 3"]:
 _COLORS = _diverging_table()
 
 
-def legend() -> UInt8[np.ndarray, "120 160 3"]:
+def legend() -> UInt8[np.ndarray, "240 320 3"]:
     """Draw what the colours of `difference` mean."""
-    image = np.full((120, 160, 3), 24, np.uint8)
-    scale_m = np.linspace(-RANGE_M, RANGE_M, 136, dtype=np.float32)
-    image[40:64, 12:148] = diverging(np.tile(scale_m, (24, 1)))
-    image[90:102, 12:24] = NOTHING
+    image = np.full((240, 320, 3), 24, np.uint8)
+    scale_m = np.linspace(-RANGE_M, RANGE_M, 272, dtype=np.float32)
+    image[80:128, 24:296] = diverging(np.tile(scale_m, (48, 1)))
+    image[180:204, 24:48] = NOTHING
     white = (230, 230, 230)
     for text, u, v in (
-        ("depth difference", 12, 28),
-        ("-5 cm", 8, 80),
-        ("0", 76, 80),
-        ("+5 cm", 112, 80),
-        ("one has nothing", 30, 101),
+        ("depth difference", 24, 56),
+        ("-5 cm", 16, 160),
+        ("0", 153, 160),
+        ("+5 cm", 236, 160),
+        ("one has nothing", 60, 200),
     ):
-        cv2.putText(image, text, (u, v), cv2.FONT_HERSHEY_SIMPLEX, 0.36, white, 1, cv2.LINE_AA)
+        cv2.putText(image, text, (u, v), cv2.FONT_HERSHEY_SIMPLEX, 0.65, white, 1, cv2.LINE_AA)
     return image
 
 

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from rerun import RecordingStream
 
 GREY = (140, 140, 140)  # seen on black and on white
-COLORS = ((102, 194, 255), (255, 159, 67))  # of what belongs to the first map, the second
+COLORS = {"tsdf": (102, 194, 255), "neural": (255, 159, 67)}  # of what belongs to a map
 LIVE_WIDTH, RENDERED_WIDTH = 320, 128
-MESH_S = 0.025  # of a view
+MESH_S = 0.035  # of a view
 FLUSH_S = 2.0
+GRACE_S = 0.5  # for browsers to get the end
 
 
 class RerunScreen:
@@ -102,6 +103,7 @@ class RerunScreen:
         self._recording.flush(timeout_sec=FLUSH_S)
         self._recording.disconnect()
         if self._process is not None and self._process.page is not None:
+            time.sleep(GRACE_S)
             self._process.kill()
 
     def abandon(self) -> None:
@@ -117,10 +119,10 @@ class RerunScreen:
         self._start_s = newest.frame.timestamp_s
         self._log(LEGEND, rr.Image(pictures.legend()), static=True)
         self._log(FPS, rr.SeriesLines(colors=GREY, names="all"), static=True)
-        for name, color in zip(self._names, COLORS, strict=False):
+        for name in self._names:
             self._log(f"/{name}", rr.ViewCoordinates.RDF, static=True)
             for plot in PLOTS:
-                style = rr.SeriesLines(colors=color, names=name)
+                style = rr.SeriesLines(colors=COLORS[name], names=name)
                 self._log(curve(name, plot), style, static=True)
 
     def _meet(self, newest: Snapshot) -> None:
@@ -128,7 +130,9 @@ class RerunScreen:
         for k, view in enumerate(newest.systems):
             if k < len(self._systems) and self._systems[k].map is view.map:
                 continue
-            system = ShownSystem(self._recording, view.name, COLORS[k], view.map, self._truth)
+            system = ShownSystem(
+                self._recording, view.name, COLORS[view.name], view.map, self._truth
+            )
             if k < len(self._systems):
                 system.clear()
             self._systems[k : k + 1] = [system]
