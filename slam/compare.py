@@ -1,12 +1,10 @@
 """A whole comparison: one source through a system for each map, side by side."""
 
-import logging
 from dataclasses import replace
 from typing import Any
 
 from slam.config import Config
 from slam.effort import EffortKeeper
-from slam.errors import SlamError
 from slam.evaluation.comparison import compare_runs
 from slam.evaluation.run import evaluate_run
 from slam.maps.factory import MAPS
@@ -16,8 +14,6 @@ from slam.run import RunOptions, new_system, new_tracker, run_session
 from slam.session import Onlookers, System
 from slam.sources.base import Source
 from slam.tracking.followed import FollowedPoses, Leader
-
-logger = logging.getLogger(__name__)
 
 
 def compare(
@@ -51,12 +47,10 @@ def compare(
             "frames": session.num_frames,
             "fps": session.num_frames / session.wall_s,
         }
-        comparison["maps"] = {path.name: evaluate_run(path, source) for path in run_dirs}
-        try:
-            joint = compare_runs(run_dirs, source, folder.path / "report.html")
-            comparison |= {"maps": joint["systems"], "mesh_difference": joint["mesh_difference"]}
-        except SlamError as error:  # it needs open3d
-            logger.warning("no joint report: %s", error)
+        for run_dir in run_dirs:
+            evaluate_run(run_dir, source)
+        joint = compare_runs(run_dirs, source, folder.path / "report.html")
+        comparison |= {"maps": joint["systems"], "mesh_difference": joint["mesh_difference"]}
         folder.write_comparison(comparison)
     return comparison
 
