@@ -1,5 +1,6 @@
 """Where meshes differ: over their whole surface, and in what a camera would see of them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from slam.geometry import Transform, rotation_angle_rad
 LIMIT_M = 0.05  # colours end here, and no pixel counts more
 _NUM_POINTS = 100_000
 _SEARCH_WIDTH = 80
-_OTHER_PLACE_M, _OTHER_TURN_RAD = 0.7, np.deg2rad(35.0)
+_OTHER_PLACE_M, _OTHER_TURN_RAD = 0.7, math.radians(35.0)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The sections of a report that show meshes: from the same places, and where they differ."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from slam.evaluation.views import from_pose
 from slam.frame import Frame
 from slam.geometry import Transform
 
-_MAX_COLUMNS = 4
+_MAX_COLUMNS = 5
 _NOTHING_M = 0.2  # a mesh further away has nothing there
 
 
@@ -133,4 +134,6 @@ def _figure(each: Shown, image: Picture) -> Figure:
 
 
 def _gallery(figures: Sequence[Figure]) -> str:
-    return gallery(figures, min(max(len(figures), 2), _MAX_COLUMNS))
+    """Lay pictures out in rows of equal length, as far as that goes."""
+    num_rows = math.ceil(len(figures) / _MAX_COLUMNS)
+    return gallery(figures, max(math.ceil(len(figures) / num_rows), 2))

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,9 +26,9 @@ th, td { padding: 0.16em 0.55em 0.16em 1.1em; border-bottom: 1px solid #e9ebee;
          vertical-align: top; }
 th { text-align: left; font-weight: 600; border-bottom-color: #b9bfc7; }
 td:first-child, th:first-child { padding-left: 0; }
-th.number { width: 84px; }
+th.number { width: 84px; min-width: 60px; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; }
-td.number { white-space: nowrap; }
+td.number, span.short { white-space: nowrap; }
 td.best { font-weight: 650; background: #eaf5ee; }
 div.pictures { display: grid; gap: 10px 12px; margin: 0.5em 0 1em; align-items: start; }
 figure { margin: 0; }
@@ -112,7 +113,7 @@ def table(content: Table) -> str:
     if not content.rows:
         return ""
     head = "".join(
-        f'<th class="number">{dot(color)}{text(name)}</th>'
+        f'<th class="number">{_headed(name, color)}</th>'
         for name, color in zip(content.columns, content.colors, strict=True)
     )
     rows = "".join(
@@ -142,6 +143,13 @@ def preformatted(content: str) -> str:
 def text(value: object) -> str:
     """Escape what is not HTML."""
     return html.escape(str(value))
+
+
+def _headed(name: str, color: str | None) -> str:
+    """Return a name after its dot, on one line if it is short; else it breaks behind its parts."""
+    style = ' class="short"' if len(name) <= 12 else ""
+    parts = re.sub(r"([/_.-])", r"\1<wbr>", text(name))
+    return f"<span{style}>{dot(color)}{parts}</span>"
 
 
 def _cell(cell: Cell) -> str:

@@ -13,7 +13,7 @@ from slam.evaluation.surface import Hits, Surface, camera_rays
 from slam.geometry import Transform
 from slam.maps.base import Mesh
 
-Picture = UInt8[np.ndarray, "h w 3"]
+Picture = UInt8[np.ndarray, "_h _w 3"]
 
 _PREDICTED_RGB = (120, 90, 220)  # surface that no camera saw
 _ONE_SIDED_RGB = (120, 175, 225)  # pixels that not every mesh shows
@@ -64,9 +64,9 @@ class Seen:
         return rays[:, :3] + t * rays[:, 3:]
 
 
-def look(view: View, model: Model, oversampling: int = _OVERSAMPLING) -> Seen:
+def look(view: View, model: Model) -> Seen:
     """Cast the rays of a view, more than one a pixel for smooth edges."""
-    camera = view.camera.scaled(oversampling)
+    camera = view.camera.scaled(float(_OVERSAMPLING))
     view = View(camera, view.T_world_camera, view.is_outside)
     rays = camera_rays(camera, view.T_world_camera)
     if view.is_outside:

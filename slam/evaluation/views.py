@@ -1,5 +1,7 @@
 """Where to look from: poses of the camera far apart, and from outside into the whole."""
 
+import math
+
 import numpy as np
 from jaxtyping import Float32, Float64
 
@@ -8,7 +10,7 @@ from slam.evaluation.picture import View
 from slam.geometry import Transform, rotation_angle_rad
 
 PICTURE_WIDTH = 480
-_TURN_AS_FAR_AS_1_M_RAD = np.deg2rad(60.0)
+_TURN_AS_FAR_AS_1_M_RAD = math.radians(60.0)
 _ELEVATION_DEG = 48.0
 _AZIMUTHS_DEG = (-30.0, 150.0)  # from behind the first pose, and from the other side
 _FIELD_OF_VIEW_DEG = 32.0
@@ -55,7 +57,7 @@ def _overview(
     x = np.cross(z, axes[2])
     x /= np.linalg.norm(x)
     R_world_camera = np.stack([x, np.cross(z, x), z], axis=1)
-    focal = 0.5 * width / np.tan(np.deg2rad(0.5 * _FIELD_OF_VIEW_DEG))
+    focal = 0.5 * width / math.tan(math.radians(0.5 * _FIELD_OF_VIEW_DEG))
     center = corners.mean(axis=0)
     in_camera = (corners - center) @ R_world_camera
     # Step back until every corner is within the picture's width, then cut the picture to fit.
