@@ -3,22 +3,17 @@
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# WebGL is drawn by the processor, for machines without a graphics card.
-BROWSER_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
-PAGE_SIZE_PX = {"width": 1280, "height": 900}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_FLAGS = ["--no-sandbox", "--disable-background-networking"]
+# WebGL on the CPU
+BROWSER_FLAGS += ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+BROWSER_FLAGS += ["--ignore-gpu-blocklist"]
 
 
 @pytest.fixture(scope="session")
@@ -30,34 +25,14 @@ def data_dir() -> Path:
     return path
 
 
-@dataclass
-class WatchedPage:
-    """A browser's page (playwright's), what it has asked for and what it has complained about."""
-
-    page: Any
-    requests: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", self._hear)
-
-    def _hear(self, message: Any) -> None:
-        if message.type == "error":
-            self.errors.append(message.text)
-
-
-@pytest.fixture
-def chromium_page() -> Iterator[WatchedPage]:
-    """An empty page in headless Chromium, 1280 px wide; skips where there is none on PATH."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if executable is None:
-        pytest.skip(f"no browser on PATH: none of {', '.join(BROWSERS)}")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=BROWSER_ARGUMENTS)
-        try:
-            yield WatchedPage(browser.new_page(viewport=PAGE_SIZE_PX))
-        finally:
-            browser.close()
+@pytest.fixture(scope="module")  # no longer: playwright's event loop would be in others' way
+def browser() -> Iterator[Any]:
+    """A headless Chromium (playwright's `Browser`); skips where there is none in PATH."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"no Chromium in PATH: none of {', '.join(BROWSERS)}")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
+        yield browser
+        browser.close()

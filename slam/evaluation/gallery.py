@@ -33,19 +33,19 @@ def renders_section(
     shown: Sequence[Shown], camera: Camera, places: Sequence[Place], overviews: Sequence[View]
 ) -> str:
     """Show every mesh from above and from some of the camera's poses, in colour and as clay."""
-    html = ""
-    for view in overviews:
-        html += _gallery([_figure(each, picture.colored(look(view, each.whole))) for each in shown])
+    html = _galleries(
+        [
+            [_figure(each, picture.colored(look(view, each.whole))) for each in shown]
+            for view in overviews
+        ]
+    )
     for place in places:
         view = from_pose(camera, place.T_world_camera)
         seen = [(each, look(view, each.whole)) for each in shown]
-        html += f"<h3>From the camera's pose at {place.time_s:.1f} s</h3>\n"
-        html += _gallery(
-            _photo(place, view) + [_figure(each, picture.colored(found)) for each, found in seen]
-        )
-        html += _gallery(
-            _measured(place, view) + [_figure(each, picture.clay(found)) for each, found in seen]
-        )
+        colors = [_figure(each, picture.colored(found)) for each, found in seen]
+        shapes = [_figure(each, picture.clay(found)) for each, found in seen]
+        html += _heading(place)
+        html += _galleries([_photo(place, view) + colors, _measured(place, view) + shapes])
     note = (
         "From above, surface seen from behind is left out, so that one looks into the room. "
         "Colours are those of the meshes; the grey pictures show the shape alone."
@@ -68,19 +68,20 @@ def disagreement_section(
     for place in worst:
         view = from_pose(camera, place.T_world_camera)
         figures = [_figure(each, picture.clay(look(view, each.observed))) for each in shown]
-        html += f"<h3>From the camera's pose at {place.time_s:.1f} s</h3>\n"
-        html += _gallery(_photo(place, view) + figures + [_spread(shown, view)])
+        html += _heading(place)
+        html += _galleries([_photo(place, view) + figures + [_spread(shown, view)]])
     which = "the other mesh" if len(shown) == 2 else "whichever other mesh is furthest away"
     html += f"<h3>Distance to {which}</h3>\n"
-    for view in overviews:
-        html += _gallery(
+    surfaces = [each.observed.surface for each in shown]
+    html += _galleries(
+        [
             [
-                _painted(
-                    each, view, [other.observed.surface for other in shown if other is not each]
-                )
-                for each in shown
+                _painted(each, view, [*surfaces[:k], *surfaces[k + 1 :]])
+                for k, each in enumerate(shown)
             ]
-        )
+            for view in overviews
+        ]
+    )
     note = (
         f"{statement} Predicted surface is left out. In the views, the difference is that of the "
         "depths that a camera would see, the largest minus the smallest; blue: not every mesh "
@@ -92,8 +93,7 @@ def disagreement_section(
 def truth_section(shown: Sequence[Shown], overviews: Sequence[View], truth: Surface) -> str:
     """Show every mesh by its distance to the true surface."""
     html = plot("scale of the errors", plot_color_bar("distance (cm)", 100.0 * LIMIT_M))
-    for view in overviews:
-        html += _gallery([_painted(each, view, [truth]) for each in shown])
+    html += _galleries([[_painted(each, view, [truth]) for each in shown] for view in overviews])
     return section(
         "Distance to the true surface",
         html,
@@ -133,7 +133,18 @@ def _figure(each: Shown, image: Picture) -> Figure:
     return Figure(each.name, picture.jpeg(image), each.color)
 
 
-def _gallery(figures: Sequence[Figure]) -> str:
-    """Lay pictures out in rows of equal length, as far as that goes."""
-    num_rows = math.ceil(len(figures) / _MAX_COLUMNS)
-    return gallery(figures, max(math.ceil(len(figures) / num_rows), 2))
+def _heading(place: Place) -> str:
+    return f"<h3>From the camera's pose at {place.time_s:.1f} s</h3>\n"
+
+
+def _galleries(rows: Sequence[list[Figure]]) -> str:
+    """Lay rows of pictures out below each other; rows so short that all fit side by side."""
+    if sum(map(len, rows)) < _MAX_COLUMNS:
+        rows = [[figure for row in rows for figure in row]]
+    return "".join(gallery(row, _num_columns(len(row))) for row in rows if row)
+
+
+def _num_columns(num_pictures: int) -> int:
+    """Choose so many that the lines of a row are of equal length, as far as that goes."""
+    num_lines = math.ceil(num_pictures / _MAX_COLUMNS)
+    return max(math.ceil(num_pictures / num_lines), 2)

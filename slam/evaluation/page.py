@@ -109,9 +109,7 @@ def gallery(figures: Sequence[Figure], num_columns: int) -> str:
 
 
 def table(content: Table) -> str:
-    """Return a table; nothing if it has no rows."""
-    if not content.rows:
-        return ""
+    """Return a table."""
     head = "".join(
         f'<th class="number">{_headed(name, color)}</th>'
         for name, color in zip(content.columns, content.colors, strict=True)
@@ -124,8 +122,11 @@ def table(content: Table) -> str:
 
 
 def tables(contents: Sequence[Table]) -> str:
-    """Return tables in as many columns as fit."""
-    num_values = max((len(content.columns) for content in contents), default=1)
+    """Return tables that have rows, in as many columns as fit."""
+    contents = [content for content in contents if content.rows]
+    if not contents:
+        return ""
+    num_values = max(len(content.columns) for content in contents)
     body = "".join(map(table, contents))
     return f'<div class="columns" style="columns:{250 + 95 * num_values}px">{body}</div>\n'
 
@@ -147,9 +148,9 @@ def text(value: object) -> str:
 
 def _headed(name: str, color: str | None) -> str:
     """Return a name after its dot, on one line if it is short; else it breaks behind its parts."""
-    style = ' class="short"' if len(name) <= 12 else ""
-    parts = re.sub(r"([/_.-])", r"\1<wbr>", text(name))
-    return f"<span{style}>{dot(color)}{parts}</span>"
+    if len(name) <= 12:
+        return f'<span class="short">{dot(color)}{text(name)}</span>'
+    return dot(color) + re.sub(r"([/_.-])", r"\1<wbr>", text(name))
 
 
 def _cell(cell: Cell) -> str:

@@ -10,7 +10,7 @@ from slam.evaluation.plots import Line, Path
 from slam.evaluation.settings import settings_html
 from slam.evaluation.summary import common_values, summary_note, summary_tables
 from slam.evaluation.systems import SystemRun, system_colors
-from slam.evaluation.trajectory import associate_poses, position_errors_m
+from slam.evaluation.trajectory import align, associate_poses, position_errors_m
 from slam.evaluation.world import World, common_world, moved_trajectory, upright_axes
 from slam.trajectory import Trajectory
 
@@ -23,9 +23,9 @@ def report_html(
     Without truth, and with several systems, the error plot shows how far they are from the first.
     """
     world = common_world(systems, truth)
-    colors = system_colors(systems)
+    colors = system_colors(systems) if len(systems) > 1 else [None]
     names = " and ".join([", ".join(system.name for system in systems[:-1]), systems[-1].name])
-    heading = "Run report" if len(systems) == 1 else f"Comparison of {names}"
+    heading = f"Comparison of {names}" if len(systems) > 1 else f"Report of {systems[0].name}"
     common = common_values(systems)
     summary = tables(summary_tables(systems, colors)) + unfolding(
         "How these are measured", paragraph(summary_note(systems))
@@ -63,7 +63,7 @@ def _path_plots(systems: Sequence[SystemRun], world: World) -> str:
             continue  # the reference itself
         estimate, reference = associate_poses(trajectory, world.reference)
         stamps_s = estimate.timestamps_s - placed[0][2].timestamps_s[0]
-        errors_m = position_errors_m(estimate, reference, np.eye(4))
+        errors_m = position_errors_m(estimate, reference, align(estimate, reference))
         lines.append(Line(system.name, color, stamps_s, errors_m))
         if world.is_true and (true_m is None or len(reference) > len(true_m)):
             true_m = (reference.positions_m - origin_m) @ axes.T

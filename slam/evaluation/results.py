@@ -43,8 +43,9 @@ def evaluate_results(
         return systems, paths[0] / "report.html"
     if report_path is None:
         report_path = Path("comparison.html") if len(systems) > 1 else paths[0] / "report.html"
-    write_comparison(systems, open_source(spec, config), report_path, gt_mesh)
-    return systems, report_path
+    result = write_comparison(systems, open_source(spec, config), report_path, gt_mesh)
+    metrics = result["systems"]
+    return [replace(system, metrics=metrics[system.name]) for system in systems], report_path
 
 
 def _evaluated(

@@ -12,7 +12,7 @@ from slam.evaluation.systems import SystemRun
 
 def settings_html(systems: Sequence[SystemRun], colors: Sequence[str | None]) -> str:
     """Return the settings that are not everywhere the default, the versions, and all settings."""
-    columns = [system.name for system in systems]
+    columns = [system.name if len(systems) > 1 else "this run" for system in systems]
     tabled = tables(
         [
             Table("Setting", ["default", *columns], _changed(systems), [None, *colors]),

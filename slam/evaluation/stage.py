@@ -71,7 +71,7 @@ def set_stage(
     camera = _CAMERA if source is None else source.camera
     shown = [_shown(system, color, T, poses, camera) for system, color, T, poses in placed]
     axes = upright_axes(trajectories[0].Ts_world_camera, shown[0].observed.surface)
-    vertices_m = np.concatenate([each.whole.mesh.vertices_m for each in shown])
+    vertices_m = np.concatenate([each.observed.mesh.vertices_m for each in shown])
     return Stage(
         shown,
         camera,

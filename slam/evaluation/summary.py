@@ -113,7 +113,7 @@ _GROUPS: dict[str, list[Row]] = {
 
 def summary_tables(systems: Sequence[SystemRun], colors: Sequence[str | None]) -> list[Table]:
     """Return the tables of all metrics that any of the systems has."""
-    names = [system.name for system in systems]
+    names = [system.name if len(systems) > 1 else "" for system in systems]
     tables = []
     for title, rows in _GROUPS.items():
         shown = [(row, [_found(system.metrics, row.path) for system in systems]) for row in rows]

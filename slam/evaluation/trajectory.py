@@ -64,21 +64,24 @@ def associate_poses(estimate: Trajectory, truth: Trajectory) -> tuple[Trajectory
     return _take(estimate, in_estimate), _take(truth, in_truth)
 
 
-def align(estimate: Trajectory, truth: Trajectory) -> Transform:
+def align(estimate: Trajectory, truth: Trajectory, lever_m: float = 0.0) -> Transform:
     """Return the T_truth_estimate that fits paired positions best (Umeyama 1991, without scale).
 
-    Positions on one line leave the rotation about it open; there the orientations decide.
+    Positions on one line leave the rotation about it open; there the orientations decide. With a
+    lever they count everywhere: what is fitted then are points as far from the cameras, on their
+    axes. On a short path that brings what was seen together, which positions alone do not.
     """
     center_estimate, center_truth = (
         estimate.positions_m.mean(axis=0),
         truth.positions_m.mean(axis=0),
     )
     covariance = (truth.positions_m - center_truth).T @ (estimate.positions_m - center_estimate)
+    turns = np.einsum(
+        "nij,nkj->ik", truth.Ts_world_camera[:, :3, :3], estimate.Ts_world_camera[:, :3, :3]
+    )
+    covariance += lever_m**2 * turns
     spread = np.linalg.svd(covariance, compute_uv=False)
     if spread[1] <= 1e-6 * spread[0]:
-        turns = np.einsum(
-            "nij,nkj->ik", truth.Ts_world_camera[:, :3, :3], estimate.Ts_world_camera[:, :3, :3]
-        )
         # So light that it decides only what the positions leave open.
         covariance += max(1e-6 * spread[0], 1e-12) * turns / len(truth)
     U, _, Vt = np.linalg.svd(covariance)

@@ -36,8 +36,8 @@ def from_pose(camera: Camera, T_world_camera: Transform) -> View:
 def overviews(
     vertices_m: Float32[np.ndarray, "v 3"], axes: Float64[np.ndarray, "3 3"], width: int = 560
 ) -> list[View]:
-    """Look at all vertices from above and outside, from two sides; `axes` are the rows right,
-    forward and up.
+    """Look at all vertices but stray ones from above and outside, from two sides; `axes` are the
+    rows right, forward and up.
     """
     upright_m = vertices_m @ axes.T.astype(np.float32)
     low, high = np.percentile(upright_m, [_OUTSIDE_SHARE, 100.0 - _OUTSIDE_SHARE], axis=0)
@@ -62,10 +62,11 @@ def _overview(
     in_camera = (corners - center) @ R_world_camera
     # Step back until every corner is within the picture's width, then cut the picture to fit.
     slope = 0.5 * width / focal
-    distance_m = float(np.max(np.abs(in_camera[:, 0]) / slope - in_camera[:, 2])) * 1.02
+    distance_m = float(np.max(np.abs(in_camera[:, 0]) / slope - in_camera[:, 2])) * 1.06
     v = focal * in_camera[:, 1] / (in_camera[:, 2] + distance_m)
-    height = int(v.max() - v.min()) + 8
-    camera = Camera(width, height, focal, focal, 0.5 * (width - 1), 4.0 - float(v.min()))
+    margin = 0.03 * width
+    height = int(v.max() - v.min() + 2.0 * margin)
+    camera = Camera(width, height, focal, focal, 0.5 * (width - 1), margin - float(v.min()))
     T_world_camera = np.eye(4)
     T_world_camera[:3, :3] = R_world_camera
     T_world_camera[:3, 3] = center - distance_m * z

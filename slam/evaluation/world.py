@@ -16,6 +16,7 @@ from slam.maps.base import Mesh
 from slam.trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
+_LEVER_M = 2.0  # about as far as what the cameras see
 _CONES_DEG = (40.0, 25.0, 12.0)  # round the first guess of up, ever narrower
 
 
@@ -32,7 +33,9 @@ class World:
 
 
 def common_world(systems: Sequence[SystemRun], truth: Trajectory | None) -> World:
-    """Find the world and move every system into it, rigidly, by its associated poses."""
+    """Find the world and move every system into it, rigidly, by positions and orientations of its
+    associated poses.
+    """
     if truth is not None:
         Ts_world_system = [_aligned(system, truth) for system in systems]
         if any(T is not None for T in Ts_world_system):
@@ -77,7 +80,7 @@ def upright_axes(
 
 def _aligned(system: SystemRun, reference: Trajectory) -> Transform | None:
     try:
-        return align(*associate_poses(system.trajectory, reference))
+        return align(*associate_poses(system.trajectory, reference), _LEVER_M)
     except SlamError:
         return None
 

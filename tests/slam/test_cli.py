@@ -179,6 +179,45 @@ def test_a_run_is_scored_again(copied, capsys):
     assert (copied / "report.html").is_file()
 
 
+def test_several_results_are_compared(copied, tmp_path, capsys, monkeypatch):
+    """Two runs of ours, and one that is taken for another system's."""
+    second = shutil.copytree(copied, tmp_path / "second")
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("trajectory.txt", "mesh.ply"):
+        shutil.copy(copied / name, other)
+    monkeypatch.chdir(tmp_path)
+    assert main(["eval", str(copied), str(second), str(other)]) == 0
+    out = capsys.readouterr().out
+    assert "written to comparison.html" in out
+    assert "other: tracked 8; ATE 0.0" in out
+    assert "other: mesh accuracy_cm" in out
+    assert "other: recording depth_median_cm" in out
+    html = (tmp_path / "comparison.html").read_text()
+    assert "Where the meshes disagree most" in html
+    assert "Depth errors against the recording" in html
+    assert load_run(second).metrics["recording"]["hole_ratio"] < 0.1
+    assert {path.name for path in other.iterdir()} == {"trajectory.txt", "mesh.ply"}
+
+
+def test_another_system_s_result_needs_its_recording(copied, tmp_path, fails):
+    for name in ("config.yaml", "metrics.json"):
+        (copied / name).unlink()
+    assert "give --source" in fails("eval", copied)
+    words = ["eval", str(copied), "--source", "synthetic:wall", "--out", str(tmp_path / "a.html")]
+    assert main(words) == 0
+    assert "Report of copied" in (tmp_path / "a.html").read_text()
+
+
+def test_runs_of_different_recordings_are_not_compared(copied, tmp_path, fails):
+    second = shutil.copytree(copied, tmp_path / "second")
+    metrics = json.loads((second / "metrics.json").read_text())
+    (second / "metrics.json").write_text(json.dumps(metrics | {"source": "synthetic:room"}))
+    line = fails("eval", copied, second)
+    assert "copied of synthetic:wall, second of synthetic:room; --source names the one" in line
+    assert "is given twice" in fails("eval", copied, copied)
+
+
 def test_a_mesh_is_extracted_again(copied, tmp_path, capsys):
     first = (copied / "mesh.ply").read_bytes()
     (copied / "mesh.ply").unlink()

@@ -1,7 +1,6 @@
 """The control page as a person meets it: in a browser."""
 
 import contextlib
-import shutil
 
 import pytest
 
@@ -17,21 +16,6 @@ STATUS = {
         {"name": "neural", "state": "WEAK", "residual_mm": 2.9, "ate_cm": 1.71, "map_mb": 12.6},
     ],
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    path = next(filter(None, found), None)
-    if path is None:
-        pytest.skip("no Chromium in PATH")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from slam.errors import SlamError
 from slam.evaluation.trajectory import align, associate_poses, evaluate_trajectory
-from slam.geometry import inverse, se3_exp
+from slam.geometry import inverse, rotation_angle_rad, se3_exp
 from slam.trajectory import Trajectory, read_tum
 
 FPS = 30.0
@@ -85,6 +85,22 @@ def test_orientations_decide_where_positions_do_not(speed_m):
     np.testing.assert_allclose(
         align(in_first_camera(truth), truth), truth.Ts_world_camera[0], atol=1e-9, rtol=0.0
     )
+
+
+def test_a_lever_brings_what_was_seen_together():
+    """Positions 2 cm wrong on a path of 30 cm turn the world by degrees; orientations do not."""
+    truth = random_walk(30, 8)
+    truth.Ts_world_camera[:, :3, 3] = np.linspace([0, 0, 0], [0.3, 0.1, 0], 30)
+    estimate = in_first_camera(truth)
+    estimate.Ts_world_camera[:, :3, 3] += 0.02 * np.random.default_rng(8).normal(size=(30, 3))
+    R_truth_estimate = truth.Ts_world_camera[0, :3, :3]
+
+    def error_deg(lever_m: float) -> float:
+        R = align(estimate, truth, lever_m)[:3, :3]
+        return float(np.rad2deg(rotation_angle_rad(R @ R_truth_estimate.T)))
+
+    assert error_deg(0.0) > 1.0
+    assert error_deg(2.0) < 0.1
 
 
 def test_known_drift():

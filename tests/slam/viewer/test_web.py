@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,24 +16,15 @@ from slam.viewer.open import open_viewer
 pytest.importorskip("rerun", reason="rerun-sdk is not installed")
 SIZE = {"width": 1280, "height": 800}
 PANES = {"tsdf": np.s_[100:320, 20:620], "neural": np.s_[100:320, 660:1260]}  # v, u
-# WebGL on the CPU
-FLAGS = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-FLAGS += ["--ignore-gpu-blocklist", "--no-sandbox", "--disable-background-networking"]
 COVERED = 0.05  # of a pane; a camera and its axes alone cover less than a hundredth
 LIMIT_S = 120.0
 
 
 @pytest.fixture
-def page():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    path = next(filter(None, found), None)
-    if path is None:
-        pytest.skip("no Chromium in PATH")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser.new_page(viewport=SIZE)
-        browser.close()
+def page(browser):
+    page = browser.new_page(viewport=SIZE)
+    yield page
+    page.close()
 
 
 def covered(image: np.ndarray, name: str) -> float:
