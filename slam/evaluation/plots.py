@@ -132,7 +132,7 @@ def plot_residuals(values_mm: Sequence[Line]) -> bytes:
     return _png(figure)
 
 
-def plot_depth_errors(errors: Sequence[tuple[str, str, Float32[np.ndarray, "n"]]]) -> bytes:
+def plot_depth_errors(errors: Sequence[tuple[str, str, Float32[np.ndarray, "_n"]]]) -> bytes:
     """Draw the distributions (name, colour, metres) of depth errors, in percent of the pixels.
 
     The range is twice that which holds 95 % of the errors of every system.

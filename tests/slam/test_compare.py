@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import slam.compare
 import slam.run
 from slam.cli import main
 from slam.compare import compare
@@ -43,6 +44,17 @@ def compared(room, tmp_path_factory):
     return folder, comparison
 
 
+@pytest.fixture
+def without_report(monkeypatch):
+    """Leave out the joint report, which takes longer than the comparison of so few frames."""
+
+    def metrics_only(run_dirs, source, report_path):
+        systems = {run_dir.name: load_run(run_dir).metrics for run_dir in run_dirs}
+        return {"systems": systems, "mesh_difference": None}
+
+    monkeypatch.setattr(slam.compare, "compare_runs", metrics_only)
+
+
 def test_a_comparison_leaves_a_run_folder_for_each_map(compared, room):
     folder, comparison = compared
     assert {path.name for path in folder.iterdir()} == {
@@ -69,6 +81,7 @@ def test_no_system_knows_that_it_is_compared(compared, room, tmp_path):
             assert (folder / name / file).read_bytes() == (tmp_path / name / file).read_bytes()
 
 
+@pytest.mark.usefixtures("without_report")
 @pytest.mark.parametrize("leader", MAPS)
 def test_both_maps_get_the_poses_of_one(compared, room, tmp_path, leader):
     own, _ = compared
@@ -80,6 +93,7 @@ def test_both_maps_get_the_poses_of_one(compared, room, tmp_path, leader):
         assert (tmp_path / name / file).read_bytes() == expected
 
 
+@pytest.mark.usefixtures("without_report")
 def test_both_maps_get_the_true_poses(room, tmp_path):
     compare(room, against("gt"), options(tmp_path))
     for name in MAPS:
@@ -94,6 +108,7 @@ def test_true_poses_that_are_not_there(room, tmp_path, monkeypatch):
         compare(room, against("gt"), options(tmp_path))
 
 
+@pytest.mark.usefixtures("without_report")
 def test_the_maps_of_a_comparison_are_localised_in(compared, room, tmp_path):
     folder, _ = compared
     comparison = compare(room, CONFIG, options(tmp_path, resume=folder, localize_only=True))
@@ -139,6 +154,7 @@ def test_a_follower_needs_its_leader(room):
         follower.track(room.read(1), map_)
 
 
+@pytest.mark.usefixtures("without_report")
 def test_the_command_says_what_each_map_did(tmp_path, capsys):
     words = ["compare", "synthetic:room", "--limit", "5", "--out", str(tmp_path)]
     assert main([*words, "--track-against", "tsdf", "--tsdf.voxel-size-m", "0.03"]) == 0
