@@ -160,9 +160,10 @@ def camera_rays(
     """Return the rays of all pixels, row by row. Directions keep z = 1 in the camera, so the ray
     parameter of a hit is its z-depth.
     """
-    v, u = np.mgrid[: camera.height, : camera.width].reshape(2, -1)
-    x, y = (u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy
-    rays = np.empty((len(u), 6), dtype=np.float32)
-    rays[:, :3] = T_world_camera[:3, 3]
-    rays[:, 3:] = np.stack([x, y, np.ones_like(x)], axis=-1) @ T_world_camera[:3, :3].T
-    return rays
+    x = (np.arange(camera.width) - camera.cx) / camera.fx
+    y = (np.arange(camera.height) - camera.cy) / camera.fy
+    right, down, forward = T_world_camera[:3, :3].T
+    rays = np.empty((camera.height, camera.width, 6), dtype=np.float32)
+    rays[..., :3] = T_world_camera[:3, 3]
+    rays[..., 3:] = x[:, None] * right + (y[:, None] * down + forward)[:, None]
+    return rays.reshape(-1, 6)
