@@ -5,6 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 scripts/setup.sh dev
 use_writable_numba_cache
+export TWINMAP_ARTEFACTS="${TWINMAP_ARTEFACTS:-$PWD/artefacts}" # pictures that tests took of the pages
 python=.venv/bin/python
 failed=()
 
