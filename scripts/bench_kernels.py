@@ -26,6 +26,8 @@ import numpy as np
 
 import kernels
 from kernels import blocks as block_ops
+from kernels import register
+from kernels.register import ColorCamera
 from slam.bench.machine import machine
 from slam.bench.table import aligned
 from slam.config import TrackingConfig, TsdfConfig
@@ -143,6 +145,11 @@ def run_workload(num_frames: int) -> None:
     index = block_ops.new_index(2 * len(coords))
     block_ops.insert_blocks(index, coords)
     block_ops.find_blocks(index, coords)
+    frame = source.read(0)
+    T_color_depth = np.eye(4, dtype=np.float32)[:3].copy()
+    T_color_depth[0, 3] = 0.015  # as far apart as those of a RealSense D435
+    lens = ColorCamera(source.camera.intrinsics, np.zeros(6, np.float32), T_color_depth)
+    register.register_color(frame.color, frame.depth_m, source.camera.intrinsics, lens)
     assert (rendering.depth_m > 0).mean() > 0.5, "the workload lost its map"
 
 
