@@ -10,14 +10,14 @@ from slam.evaluation.run import evaluate_run
 from slam.maps.factory import MAPS
 from slam.output import RunFolder
 from slam.results import logged_to
-from slam.run import RunOptions, new_system, new_tracker, run_session
+from slam.run import RunOptions, new_system, new_tracker, recorded, run_session
 from slam.session import Onlookers, System
-from slam.sources.base import Source
+from slam.sources.base import Source, Stream
 from slam.tracking.followed import FollowedPoses, Leader
 
 
 def compare(
-    source: Source,
+    source: Source | Stream,
     config: Config,
     options: RunOptions,
     onlookers: Onlookers | None = None,
@@ -41,6 +41,7 @@ def compare(
 
     with logged_to(folder):
         session, shared = run_session(source, options, make_systems, folder, folder_of, onlookers)
+        again = recorded(source)
         run_dirs = [folder.path / name for name in MAPS]
         comparison = shared | {
             "track_against": config.compare.track_against,
@@ -48,14 +49,14 @@ def compare(
             "fps": session.num_frames / session.wall_s,
         }
         for run_dir in run_dirs:
-            evaluate_run(run_dir, source)
-        joint = compare_runs(run_dirs, source, folder.path / "report.html")
+            evaluate_run(run_dir, again)
+        joint = compare_runs(run_dirs, again, folder.path / "report.html")
         comparison |= {"maps": joint["systems"], "mesh_difference": joint["mesh_difference"]}
         folder.write_comparison(comparison)
     return comparison
 
 
-def _systems(source: Source, config: Config, options: RunOptions) -> list[System]:
+def _systems(source: Source | Stream, config: Config, options: RunOptions) -> list[System]:
     """Make a system for each map; one that others track against comes first."""
     against = config.compare.track_against
     options = replace(options, use_gt_poses=against == "gt")

@@ -13,7 +13,8 @@ class Frame:
     """A depth image and a colour image of the same pixels at the same time.
 
     `depth_m` is z-depth, float32, 0 where missing; `color` is RGB, registered to the depth image.
-    `color` is None for a frame whose colour was lost: such a frame still tracks on geometry.
+    `color` is None for a frame whose colour was lost: such a frame still tracks on geometry. A live
+    frame knows when it arrived, on the clock of `time.monotonic`.
     """
 
     index: int
@@ -22,3 +23,4 @@ class Frame:
     depth_m: Float32[np.ndarray, "h w"]
     color: UInt8[np.ndarray, "h w 3"] | None
     depth_noise: DepthNoise
+    arrival_s: float | None = None

@@ -18,7 +18,7 @@ from slam.mesh_saver import MeshSaver
 from slam.output import RunFolder
 from slam.results import logged_to, session_metrics, system_metrics, write_results
 from slam.session import Onlookers, Session, System
-from slam.sources.base import Source
+from slam.sources.base import Source, Stream
 from slam.system import Slam
 from slam.tracking.base import Tracker
 from slam.tracking.dense import DenseTracker
@@ -45,7 +45,7 @@ class RunOptions:
 
 
 def run(
-    source: Source,
+    source: Source | Stream,
     config: Config,
     options: RunOptions,
     onlookers: Onlookers | None = None,
@@ -63,11 +63,11 @@ def run(
     folder = RunFolder(options.out)
     with logged_to(folder):
         run_session(source, options, make_systems, folder, lambda system: folder, onlookers)
-        return evaluate_run(options.out, source)
+        return evaluate_run(options.out, recorded(source))
 
 
 def run_session(
-    source: Source,
+    source: Source | Stream,
     options: RunOptions,
     make_systems: Callable[[], Sequence[System]],
     folder: RunFolder,
@@ -79,7 +79,7 @@ def run_session(
     """
     check_images(source)
     cv2.setNumThreads(1)  # its pool would compete with the kernels for the same cores
-    logger.info("source %s, %d frames", source.name, len(source.timestamps_s))
+    logger.info("source %s", source.name)
     onlookers = Onlookers() if onlookers is None else onlookers
     saver = MeshSaver(lambda system: folder_of(system).path, onlookers.controls.say)
     session = Session(source, make_systems, saver.save, onlookers)
@@ -98,7 +98,12 @@ def run_session(
     return session, shared
 
 
-def check_images(source: Source) -> None:
+def recorded(source: Source | Stream) -> Source | None:
+    """Return what evaluation can read again: a stream has passed."""
+    return None if isinstance(source, Stream) else source
+
+
+def check_images(source: Source | Stream) -> None:
     """Refuse images that are too small to track."""
     camera = source.camera
     if min(camera.width, camera.height) < MIN_IMAGE_PX:
@@ -108,7 +113,7 @@ def check_images(source: Source) -> None:
         )
 
 
-def new_tracker(source: Source, config: Config, options: RunOptions) -> Tracker:
+def new_tracker(source: Source | Stream, config: Config, options: RunOptions) -> Tracker:
     """Make the tracker that the options ask for."""
     if not options.use_gt_poses:
         return DenseTracker(config.tracking, has_map=options.resume is not None)
@@ -119,7 +124,11 @@ def new_tracker(source: Source, config: Config, options: RunOptions) -> Tracker:
 
 
 def new_system(
-    source: Source, config: Config, tracker: Tracker, resume: Path | None, localize_only: bool
+    source: Source | Stream,
+    config: Config,
+    tracker: Tracker,
+    resume: Path | None,
+    localize_only: bool,
 ) -> System:
     """Make the system that the config names, with an empty map or with a saved one to go on with
     or, left as it is, to localise in.

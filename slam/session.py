@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from slam.config import Config
 from slam.control.controls import Controls, Status
 from slam.frame import Frame
-from slam.sources.base import Source
-from slam.sources.playback import PlaybackCounts, playback, selected
+from slam.sources.base import Outage, Source, Stream
+from slam.sources.playback import PlaybackCounts, num_selected, playback
 from slam.system import Slam
 from slam.viewer.base import MapView, NoViewer, Snapshot, Viewer
 from slam.workers import ReadAhead, StopEvent
 
 logger = logging.getLogger(__name__)
 READ_AHEAD_FRAMES = 8
+LIVE_QUEUE_FRAMES = 2  # what waits is old when its turn comes
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Session:
     `make_systems` is called again, and the clock begins again.
     """
 
-    source: Source
+    source: Source | Stream
     make_systems: Callable[[], Sequence[System]]
     save: Callable[[Sequence[System]], None]
     onlookers: Onlookers
@@ -72,10 +73,17 @@ class Session:
         stop = StopEvent()
         now_s = self._controls.now_s
         frames = playback(self.source, self._playback, self.counts, now_s, stop.wait)
-        reader = ReadAhead(frames, READ_AHEAD_FRAMES, stop)
+        is_live = isinstance(self.source, Stream) and self.source.is_live
+        capacity = LIVE_QUEUE_FRAMES if is_live else READ_AHEAD_FRAMES
+        reader = ReadAhead(frames, capacity, stop, keeps_newest=is_live)
         self._start_s = now_s()
         try:
             for frame in reader:
+                if isinstance(frame, Outage):
+                    self._interrupt(frame)
+                    if self._controls.is_quit:
+                        break
+                    continue
                 while not self._controls.wait_until_due(stop):
                     self._take_requests()
                 if self._controls.is_quit:
@@ -85,11 +93,17 @@ class Session:
             logger.warning("interrupted: writing what was mapped so far")
         finally:
             reader.close()
+            self.counts.dropped += reader.num_dropped
             try:
                 self._finish()
             finally:
                 self.wall_s = now_s() - self._start_s
                 self.onlookers.viewer.close()
+
+    def _interrupt(self, outage: Outage) -> None:
+        for system in self.systems:
+            system.slam.interrupt(outage.reason)
+        self._take_requests()
 
     def _take_requests(self) -> None:
         if self._controls.take_save():
@@ -119,7 +133,7 @@ class Session:
         return Status(
             frame_index=snapshot.frame.index,
             number=self._num_taken,
-            num_frames=len(selected(self.source, self._playback)),
+            num_frames=num_selected(self.source, self._playback),
             fps=snapshot.fps,
             maps=[
                 {

@@ -1,5 +1,6 @@
 """The whole method: one frame in, one pose out, the map updated beside it."""
 
+import logging
 from collections.abc import Container
 from dataclasses import dataclass
 from math import nan
@@ -21,6 +22,7 @@ from slam.tracking.base import Tracker, TrackResult, TrackState
 from slam.trajectory import Trajectory, moved_with_keyframes
 from slam.workers import Worker
 
+logger = logging.getLogger(__name__)
 NUM_FIRST_FRAMES = 3
 
 
@@ -62,6 +64,8 @@ class Slam:
         self.num_lost = 0
         self.num_weak = 0
         self.last_state = TrackState.LOST
+        self.num_outages = 0
+        self.interruption: str | None = None  # why no frame comes
         self._tracker = tracker
         self._unmapped = unmapped
         self._max_pending = 0 if deterministic else 1
@@ -100,10 +104,19 @@ class Slam:
         self._mapper.wait(self._max_pending if len(self._frames) > NUM_FIRST_FRAMES else 0)
         with self.tracking_times.measure():
             result = self._tracker.track(frame, self.map)
+        self.interruption = None
         self._record(frame, result)
         if self._is_mapped(frame.index, result):
             self._mapper.submit(PosedFrame(frame, result.T_world_camera))
         return result
+
+    def interrupt(self, reason: str) -> None:
+        """Take note that no frame comes: the pose is lost until one does, and the map is left."""
+        if self.interruption is None:
+            self.num_outages += 1
+            logger.warning("LOST: %s", reason)
+        self.last_state = TrackState.LOST
+        self.interruption = reason
 
     def finish(self) -> None:
         """Map what is still queued and end the mapping thread; raise what it raised."""

@@ -3,6 +3,7 @@
 Nothing else in the project starts a thread.
 """
 
+import contextlib
 import logging
 import queue
 import threading
@@ -37,9 +38,16 @@ class StopEvent:
 
 
 class ReadAhead(Generic[Item]):
-    """Runs an iterator in its own thread, a few items ahead of whoever iterates over this."""
+    """Runs an iterator in its own thread, a few items ahead of whoever iterates over this.
 
-    def __init__(self, items: Iterable[Item], capacity: int, stop: StopEvent) -> None:
+    When the queue is full it waits for room or, with `keeps_newest`, drops the oldest item.
+    """
+
+    def __init__(
+        self, items: Iterable[Item], capacity: int, stop: StopEvent, keeps_newest: bool = False
+    ) -> None:
+        self.num_dropped = 0
+        self._keeps_newest = keeps_newest
         self._queue: queue.Queue[Item | None] = queue.Queue(capacity)
         self._stop = stop
         self._error: BaseException | None = None
@@ -50,19 +58,30 @@ class ReadAhead(Generic[Item]):
         try:
             for item in items:
                 if not self._put(item):
-                    return
+                    break
         except BaseException as error:
             self._error = error
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:  # a generator that was left: let it go of what it holds
+                close()
         self._put(None)
 
     def _put(self, item: Item | None) -> bool:
+        makes_room = self._keeps_newest and item is not None
         while not self._stop.is_set():
             try:
-                self._queue.put(item, timeout=POLL_S)
+                self._queue.put(item, timeout=0.0 if makes_room else POLL_S)
                 return True
             except queue.Full:
-                pass
+                if makes_room:
+                    self._drop_oldest()
         return False
+
+    def _drop_oldest(self) -> None:
+        with contextlib.suppress(queue.Empty):  # it has just been taken
+            self._queue.get_nowait()
+            self.num_dropped += 1
 
     def __iter__(self) -> Iterator[Item]:
         while not self._stop.is_set():

@@ -28,7 +28,7 @@ class Status(TypedDict, total=False):
 
     frame_index: int  # in the recording
     number: int  # of frames so far
-    num_frames: int  # of all
+    num_frames: int | None  # of all, if that is known
     fps: float
     maps: list[MapStatus]
 

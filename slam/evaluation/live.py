@@ -3,14 +3,14 @@
 import numpy as np
 
 from slam.geometry import Transform, inverse
-from slam.sources.base import Source
+from slam.sources.base import Source, Stream
 from slam.trajectory import Trajectory
 
 _MAX_DIFFERENCE_S = 0.02
 _MIN_PAIRS = 3
 
 
-def live_truth(source: Source) -> Trajectory | None:
+def live_truth(source: Source | Stream) -> Trajectory | None:
     """Return the true poses of a source to show beside the estimated ones, without those that are
     not finite; None where it has none.
     """

@@ -1,19 +1,22 @@
 """Playback: which frames of a source are used, when, and what became of the others."""
 
+import contextlib
+import functools
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import overload
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
 from slam.camera import Camera
 from slam.config import PlaybackConfig
 from slam.errors import BadFrameError, SlamError
 from slam.frame import Frame
-from slam.sources.base import Source
+from slam.sources.base import Outage, Source, Stream
 
 logger = logging.getLogger(__name__)
 
@@ -24,49 +27,54 @@ class PlaybackCounts:
 
     read: int = 0  # delivered
     without_color: int = 0  # of those delivered
-    dropped: int = 0  # came too late in realtime, never decoded
+    dropped: int = 0  # came too late in realtime, or never from a device
     bad: dict[int, str] = field(default_factory=dict)  # reason by frame index
 
 
+@overload
 def playback(
     source: Source,
     config: PlaybackConfig,
     counts: PlaybackCounts | None = None,
     now_s: Callable[[], float] = time.monotonic,
     sleep_s: Callable[[float], object] = time.sleep,
-) -> Iterator[Frame]:
-    """Yield the usable frames of a source, with depth outside [min_depth_m, max_depth_m] set to 0.
+) -> Iterator[Frame]: ...
+@overload
+def playback(
+    source: Source | Stream,
+    config: PlaybackConfig,
+    counts: PlaybackCounts | None = None,
+    now_s: Callable[[], float] = time.monotonic,
+    sleep_s: Callable[[float], object] = time.sleep,
+) -> Iterator[Frame | Outage]: ...
+def playback(
+    source: Source | Stream,
+    config: PlaybackConfig,
+    counts: PlaybackCounts | None = None,
+    now_s: Callable[[], float] = time.monotonic,
+    sleep_s: Callable[[float], object] = time.sleep,
+) -> Iterator[Frame | Outage]:
+    """Yield the usable frames of a source, with depth outside [min_depth_m, max_depth_m] set to 0;
+    of a stream, its outages, too.
 
     `limit` counts the frames that the stride selects, used or not. With pace "realtime" a frame is
     held until its time stamp is due, and one that is more than a frame period late *when the
-    consumer asks for it* is dropped undecoded; a reader thread before a bounded queue asks whenever
-    the queue has room. Pass an event's `wait` as `sleep_s` to wake it early.
+    consumer asks for it* is dropped, undecoded if the source is no stream; a reader thread before a
+    bounded queue asks whenever the queue has room. Pass an event's `wait` as `sleep_s` to wake it
+    early. A live stream has a pace of its own.
     """
     counts = PlaybackCounts() if counts is None else counts
-    indices = selected(source, config)
-    pacer = (
-        _Pacer(source.timestamps_s[:: config.stride], now_s, sleep_s)
-        if config.pace == "realtime"
-        else _NoPacer()
-    )
-    last_stamp_s = -np.inf
-    for index in indices:
-        stamp_s = float(source.timestamps_s[index])
-        if pacer.is_late(stamp_s):
-            counts.dropped += 1
-            continue
-        try:
-            _require_later(stamp_s, last_stamp_s)
-            frame = clamped(source.read(index), source.camera, config)
-        except BadFrameError as error:
-            counts.bad[index] = str(error)
-            logger.warning("skipped frame %d: %s", index, error)
-            continue
-        last_stamp_s = stamp_s
-        pacer.wait_for(stamp_s)
-        counts.read += 1
-        counts.without_color += frame.color is None
-        yield frame
+    _check(config)
+    if isinstance(source, Stream):
+        items = _streamed(source, config, counts)
+        period_s = source.period_s * config.stride
+    else:
+        items = _indexed(source, config)
+        period_s = _period_s(source.timestamps_s[:: config.stride])
+    is_paced = config.pace == "realtime" and not (isinstance(source, Stream) and source.is_live)
+    pacer = _Pacer(period_s, now_s, sleep_s) if is_paced else _NoPacer()
+    with contextlib.closing(items):
+        yield from _usable(items, source.camera, config, counts, pacer)
     if counts.read == 0:
         reason = next(iter(counts.bad.values()), "it is empty")
         raise SlamError(f"{source.name} has no usable frame: {reason}")
@@ -74,11 +82,89 @@ def playback(
 
 def selected(source: Source, config: PlaybackConfig) -> range:
     """Return the indices of the frames that stride and limit leave."""
+    _check(config)
+    return range(0, len(source.timestamps_s), config.stride)[: config.limit or None]
+
+
+def num_selected(source: Source | Stream, config: PlaybackConfig) -> int | None:
+    """Return how many frames stride and limit leave; None where the end shows when it comes."""
+    if isinstance(source, Stream):
+        return config.limit or None
+    return len(selected(source, config))
+
+
+def _check(config: PlaybackConfig) -> None:
     if config.stride < 1 or config.limit < 0:
         raise SlamError(
             f"stride {config.stride} must be >= 1 and limit {config.limit} must be >= 0"
         )
-    return range(0, len(source.timestamps_s), config.stride)[: config.limit or None]
+
+
+@dataclass(frozen=True)
+class _Selected:
+    """A frame that the stride selects, and how to get it."""
+
+    index: int
+    timestamp_s: float
+    read: Callable[[], Frame]
+
+
+def _indexed(source: Source, config: PlaybackConfig) -> Generator[_Selected | Outage, None, None]:
+    for index in selected(source, config):
+        stamp_s = float(source.timestamps_s[index])
+        yield _Selected(index, stamp_s, functools.partial(source.read, index))
+
+
+def _streamed(
+    stream: Stream, config: PlaybackConfig, counts: PlaybackCounts
+) -> Generator[_Selected | Outage, None, None]:
+    """Select every n-th frame that comes, and count those that are missing in between."""
+    num_frames, last_index = 0, -1
+    with contextlib.closing(stream.frames()) as frames:
+        for item in frames:
+            if isinstance(item, Outage):
+                yield item
+                continue
+            counts.dropped += item.index - last_index - 1
+            last_index = item.index
+            if num_frames % config.stride == 0:
+                yield _Selected(item.index, item.timestamp_s, lambda frame=item: frame)
+            num_frames += 1
+            if config.limit and num_frames > (config.limit - 1) * config.stride:
+                return
+
+
+def _usable(
+    items: Iterable[_Selected | Outage],
+    camera: Camera,
+    config: PlaybackConfig,
+    counts: PlaybackCounts,
+    pacer: "_Pacer | _NoPacer",
+) -> Iterator[Frame | Outage]:
+    last_stamp_s = -np.inf
+    for item in items:
+        if isinstance(item, Outage):
+            yield item
+            continue
+        if pacer.is_late(item.timestamp_s):
+            counts.dropped += 1
+            continue
+        try:
+            _require_later(item.timestamp_s, last_stamp_s)
+            frame = clamped(item.read(), camera, config)
+        except BadFrameError as error:
+            counts.bad[item.index] = str(error)
+            logger.warning("skipped frame %d: %s", item.index, error)
+            continue
+        last_stamp_s = item.timestamp_s
+        pacer.wait_for(item.timestamp_s)
+        counts.read += 1
+        counts.without_color += frame.color is None
+        yield frame
+
+
+def _period_s(timestamps_s: Float64[np.ndarray, "n"]) -> float:
+    return float(np.median(np.diff(timestamps_s))) if len(timestamps_s) > 1 else 0.0
 
 
 def _require_later(stamp_s: float, last_stamp_s: float) -> None:
@@ -126,11 +212,11 @@ class _Pacer:
 
     def __init__(
         self,
-        timestamps_s: np.ndarray,
+        period_s: float,
         now_s: Callable[[], float],
         sleep_s: Callable[[float], object],
     ) -> None:
-        self._period_s = float(np.median(np.diff(timestamps_s))) if len(timestamps_s) > 1 else 0.0
+        self._period_s = period_s
         self._now_s = now_s
         self._sleep_s = sleep_s
         self._offset_s: float | None = None

@@ -309,3 +309,18 @@ def test_a_block_that_raises_ends_the_thread_and_keeps_its_error(make_slam, is_m
         step_in_block(slam, KeyError("mine"))
     assert not slam._mapper._thread.is_alive()
     assert slam.map.mapped == list(range(7 if is_map_broken else 8))
+
+
+def test_an_interruption_is_a_loss_that_the_next_frame_ends(make_slam, caplog):
+    slam = make_slam()
+    for index in range(2):
+        slam.step(frame(index))
+    for _ in range(3):
+        slam.interrupt("no frame for 1.0 s")
+    assert (slam.last_state, slam.interruption) == (LOST, "no frame for 1.0 s")
+    assert slam.num_outages == 1
+    assert [record.getMessage() for record in caplog.records] == ["LOST: no frame for 1.0 s"]
+    slam.step(frame(2))
+    slam.finish()
+    assert (slam.last_state, slam.interruption) == (OK, None)
+    assert slam.map.mapped == [0, 1, 2]

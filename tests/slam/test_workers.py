@@ -239,3 +239,33 @@ def test_closing_does_not_wait_for_a_service_that_hangs():
     assert not gate.is_set()
     gate.set()
     service.close()
+
+
+def test_a_full_queue_drops_the_oldest_where_the_newest_counts():
+    made = threading.Event()
+
+    def items():
+        yield from range(10)
+        made.set()
+
+    reader = ReadAhead(items(), 2, StopEvent(), keeps_newest=True)
+    assert made.wait(LONG_S)
+    assert list(reader) == [8, 9]
+    assert reader.num_dropped == 8
+    reader.close()
+
+
+def test_a_generator_that_is_left_is_closed_by_its_own_thread():
+    closed_by = []
+
+    def items():
+        try:
+            yield from itertools.count()
+        finally:
+            closed_by.append(threading.current_thread().name)
+
+    generator = items()
+    reader = ReadAhead(generator, 1, StopEvent())
+    next(iter(reader))
+    reader.close()
+    assert closed_by == ["reader"]

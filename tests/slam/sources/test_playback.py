@@ -3,8 +3,11 @@ import re
 import numpy as np
 import pytest
 
+from slam.camera import DepthNoise
 from slam.config import PlaybackConfig
 from slam.errors import SlamError
+from slam.frame import Frame
+from slam.sources.base import Outage, Source, Stream
 from slam.sources.playback import PlaybackCounts, playback
 from slam.sources.tum import TumSource
 
@@ -209,3 +212,83 @@ def test_with_a_stride_the_period_is_that_of_the_selected_frames(make_source):
     deliveries, counts = _play(make_source(num_frames=20), work_s=0.35, stride=4)
     assert [index for index, _ in deliveries] == [0, 4, 8, 12, 16]
     assert counts.dropped == 0
+
+
+class _Stream:
+    """Frames by index, and outages by their reason."""
+
+    name = "stream"
+    period_s = 0.1
+    depth_noise = DepthNoise()
+
+    def __init__(self, sample, items, is_live=False):
+        self.camera = sample.camera
+        self.is_live = is_live
+        self.is_closed = False
+        self._items = items
+        self._depth_m = _image(sample)
+
+    def frames(self):
+        try:
+            for item in self._items:
+                if isinstance(item, str):
+                    yield Outage(item)
+                else:
+                    stamp_s = item * self.period_s
+                    noise = self.depth_noise
+                    yield Frame(item, stamp_s, self.camera, self._depth_m, None, noise)
+        finally:
+            self.is_closed = True
+
+    def ground_truth(self):
+        return None
+
+
+def _played(stream, counts=None, **config):
+    """Return indices and reasons in order."""
+    items = playback(stream, PlaybackConfig(**config), counts)
+    return [item.reason if isinstance(item, Outage) else item.index for item in items]
+
+
+def test_a_stream_is_played_with_its_outages_and_its_gaps_counted(sample):
+    counts = PlaybackCounts()
+    stream = _Stream(sample, [0, 1, "unplugged", "still", 4, 5])
+    assert isinstance(stream, Stream)
+    assert not isinstance(stream, Source)
+    assert _played(stream, counts) == [0, 1, "unplugged", "still", 4, 5]
+    assert (counts.read, counts.dropped) == (4, 2)
+    assert stream.is_closed
+
+
+def test_stride_and_limit_of_a_stream_count_what_comes(sample):
+    items = [0, 1, 3, "unplugged", 4, 5, 6, 7]
+    assert _played(_Stream(sample, items), stride=2) == [0, 3, "unplugged", 5, 7]
+    stream = _Stream(sample, items)
+    assert _played(stream, stride=2, limit=2) == [0, 3]
+    assert stream.is_closed
+
+
+def test_a_stream_that_is_left_is_closed(sample):
+    stream = _Stream(sample, range(10))
+    frames = playback(stream, PlaybackConfig())
+    next(frames)
+    frames.close()
+    assert stream.is_closed
+
+
+def test_a_stream_without_a_frame_is_an_error(sample):
+    with pytest.raises(SlamError, match="stream has no usable frame: it is empty"):
+        _played(_Stream(sample, ["unplugged"]))
+
+
+@pytest.mark.parametrize(
+    ("is_live", "expected"), [(False, [0, 2, 5, 8, 11]), (True, list(range(12)))]
+)
+def test_a_recorded_stream_is_paced_and_a_live_one_has_its_own_pace(sample, is_live, expected):
+    clock, seen = _Clock(), []
+    stream = _Stream(sample, range(12), is_live)
+    config = PlaybackConfig(pace="realtime")
+    for frame in playback(stream, config, None, clock.now_s, clock.sleep_s):
+        seen.append(frame.index)
+        clock.time_s += 0.3
+    assert seen == expected
