@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from slam.config import Config, load_config
 from slam.errors import SlamError
-from slam.sources.base import Source
-from slam.sources.playback import selected
+from slam.sources.base import Source, Stream
+from slam.sources.playback import num_selected
 from slam.viewer.base import Snapshot
 
 if TYPE_CHECKING:
@@ -76,17 +76,17 @@ def compare(options: argparse.Namespace, overrides: dict[str, str]) -> int:
 @contextmanager
 def _session(
     options: argparse.Namespace, config: Config, maps: Sequence[str]
-) -> Iterator[tuple[Source, "Onlookers"]]:
+) -> Iterator[tuple[Source | Stream, "Onlookers"]]:
     """Open the source, and who looks on while it goes through the systems."""
     from slam.control.hands import controlled
     from slam.evaluation.live import live_truth
     from slam.session import Onlookers
-    from slam.sources.detect import open_source
+    from slam.sources.detect import open_source_or_stream
     from slam.viewer.open import open_viewer
 
     if options.device == "cuda":
         raise SlamError("--device cuda: this version has no CUDA kernels; use --device cpu")
-    source = open_source(options.source, config)
+    source = open_source_or_stream(options.source, config)
     port = options.control_port
     if port is None and options.viewer in ("rerun", "web"):
         port = 0
@@ -94,14 +94,14 @@ def _session(
         controls = stack.enter_context(controlled(_tell, port=port, host=options.host))
         viewer = open_viewer(options.viewer, maps, live_truth(source), _tell, options.host)
         stack.callback(viewer.close)
-        progress = stack.enter_context(closing(_Progress(len(selected(source, config.playback)))))
+        progress = stack.enter_context(closing(_Progress(num_selected(source, config.playback))))
         yield source, Onlookers([progress], viewer, controls)
 
 
 class _Progress:
     """A bar on the terminal from the first frame on, so that an error before stands alone."""
 
-    def __init__(self, num_frames: int) -> None:
+    def __init__(self, num_frames: int | None) -> None:
         self._num_frames = num_frames
         self._bar: tqdm | None = None
 

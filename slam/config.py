@@ -28,6 +28,21 @@ class PlaybackConfig:
 
 
 @dataclass(frozen=True)
+class RealSenseConfig:
+    """A RealSense camera. What is None or empty stays as the camera has it."""
+
+    serial: str = ""  # of the camera; empty = the first one found
+    width: int = 640  # of the depth image
+    height: int = 480
+    color_width: int = 640
+    color_height: int = 480
+    fps: int = 30
+    disparity_sigma_px: float = 0.1  # of a stereo camera's depth
+    timeout_s: float = 1.0  # without a frame; then the camera is opened anew
+    reconnect_s: float = 60.0  # to wait for a camera that is gone; then the run ends
+
+
+@dataclass(frozen=True)
 class NoiseConfig:
     """Noise added to a clean source (ICL-NUIM's Kinect model, Handa et al. 2014)."""
 
@@ -117,6 +132,7 @@ class Config:
         0  # every n-th frame is tracked but not mapped, for scores of the rendering; 0 = none
     )
     playback: PlaybackConfig = field(default_factory=PlaybackConfig)
+    realsense: RealSenseConfig = field(default_factory=RealSenseConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     tsdf: TsdfConfig = field(default_factory=TsdfConfig)
     neural: NeuralConfig = field(default_factory=NeuralConfig)

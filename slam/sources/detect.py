@@ -5,7 +5,7 @@ from pathlib import Path
 
 from slam.config import Config
 from slam.errors import SlamError
-from slam.sources.base import Source
+from slam.sources.base import Source, Stream
 from slam.sources.folder import FolderSource
 from slam.sources.noise import NoisySource
 from slam.sources.replica import ReplicaSource
@@ -23,6 +23,29 @@ FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Path], Source]]] = {
 }
 
 
+RECORDINGS = (".db3", ".bag")  # of the RealSense SDK, from version 2.58 on and before
+
+
+def is_stream(spec: str) -> bool:
+    """Whether this names a camera or a recording that can only be played from its start."""
+    return spec == "realsense" or Path(spec).suffix in RECORDINGS
+
+
+def open_source_or_stream(spec: str, config: Config) -> Source | Stream:
+    """Open whatever the user names."""
+    if not is_stream(spec):
+        return open_source(spec, config)
+    if config.noise.model != "none" or config.noise.outliers > 0:
+        raise SlamError(f"{spec}: noise is added to clean recordings, not to a RealSense's")
+    from slam.sources.realsense.open import open_camera, open_recording
+
+    return (
+        open_camera(config.realsense)
+        if spec == "realsense"
+        else open_recording(Path(spec), config.realsense)
+    )
+
+
 def open_source(spec: str, config: Config) -> Source:
     """Open a folder (its format is detected) or `synthetic[:NAME]`; add the config's noise."""
     source = _open(spec)
@@ -38,10 +61,8 @@ def _open(spec: str) -> Source:
 
         return open_synthetic(name)
     path = Path(spec)
-    if spec == "realsense" or path.suffix in (".bag", ".db3"):
-        raise SlamError(
-            f"{spec}: RealSense cameras and recordings are not supported by this version"
-        )
+    if is_stream(spec):
+        raise SlamError(f"{spec}: only `slam run` and `slam compare` take a RealSense stream")
     if not path.exists():
         raise SlamError(f"{spec} does not exist: give a folder of images or synthetic[:NAME]")
     if not path.is_dir():

@@ -1,0 +1,103 @@
+"""What a device says of its two cameras, in this project's units and frames."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from kernels.register import ColorCamera
+from slam.camera import Camera, DepthNoise
+from slam.errors import SlamError
+from slam.geometry import Transform
+from slam.sources.realsense.sdk import realsense_sdk
+
+# Whether the tangential part acts on the radially distorted point. This is what the SDK computes
+# when it projects; "inverse" says how the coefficients were found, and its projection is the same
+# as for "modified".
+TANGENTIAL_AFTER_RADIAL = {
+    "none": False,
+    "brown_conrady": False,
+    "modified_brown_conrady": True,
+    "inverse_brown_conrady": True,
+}
+
+
+@dataclass(frozen=True)
+class Lens:
+    """A pinhole camera and the distortion of its image: k1, k2, p1, p2, k3."""
+
+    camera: Camera
+    model: str = "none"
+    coefficients: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def distortion(self) -> Float32[np.ndarray, "6"]:
+        """The distortion as `kernels.register` takes it."""
+        is_after_radial = TANGENTIAL_AFTER_RADIAL[self.model]
+        values = (0.0,) * 5 if self.model == "none" else self.coefficients
+        return np.array([*values, is_after_radial], dtype=np.float32)
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether there is no distortion."""
+        return not self.distortion[:5].any()
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The cameras of a device; `color` is None where it has only depth."""
+
+    depth: Lens
+    depth_unit_m: float  # of the stored values
+    fps: float
+    color: Lens | None = None
+    T_color_depth: Transform | None = field(default=None, compare=False)  # an array
+    baseline_m: float | None = None  # of the stereo pair that measures depth
+
+    def depth_noise(self, sigma_disparity_px: float) -> DepthNoise:
+        """Return the noise of a stereo pair, or of the Kinect where no baseline is stated: then it
+        is structured light or time of flight.
+        """
+        if self.baseline_m is None:
+            return DepthNoise.kinect_v1()
+        return DepthNoise.stereo(sigma_disparity_px, self.depth.camera.fx, self.baseline_m)
+
+    def color_camera(self) -> ColorCamera:
+        """Return the colour camera as `kernels.register` takes it."""
+        assert self.color is not None
+        assert self.T_color_depth is not None
+        T_color_depth = np.ascontiguousarray(self.T_color_depth[:3], dtype=np.float32)
+        return ColorCamera(self.color.camera.intrinsics, self.color.distortion, T_color_depth)
+
+
+def lens_of(profile: Any) -> Lens:
+    """Read the intrinsics of a video stream profile."""
+    values = profile.as_video_stream_profile().get_intrinsics()
+    camera = Camera(values.width, values.height, values.fx, values.fy, values.ppx, values.ppy)
+    if values.fx <= 0 or values.fy <= 0:
+        raise SlamError(f"the device states a focal length of {values.fx:g}, {values.fy:g} px")
+    coefficients = tuple(float(value) for value in values.coeffs)
+    if not any(coefficients):
+        return Lens(camera)
+    model = values.model.name
+    if model not in TANGENTIAL_AFTER_RADIAL:
+        raise SlamError(f"lens distortion {model} is not supported")
+    return Lens(camera, model, coefficients)
+
+
+def T_between(profile: Any, other: Any) -> Transform:
+    """Return T_other_profile, from the camera of one stream profile to that of another."""
+    extrinsics = profile.get_extrinsics_to(other)
+    T = np.eye(4)
+    T[:3, :3] = np.array(extrinsics.rotation).reshape(3, 3).T  # stored column by column
+    T[:3, 3] = extrinsics.translation
+    return T
+
+
+def baseline_of(depth_sensor: Any) -> float | None:
+    """Return the baseline of a stereo sensor; None where it has none."""
+    option = realsense_sdk().option.stereo_baseline
+    if not depth_sensor.supports(option):
+        return None
+    return abs(float(depth_sensor.get_option(option))) / 1000.0 or None  # stored in mm

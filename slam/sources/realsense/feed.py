@@ -1,0 +1,27 @@
+"""What delivers raw frames: a camera or a recording by the SDK's pipeline, or single sensors."""
+
+from typing import Protocol, runtime_checkable
+
+from slam.sources.realsense.calibration import Calibration
+from slam.sources.realsense.raw_frame import RawFrame
+
+
+@runtime_checkable
+class Feed(Protocol):
+    """A device that is streaming."""
+
+    name: str
+    calibration: Calibration
+    is_live: bool
+
+    def wait(self, timeout_s: float) -> RawFrame | None:
+        """Return the next frame; None if none comes in time, or none will come any more."""
+        ...
+
+    def is_over(self) -> bool:
+        """Whether a recording has come to its end."""
+        ...
+
+    def close(self) -> None:
+        """Stop streaming."""
+        ...

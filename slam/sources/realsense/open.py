@@ -1,0 +1,20 @@
+"""From what the user names to a stream."""
+
+from pathlib import Path
+
+from slam.config import RealSenseConfig
+from slam.errors import SlamError
+from slam.sources.realsense.playback_file import PlaybackFeed
+from slam.sources.realsense.stream import RealSenseStream
+
+
+def open_recording(path: Path, config: RealSenseConfig) -> RealSenseStream:
+    """Open a recording of the SDK."""
+    if not path.is_file():
+        raise SlamError(f"recording {path} does not exist")
+    return RealSenseStream(lambda: PlaybackFeed(path), config)
+
+
+def open_camera(config: RealSenseConfig) -> RealSenseStream:
+    """Open a camera."""
+    raise SlamError("no camera")

@@ -1,0 +1,82 @@
+"""One depth image and its colour as the SDK delivers them, copied out of its buffers."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from jaxtyping import Float64, UInt8, UInt16
+
+# How each colour format becomes RGB; playback delivers what was recorded, whatever was asked for.
+_TO_RGB: dict[str, int | None] = {
+    "rgb8": None,
+    "bgr8": cv2.COLOR_BGR2RGB,
+    "rgba8": cv2.COLOR_RGBA2RGB,
+    "bgra8": cv2.COLOR_BGRA2RGB,
+    "yuyv": cv2.COLOR_YUV2RGB_YUYV,
+    "uyvy": cv2.COLOR_YUV2RGB_UYVY,
+    "y8": cv2.COLOR_GRAY2RGB,
+}
+_MAX_SKEW_PERIODS = 0.6  # between depth and colour; more is the colour of another frame
+
+
+@dataclass(frozen=True)
+class RawFrame:
+    """Stored depth values, and RGB of the colour camera if it has an image of the same time."""
+
+    number: int  # the device's count of depth images
+    timestamp_s: float
+    clock: str  # the SDK's time-stamp domain: global_time, hardware_clock, system_time
+    arrival_s: float  # monotonic, of this machine
+    depth: UInt16[np.ndarray, "h w"]
+    color: UInt8[np.ndarray, "a b 3"] | None
+    acceleration: Float64[np.ndarray, "3"] | None = None  # m/s^2, in the axes of the sensor
+
+
+def copy_frames(frames: Any, fps: float) -> RawFrame | None:
+    """Copy a frameset, so that its buffers go back to the SDK at once: it stops when it has none
+    left. None without depth.
+    """
+    depth = frames.get_depth_frame()
+    if not depth:
+        return None
+    color = frames.get_color_frame()
+    if color and not _is_of_same_time(depth, color, fps):
+        color = None  # it is late, or the last one again: the stream has stopped
+    return RawFrame(
+        number=depth.frame_number,
+        timestamp_s=depth.timestamp / 1e3,
+        clock=depth.frame_timestamp_domain.name,
+        arrival_s=time.monotonic(),
+        depth=np.array(np.asanyarray(depth.get_data()), dtype=np.uint16),
+        color=_rgb(color) if color else None,
+        acceleration=_acceleration(frames),
+    )
+
+
+def _is_of_same_time(depth: Any, color: Any, fps: float) -> bool:
+    if depth.frame_timestamp_domain != color.frame_timestamp_domain:
+        return True  # the stamps cannot be compared; the SDK has paired them
+    return abs(depth.timestamp - color.timestamp) <= 1e3 * _MAX_SKEW_PERIODS / max(fps, 1.0)
+
+
+def _rgb(color: Any) -> UInt8[np.ndarray, "a b 3"] | None:
+    format_ = color.profile.format().name
+    if format_ not in _TO_RGB:
+        return None
+    pixels = np.asanyarray(color.get_data())
+    conversion = _TO_RGB[format_]
+    if conversion is None:
+        return np.array(pixels, dtype=np.uint8)
+    if format_ in ("yuyv", "uyvy"):
+        pixels = pixels.view(np.uint8).reshape(color.get_height(), color.get_width(), 2)
+    return cv2.cvtColor(pixels, conversion)
+
+
+def _acceleration(frames: Any) -> Float64[np.ndarray, "3"] | None:
+    for frame in frames:
+        if frame.profile.stream_type().name == "accel":
+            data = frame.as_motion_frame().get_motion_data()
+            return np.array([data.x, data.y, data.z])
+    return None
