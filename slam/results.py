@@ -41,6 +41,8 @@ def system_metrics(session: Session, system: System) -> dict[str, Any]:
         "fps": num_frames / session.wall_s,
         "tracking_ms": slam.tracking_times.summary(),
         "mapping_ms": slam.mapping_times.summary(),
+        "latency_ms": slam.latencies.summary(),
+        "outages": slam.num_outages,
         "map_mb": slam.map.nbytes / 1e6,
         "refused_frames": slam.map.num_refused,
     }

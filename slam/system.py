@@ -1,6 +1,7 @@
 """The whole method: one frame in, one pose out, the map updated beside it."""
 
 import logging
+import time
 from collections.abc import Container
 from dataclasses import dataclass
 from math import nan
@@ -61,6 +62,7 @@ class Slam:
         self.map = map_
         self.tracking_times = StageTimes()
         self.mapping_times = StageTimes()
+        self.latencies = StageTimes()  # of live frames, from their arrival to their pose
         self.num_lost = 0
         self.num_weak = 0
         self.last_state = TrackState.LOST
@@ -105,6 +107,8 @@ class Slam:
         with self.tracking_times.measure():
             result = self._tracker.track(frame, self.map)
         self.interruption = None
+        if frame.arrival_s is not None:
+            self.latencies.values_ms.append(1e3 * (time.monotonic() - frame.arrival_s))
         self._record(frame, result)
         if self._is_mapped(frame.index, result):
             self._mapper.submit(PosedFrame(frame, result.T_world_camera))

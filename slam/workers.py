@@ -15,6 +15,7 @@ import numba
 
 logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
+CLOSE_LIMIT_S = 1.0
 POLL_S = 0.1  # how often a blocked thread looks whether it should stop
 
 
@@ -51,7 +52,7 @@ class ReadAhead(Generic[Item]):
         self._queue: queue.Queue[Item | None] = queue.Queue(capacity)
         self._stop = stop
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(items,), name="reader")
+        self._thread = threading.Thread(target=self._run, args=(items,), name="reader", daemon=True)
         self._thread.start()
 
     def _run(self, items: Iterable[Item]) -> None:
@@ -96,9 +97,11 @@ class ReadAhead(Generic[Item]):
             raise self._error
 
     def close(self) -> None:
-        """Stop the thread and wait for it."""
+        """Stop the thread and wait for it, but not for a device whose driver hangs."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(CLOSE_LIMIT_S)
+        if self._thread.is_alive():
+            logger.warning("the source does not end: going on without it")
 
 
 class Worker(Generic[Item]):

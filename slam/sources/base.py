@@ -50,7 +50,7 @@ class Stream(Protocol):
     def frames(self) -> Generator[Frame | Outage, None, None]:
         """Yield frames in order, by indices that count also those that the device lost.
 
-        No step takes longer than a quarter of a second while a camera is silent: then it yields an
+        No step takes much longer than half a second while a camera is silent: then it yields an
         `Outage`. Closing the iterator lets go of the device.
         """
         ...

@@ -3,7 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 from slam.sources.realsense.calibration import Calibration
-from slam.sources.realsense.raw_frame import RawFrame
+from slam.sources.realsense.raw_frame import Delivery
 
 
 @runtime_checkable
@@ -14,8 +14,8 @@ class Feed(Protocol):
     calibration: Calibration
     is_live: bool
 
-    def wait(self, timeout_s: float) -> RawFrame | None:
-        """Return the next frame; None if none comes in time, or none will come any more."""
+    def wait(self, timeout_s: float) -> Delivery | None:
+        """Return what comes next; None if nothing comes in time, or nothing will any more."""
         ...
 
     def is_over(self) -> bool:

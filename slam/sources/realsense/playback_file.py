@@ -7,7 +7,7 @@ from typing import Any
 
 from slam.errors import SlamError
 from slam.sources.realsense.calibration import Calibration, T_between, baseline_of, lens_of
-from slam.sources.realsense.raw_frame import RawFrame, copy_frames
+from slam.sources.realsense.raw_frame import Delivery, copy_frames
 from slam.sources.realsense.recover import Recovered, is_cut_off, recover
 from slam.sources.realsense.sdk import one_line, realsense_sdk
 
@@ -71,10 +71,10 @@ class PlaybackFeed:
             raise SlamError(f"{self.name} has no depth, only {', '.join(sorted(kinds))}")
         return profile.get_device().as_playback(), "color" in kinds
 
-    def wait(self, timeout_s: float) -> RawFrame | None:
-        """Return the next frame; None if none comes in time, as after the last one."""
+    def wait(self, timeout_s: float) -> Delivery | None:
+        """Return what comes next; None if nothing comes in time, as after the last one."""
         is_there, frames = self._pipeline.try_wait_for_frames(int(1e3 * timeout_s))
-        return copy_frames(frames, self.calibration.fps) if is_there else None
+        return copy_frames(frames) if is_there else None
 
     def is_over(self) -> bool:
         """Whether the end was reached."""

@@ -1,4 +1,4 @@
-"""One depth image and its colour as the SDK delivers them, copied out of its buffers."""
+"""What the SDK delivers, copied out of its buffers."""
 
 import time
 from dataclasses import dataclass
@@ -18,7 +18,6 @@ _TO_RGB: dict[str, int | None] = {
     "uyvy": cv2.COLOR_YUV2RGB_UYVY,
     "y8": cv2.COLOR_GRAY2RGB,
 }
-_MAX_SKEW_PERIODS = 0.6  # between depth and colour; more is the colour of another frame
 
 
 @dataclass(frozen=True)
@@ -30,35 +29,50 @@ class RawFrame:
     clock: str  # the SDK's time-stamp domain: global_time, hardware_clock, system_time
     arrival_s: float  # monotonic, of this machine
     depth: UInt16[np.ndarray, "h w"]
-    color: UInt8[np.ndarray, "a b 3"] | None
-    acceleration: Float64[np.ndarray, "3"] | None = None  # m/s^2, in the axes of the sensor
+    color: UInt8[np.ndarray, "a b 3"] | None = None
 
 
-def copy_frames(frames: Any, fps: float) -> RawFrame | None:
+@dataclass(frozen=True)
+class RawColor:
+    """RGB of the colour camera."""
+
+    timestamp_s: float
+    clock: str
+    pixels: UInt8[np.ndarray, "a b 3"]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What came at once."""
+
+    depth: RawFrame | None
+    color: RawColor | None
+    acceleration: Float64[np.ndarray, "3"] | None = None  # m/s^2, in the axes of its sensor
+
+
+def copy_frames(frames: Any) -> Delivery:
     """Copy a frameset, so that its buffers go back to the SDK at once: it stops when it has none
-    left. None without depth.
+    left.
     """
-    depth = frames.get_depth_frame()
-    if not depth:
-        return None
-    color = frames.get_color_frame()
-    if color and not _is_of_same_time(depth, color, fps):
-        color = None  # it is late, or the last one again: the stream has stopped
+    depth, color = frames.get_depth_frame(), frames.get_color_frame()
+    pixels = _rgb(color) if color else None
+    return Delivery(
+        None if not depth else _raw_frame(depth),
+        None
+        if pixels is None
+        else RawColor(color.timestamp / 1e3, color.frame_timestamp_domain.name, pixels),
+        _acceleration(frames),
+    )
+
+
+def _raw_frame(depth: Any) -> RawFrame:
     return RawFrame(
         number=depth.frame_number,
         timestamp_s=depth.timestamp / 1e3,
         clock=depth.frame_timestamp_domain.name,
         arrival_s=time.monotonic(),
         depth=np.array(np.asanyarray(depth.get_data()), dtype=np.uint16),
-        color=_rgb(color) if color else None,
-        acceleration=_acceleration(frames),
     )
-
-
-def _is_of_same_time(depth: Any, color: Any, fps: float) -> bool:
-    if depth.frame_timestamp_domain != color.frame_timestamp_domain:
-        return True  # the stamps cannot be compared; the SDK has paired them
-    return abs(depth.timestamp - color.timestamp) <= 1e3 * _MAX_SKEW_PERIODS / max(fps, 1.0)
 
 
 def _rgb(color: Any) -> UInt8[np.ndarray, "a b 3"] | None:

@@ -11,12 +11,13 @@ from slam.sources.base import Outage
 from slam.sources.realsense.clock import FrameClock
 from slam.sources.realsense.feed import Feed
 from slam.sources.realsense.pairing import Pairing
-from slam.sources.realsense.raw_frame import RawFrame
+from slam.sources.realsense.raw_frame import Delivery, RawFrame
 from slam.sources.realsense.registration import Registration
 
 logger = logging.getLogger(__name__)
 POLL_S = 0.1  # no wait for a frame is longer
-FIRST_FRAME_S = 10.0  # a camera that was just started may take its time
+SILENCE_S = 0.5  # without a frame; shorter ones are hiccups
+FIRST_FRAME_S = 5.0  # a camera that was just opened may take its time
 END_S = 2.0  # a recording that is not over, yet delivers nothing for so long, has stalled
 FIRST_PAUSE_S, LAST_PAUSE_S = 0.25, 4.0  # between attempts to find a camera again
 
@@ -38,7 +39,7 @@ class RealSenseStream:
         self._registration = Registration(calibration)
 
     def frames(self) -> Generator[Frame | Outage, None, None]:
-        """Yield what comes, at least every quarter of a second; close the device at the end."""
+        """Yield what comes, at least every half second; close the device at the end."""
         try:
             for item in self._raw_frames():
                 if isinstance(item, Outage):
@@ -72,26 +73,17 @@ class RealSenseStream:
         )
 
     def _raw_frames(self) -> Iterator[RawFrame | Outage]:
-        if not self.is_live:
-            yield from self._recorded()
-            return
-        patience_s = FIRST_FRAME_S
-        while True:
-            yield from self._until_silent(patience_s)
-            patience_s = self._config.timeout_s
-            is_back = yield from self._reconnect()
-            if not is_back:
-                return
+        return self._live() if self.is_live else self._recorded()
 
     def _recorded(self) -> Iterator[RawFrame]:
         feed = self._feed
         assert feed is not None
-        pairing = Pairing(feed.calibration.color is not None)
+        pairing = self._pairing()
         last_s = time.monotonic()
         while True:
-            frame = feed.wait(POLL_S)
-            yield from pairing.next(frame)
-            if frame is not None:
+            delivery = feed.wait(POLL_S)
+            yield from pairing.next(delivery)
+            if delivery is not None:
                 last_s = time.monotonic()  # after the consumer has taken it
             elif feed.is_over():
                 return
@@ -99,43 +91,68 @@ class RealSenseStream:
                 logger.warning("%s stalls before its end", self.name)
                 return
 
-    def _until_silent(self, patience_s: float) -> Iterator[RawFrame | Outage]:
-        """Yield frames until none has come for `patience_s`, then for the time that is allowed."""
-        feed = self._feed
-        assert feed is not None
-        pairing = Pairing(feed.calibration.color is not None)
+    def _live(self) -> Iterator[RawFrame | Outage]:
+        """Yield frames, and outages once none has come for `SILENCE_S`; end when none comes for
+        the time that is allowed.
+        """
+        pairing = self._pairing()
+        attempts = Attempts(self._config.timeout_s)
+        reason = "it is silent"
         last_s = time.monotonic()
-        while (silence_s := time.monotonic() - last_s) < patience_s:
-            frame = feed.wait(POLL_S)
-            yield from pairing.next(frame)
-            if frame is not None:
-                last_s = frame.arrival_s
-                patience_s = self._config.timeout_s
-            elif silence_s > self._config.timeout_s / 2:
-                yield Outage(f"no frame from {self.name} for {silence_s:.1f} s")
-
-    def _reconnect(self) -> Generator[Outage, None, bool]:
-        """Wait for the camera with growing pauses; return whether it is back."""
-        start_s = time.monotonic()
-        logger.warning("%s delivers no frames: waiting for it to come back", self.name)
-        self.close()
-        pause_s = FIRST_PAUSE_S
-        reason = "it was closed"
-        while (elapsed_s := time.monotonic() - start_s) < self._config.reconnect_s:
-            try:
-                feed = self._connect()
-                if feed.calibration != self._registration.calibration:
-                    feed.close()
-                    raise SlamError("another camera, or other settings")
-                self._feed = feed
-                logger.warning("%s is back after %.1f s", self.name, elapsed_s)
-                return True
-            except SlamError as error:
-                reason = str(error)
-            end_s = time.monotonic() + pause_s
-            while (left_s := end_s - time.monotonic()) > 0:
-                yield Outage(f"{self.name} is gone: {reason}")
-                time.sleep(min(left_s, POLL_S))
-            pause_s = min(2 * pause_s, LAST_PAUSE_S)
+        while (silence_s := time.monotonic() - last_s) < self._config.reconnect_s:
+            delivery = self._wait()
+            yield from pairing.next(delivery)
+            if delivery is not None and delivery.depth is not None:
+                if attempts.num_made > 0:
+                    logger.warning("%s is back after %.1f s", self.name, silence_s)
+                attempts = Attempts(self._config.timeout_s)
+                last_s = time.monotonic()
+                continue
+            if silence_s >= SILENCE_S:
+                yield Outage(f"no frame from {self.name} for {silence_s:.1f} s: {reason}")
+            if attempts.is_due():
+                reason = self._reopen()
+                attempts.made(is_open=self._feed is not None)
         logger.warning("%s did not come back within %.0f s", self.name, self._config.reconnect_s)
-        return False
+
+    def _pairing(self) -> Pairing:
+        calibration = self._registration.calibration
+        return Pairing(calibration.color is not None, calibration.fps)
+
+    def _wait(self) -> Delivery | None:
+        if self._feed is not None:
+            return self._feed.wait(POLL_S)
+        time.sleep(POLL_S)
+        return None
+
+    def _reopen(self) -> str:
+        """Close the device and open it again, if it is there; return what to say of it."""
+        self.close()
+        try:
+            feed = self._connect()
+        except SlamError as error:
+            return str(error)
+        if feed.calibration != self._registration.calibration:
+            feed.close()
+            return f"{feed.name} has another calibration than the camera that the run began with"
+        self._feed = feed
+        return "it was opened anew"
+
+
+class Attempts:
+    """When to open a silent device anew: after the time-out, then with growing pauses."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.num_made = 0
+        self._pause_s = FIRST_PAUSE_S
+        self._next_s = time.monotonic() + timeout_s
+
+    def is_due(self) -> bool:
+        """Whether to try."""
+        return time.monotonic() >= self._next_s
+
+    def made(self, is_open: bool) -> None:
+        """Plan the next one: a device that was just opened is given time for its first frame."""
+        self.num_made += 1
+        self._next_s = time.monotonic() + (FIRST_FRAME_S if is_open else self._pause_s)
+        self._pause_s = min(2 * self._pause_s, LAST_PAUSE_S)

@@ -1,0 +1,70 @@
+"""A software camera that pushes at its frame rate from a thread of its own, and what can go wrong
+with it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from slam.config import RealSenseConfig
+from slam.errors import SlamError
+from slam.sources.realsense.calibration import Calibration
+from slam.sources.realsense.sensors import SensorFeed
+from slam.sources.realsense.software import SoftwareCamera
+from slam.sources.realsense.stream import RealSenseStream
+
+from .conftest import Shot, push
+
+Push = Callable[["LiveCamera", Shot], None]
+
+
+class LiveCamera:
+    """Pushes shots on time; `push` may do otherwise. While unplugged it cannot be opened."""
+
+    def __init__(
+        self, calibration: Calibration, shots: Sequence[Shot], push: Push | None = None
+    ) -> None:
+        self.software = SoftwareCamera(calibration)
+        self.is_plugged = True
+        self.num_opened = 0
+        self._shots = shots
+        self._push = push
+        self._period_s = 1.0 / calibration.fps
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begin to push."""
+        self._thread.start()
+
+    def connect(self) -> SensorFeed:
+        """Open the device, as long as it is plugged in."""
+        if not self.is_plugged:
+            raise SlamError("no RealSense camera is connected")
+        self.num_opened += 1
+        return SensorFeed(self.software.device)
+
+    def stream(self, **config: float) -> RealSenseStream:
+        """Open the device as a stream that reconnects."""
+        return RealSenseStream(self.connect, RealSenseConfig(**config))
+
+    def _run(self) -> None:
+        next_s = time.monotonic()
+        # The SDK's syncer pairs nothing while a device's clock is far from the computer's.
+        offset_s = time.time() - self._shots[0].timestamp_s
+        for shot in self._shots:
+            shot = replace(shot, timestamp_s=shot.timestamp_s + offset_s)
+            if self._stop.wait(max(0.0, next_s - time.monotonic())):
+                return
+            next_s += self._period_s
+            if self._push is None:
+                push(self.software, shot)
+            else:
+                self._push(self, shot)
+
+    def close(self) -> None:
+        """Push no more."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
