@@ -37,6 +37,14 @@ class RealSenseConfig:
     color_width: int = 640
     color_height: int = 480
     fps: int = 30
+    settings_file: str = ""  # JSON, as the vendor's viewer saves it
+    preset: str = ""  # such as high_accuracy
+    emitter: bool | None = None  # the projector's pattern
+    laser_power: float | None = None  # of the projector, mW
+    color_exposure_us: float | None = None  # fixed; None = automatic
+    lock_exposure: bool = False  # after the first second
+    decimation: int = 1  # depth images of half the size: 2
+    spatial_filter: bool = False  # smooths depth, at some milliseconds a frame
     disparity_sigma_px: float = 0.1  # of a stereo camera's depth
     timeout_s: float = 1.0  # without a frame; then the camera is opened anew
     reconnect_s: float = 60.0  # to wait for a camera that is gone; then the run ends

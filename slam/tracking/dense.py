@@ -21,6 +21,7 @@ from slam.tracking.solve import Step, information, solve, without_noise
 CONVERGED_M = 3e-4
 MIN_POINTS = 200
 MIN_RECOVERED = 0.5  # share of the points that must fit the map to believe a pose found again
+MAX_GAP_S = 2.0  # between frames; after more the camera may be anywhere
 MAX_UNCERTAINTY_M = 0.005  # of a pose in its least certain direction; above, it is weak
 # Neighbouring readings do not err independently: that part of them is counted.
 GEOMETRIC_SHARE = 0.1
@@ -81,7 +82,7 @@ class DenseTracker:
             result = self._start(prepared)
         else:
             T_predicted = np.eye(4) if T_predicted is None else T_predicted
-            result = self._judge(self._align(prepared, map_, T_predicted), T_predicted)
+            result = self._judge(prepared, self._align(prepared, map_, T_predicted), T_predicted)
             if result.state is not TrackState.OK:
                 result = self._recover(prepared, map_, T_predicted) or result
         self._remember(prepared, result)
@@ -194,10 +195,19 @@ class DenseTracker:
             T, state, reason, residual_m, inlier_ratio, here.conditioning, num_iterations
         )
 
-    def _judge(self, result: TrackResult, T_predicted: Transform) -> TrackResult:
-        """Refuse jumps, and give up on a pose that has been weak for too long."""
+    def _judge(
+        self, prepared: PreparedFrame, result: TrackResult, T_predicted: Transform
+    ) -> TrackResult:
+        """Refuse jumps and, after a gap, poses that most of the frame does not bear out; give up on
+        a pose that has been weak for too long.
+        """
         if result.state is TrackState.LOST:
             return replace(result, T_world_camera=T_predicted)
+        gap_s = self._motion.gap_s(prepared.frame.timestamp_s)
+        if gap_s > MAX_GAP_S and result.inlier_ratio < MIN_RECOVERED:
+            share = f"only {result.inlier_ratio:.0%} of the points meet the map"
+            reason = f"after {gap_s:.1f} s without a frame {share}"
+            return replace(result, state=TrackState.LOST, reason=reason, T_world_camera=T_predicted)
         T_jump = inverse(T_predicted) @ result.T_world_camera
         jump_m = float(np.linalg.norm(T_jump[:3, 3]))
         jump_deg = float(np.degrees(rotation_angle_rad(T_jump[:3, :3])))

@@ -23,6 +23,10 @@ class ConstantVelocity:
             return T_last
         return orthonormalise(T_last @ scaled_motion(inverse(T_before) @ T_last, ratio))
 
+    def gap_s(self, timestamp_s: float) -> float:
+        """Return the time since the last pose; 0 before the first."""
+        return 0.0 if self._last is None else timestamp_s - self._last[0]
+
     def observe(self, timestamp_s: float, T_world_camera: Transform) -> None:
         """Take in an estimated pose."""
         self._before, self._last = self._last, (timestamp_s, T_world_camera)

@@ -101,3 +101,19 @@ def baseline_of(depth_sensor: Any) -> float | None:
     if not depth_sensor.supports(option):
         return None
     return abs(float(depth_sensor.get_option(option))) / 1000.0 or None  # stored in mm
+
+
+def calibration_of(profile: Any, has_color: bool) -> Calibration:
+    """Read a started pipeline's cameras."""
+    rs = realsense_sdk()
+    depth_sensor = profile.get_device().first_depth_sensor()
+    depth = profile.get_stream(rs.stream.depth)
+    color = profile.get_stream(rs.stream.color) if has_color else None
+    return Calibration(
+        depth=lens_of(depth),
+        depth_unit_m=depth_sensor.get_depth_scale(),
+        fps=float(depth.fps()),
+        color=lens_of(color) if color is not None else None,
+        T_color_depth=T_between(depth, color) if color is not None else None,
+        baseline_m=baseline_of(depth_sensor),
+    )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from slam.config import RealSenseConfig
 from slam.errors import SlamError
+from slam.sources.realsense.camera import CameraFeed
 from slam.sources.realsense.playback_file import PlaybackFeed
 from slam.sources.realsense.stream import RealSenseStream
 
@@ -16,5 +17,5 @@ def open_recording(path: Path, config: RealSenseConfig) -> RealSenseStream:
 
 
 def open_camera(config: RealSenseConfig) -> RealSenseStream:
-    """Open a camera."""
-    raise SlamError("no camera")
+    """Open a connected camera; it is opened anew when it was unplugged."""
+    return RealSenseStream(lambda: CameraFeed(config), config)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from slam.errors import SlamError
-from slam.sources.realsense.calibration import Calibration, T_between, baseline_of, lens_of
+from slam.sources.realsense.calibration import calibration_of
 from slam.sources.realsense.raw_frame import Delivery, copy_frames
 from slam.sources.realsense.recover import Recovered, is_cut_off, recover
 from slam.sources.realsense.sdk import one_line, realsense_sdk
@@ -89,19 +89,3 @@ class PlaybackFeed:
     def _discard(self) -> None:
         if self._recovered is not None:
             self._recovered.discard()
-
-
-def calibration_of(profile: Any, has_color: bool) -> Calibration:
-    """Read a started pipeline's cameras."""
-    rs = realsense_sdk()
-    depth_sensor = profile.get_device().first_depth_sensor()
-    depth = profile.get_stream(rs.stream.depth)
-    color = profile.get_stream(rs.stream.color) if has_color else None
-    return Calibration(
-        depth=lens_of(depth),
-        depth_unit_m=depth_sensor.get_depth_scale(),
-        fps=float(depth.fps()),
-        color=lens_of(color) if color is not None else None,
-        T_color_depth=T_between(depth, color) if color is not None else None,
-        baseline_m=baseline_of(depth_sensor),
-    )

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from slam.config import RealSenseConfig
 from slam.errors import SlamError
@@ -19,6 +20,19 @@ from .conftest import Shot, push
 Push = Callable[["LiveCamera", Shot], None]
 
 
+def config_for(calibration: Calibration) -> RealSenseConfig:
+    """The config whose profiles a software camera has."""
+    depth = calibration.depth.camera
+    color = depth if calibration.color is None else calibration.color.camera
+    return RealSenseConfig(
+        width=depth.width,
+        height=depth.height,
+        color_width=color.width,
+        color_height=color.height,
+        fps=int(calibration.fps),
+    )
+
+
 class LiveCamera:
     """Pushes shots on time; `push` may do otherwise. While unplugged it cannot be opened."""
 
@@ -28,6 +42,7 @@ class LiveCamera:
         self.software = SoftwareCamera(calibration)
         self.is_plugged = True
         self.num_opened = 0
+        self.config = config_for(calibration)
         self._shots = shots
         self._push = push
         self._period_s = 1.0 / calibration.fps
@@ -43,21 +58,25 @@ class LiveCamera:
         if not self.is_plugged:
             raise SlamError("no RealSense camera is connected")
         self.num_opened += 1
-        return SensorFeed(self.software.device)
+        return SensorFeed(self.software.device, self.config)
 
-    def stream(self, **config: float) -> RealSenseStream:
+    def stream(self, **config: Any) -> RealSenseStream:
         """Open the device as a stream that reconnects."""
-        return RealSenseStream(self.connect, RealSenseConfig(**config))
+        self.config = replace(self.config, **config)
+        return RealSenseStream(self.connect, self.config)
 
     def _run(self) -> None:
         next_s = time.monotonic()
         # The SDK's syncer pairs nothing while a device's clock is far from the computer's.
         offset_s = time.time() - self._shots[0].timestamp_s
         for shot in self._shots:
-            shot = replace(shot, timestamp_s=shot.timestamp_s + offset_s)
             if self._stop.wait(max(0.0, next_s - time.monotonic())):
                 return
             next_s += self._period_s
+            away_s = time.monotonic() - next_s
+            if away_s > 1.0:  # unplugged: frames of that time were never taken
+                next_s, offset_s = next_s + away_s, offset_s + away_s
+            shot = replace(shot, timestamp_s=shot.timestamp_s + offset_s)
             if self._push is None:
                 push(self.software, shot)
             else:
