@@ -116,6 +116,15 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--config", type=Path, action="append", default=[])
     synth.set_defaults(command=commands.synth)
 
+    record = subparsers.add_parser("record", help="record a RealSense camera", allow_abbrev=False)
+    record.add_argument(
+        "target", type=Path, help="a FILE.db3 of the vendor's SDK, or a new folder of images"
+    )
+    record.add_argument("--limit", type=int, default=0, help="frames; 0 = until Ctrl-C")
+    record.add_argument("--config", type=Path, action="append", default=[], help="as for run")
+    record.epilog = "The camera's settings are fields of the config: --realsense.fps 60."
+    record.set_defaults(command=commands.record)
+
     bench = subparsers.add_parser(
         "bench", help="speed and accuracy beside Open3D's dense SLAM", allow_abbrev=False
     )

@@ -107,10 +107,14 @@ class _Progress:
 
     def __call__(self, snapshot: Snapshot) -> None:
         """Show a finished frame."""
+        states = " ".join(system.result.state.value for system in snapshot.systems)
+        self.step(f"{snapshot.fps:.1f} fps {states}")
+
+    def step(self, text: str) -> None:
+        """Go on by a frame, of which this is to be said."""
         if self._bar is None:
             self._bar = tqdm(total=self._num_frames, unit="frame")
-        states = " ".join(system.result.state.value for system in snapshot.systems)
-        self._bar.set_postfix_str(f"{snapshot.fps:.1f} fps {states}", refresh=False)
+        self._bar.set_postfix_str(text, refresh=False)
         self._bar.update()
 
     def close(self) -> None:
@@ -209,6 +213,20 @@ def synth(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     noisy = source if config.noise.model == "none" else NoisySource(source, config.noise)
     write_sequence(noisy, options.directory, options.format)
     _say(f"{len(source.timestamps_s)} frames of {source.name}: {options.directory}")
+    return 0
+
+
+def record(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.sources.realsense.open import record_camera
+
+    config = load_config(options.config, overrides).realsense
+    with _interruptible(), closing(_Progress(options.limit or None)) as progress:
+
+        def show(recorded) -> None:
+            progress.step(f"{recorded.dropped} dropped")
+
+        recorded = record_camera(config, options.target, options.limit, show)
+    _say(f"{recorded.frames} frames, {recorded.dropped} dropped: {options.target}")
     return 0
 
 

@@ -129,6 +129,11 @@ class Worker(Generic[Item]):
             self._num_pending += 1
         self._queue.put(item)
 
+    @property
+    def num_pending(self) -> int:
+        """How many items are unfinished."""
+        return self._num_pending
+
     def wait(self, max_pending: int) -> None:
         """Wait until at most so many items are unfinished; raise what one raised."""
         with self._condition:

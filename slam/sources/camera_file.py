@@ -27,6 +27,7 @@ class CameraFile:
     depth_scale: float  # stored value of one metre
     fps: float = 30.0
     depth_noise: Literal["kinect_v1", "rendered"] = "kinect_v1"
+    depth_sigma: DepthNoise | None = None  # in place of a noise that has a name
 
     @property
     def camera(self) -> Camera:
@@ -35,7 +36,9 @@ class CameraFile:
 
     @property
     def noise(self) -> DepthNoise:
-        """The noise of the sensor that is named."""
+        """The noise of the sensor that is named, or as its coefficients say."""
+        if self.depth_sigma is not None:
+            return self.depth_sigma
         return {"kinect_v1": DepthNoise.kinect_v1, "rendered": DepthNoise.rendered}[
             self.depth_noise
         ]()

@@ -1,4 +1,6 @@
-"""A plain folder: `color/`, `depth/`, `camera.yaml`, and `groundtruth.txt` or `trajectory.txt`."""
+"""A plain folder: `color/`, `depth/`, `camera.yaml`; `timestamps.txt`, and `groundtruth.txt` or
+`trajectory.txt`, where there are any.
+"""
 
 from pathlib import Path
 
@@ -8,8 +10,9 @@ from slam.errors import SlamError
 from slam.frame import Frame
 from slam.sources.camera_file import HINT, read_camera_file
 from slam.sources.depth_reader import DepthReader
+from slam.sources.folder_writer import STAMPS_NAME
 from slam.sources.images import read_color_or_none
-from slam.sources.listing import files_by_number, require_frames
+from slam.sources.listing import Number, files_by_number, require_frames
 from slam.sources.registered import require_same_size
 from slam.trajectory import Trajectory, read_tum
 
@@ -17,8 +20,8 @@ from slam.trajectory import Trajectory, read_tum
 class FolderSource:
     """Frames in the order of the numbers in their names, by which depth and colour are paired.
 
-    Stamps are nominal: the position in that order over `fps`. A recording with stamps of its own
-    belongs in the TUM layout.
+    Stamps are those of `timestamps.txt`, and frames that it lacks are left out: their recording was
+    cut off. Without that file they are nominal: the position in that order over `fps`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,10 +35,16 @@ class FolderSource:
         self._folder = folder
         depth_files = files_by_number(folder / "depth", "*.png")
         require_frames(depth_files, folder, "depth/*.png")
+        stamps_s = _read_stamps(folder / STAMPS_NAME)
+        if stamps_s is not None:
+            depth_files = {k: path for k, path in depth_files.items() if k in stamps_s}
+            require_frames(depth_files, folder, f"a time in {STAMPS_NAME} for depth/*.png")
         color_files = files_by_number(folder / "color", "*.*")
         self._depth_paths = list(depth_files.values())
         self._color_paths = [color_files.get(number) for number in depth_files]
         self.timestamps_s = np.arange(len(self._depth_paths)) / camera_file.fps
+        if stamps_s is not None:
+            self.timestamps_s = np.array([stamps_s[number] for number in depth_files])
 
     def read(self, index: int) -> Frame:
         """Return frame `index`."""
@@ -51,3 +60,24 @@ class FolderSource:
         paths = [self._folder / "groundtruth.txt", self._folder / "trajectory.txt"]
         path = next((path for path in paths if path.exists()), None)
         return None if path is None else read_tum(path)
+
+
+def _read_stamps(path: Path) -> dict[Number, float] | None:
+    """Read `number timestamp` lines; None where there is no such file.
+
+    A last line without an end was cut off.
+    """
+    if not path.exists():
+        return None
+    stamps_s: dict[Number, float] = {}
+    for line_number, line in enumerate(path.read_text().splitlines(keepends=True), start=1):
+        if line.startswith("#") or not line.endswith("\n"):
+            continue
+        try:
+            number, stamp_s = line.split()
+            stamps_s[(int(number),)] = float(stamp_s)
+        except ValueError as error:
+            raise SlamError(
+                f"{path}:{line_number}: expected 'number timestamp', got {line.strip()[:60]!r}"
+            ) from error
+    return stamps_s

@@ -1,11 +1,13 @@
 """From what the user names to a stream."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from slam.config import RealSenseConfig
 from slam.errors import SlamError
 from slam.sources.realsense.camera import CameraFeed
 from slam.sources.realsense.playback_file import PlaybackFeed
+from slam.sources.realsense.record import SUFFIXES, Recorded, record
 from slam.sources.realsense.stream import RealSenseStream
 
 
@@ -19,3 +21,11 @@ def open_recording(path: Path, config: RealSenseConfig) -> RealSenseStream:
 def open_camera(config: RealSenseConfig) -> RealSenseStream:
     """Open a connected camera; it is opened anew when it was unplugged."""
     return RealSenseStream(lambda: CameraFeed(config), config)
+
+
+def record_camera(
+    config: RealSenseConfig, target: Path, limit: int, on_frame: Callable[[Recorded], None]
+) -> Recorded:
+    """Record a connected camera to a file of the SDK or to a folder."""
+    file = str(target) if target.suffix in SUFFIXES else None
+    return record(lambda: CameraFeed(config, file), config, target, limit, on_frame)

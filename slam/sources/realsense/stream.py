@@ -34,6 +34,7 @@ class RealSenseStream:
         self.is_live = self._feed.is_live
         self.camera = calibration.depth.camera
         self.depth_noise = calibration.depth_noise(config.disparity_sigma_px)
+        self.depth_unit_m = calibration.depth_unit_m  # of the values that the device stores
         self.period_s = 1.0 / max(calibration.fps, 1.0)
         self.clock = FrameClock(calibration.fps, self.is_live)
         self._registration = Registration(calibration)

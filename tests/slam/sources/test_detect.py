@@ -30,8 +30,13 @@ def test_a_file_is_no_folder(tmp_path):
 
 
 @pytest.mark.parametrize("spec", ["realsense", "recording.bag", "recording.db3"])
-def test_realsense_is_not_supported_yet(spec):
-    assert "not supported by this version" in _message(spec)
+def test_a_realsense_is_a_stream_and_no_source_with_random_access(spec):
+    assert is_stream(spec)
+    assert "only `slam run` and `slam compare` take a RealSense stream" in _message(spec)
+
+
+def test_a_folder_is_no_stream():
+    assert not is_stream("recording")
 
 
 def test_images_without_a_camera_ask_for_it(tmp_path, sample):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -39,6 +39,9 @@ PINHOLE = Calibration(
     T_color_depth=T_COLOR_DEPTH,
     baseline_m=0.05,
 )
+# For whole runs: slow enough for a busy machine, and as precise as the rendered depth is.
+SLOW = replace(PINHOLE, fps=10.0, baseline_m=0.5)
+NUM_SLOW = 30
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,11 @@ class LiveCamera:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it pushes, or has."""
+        return self._thread.ident is not None
+
     def start(self) -> None:
         """Begin to push."""
         self._thread.start()

@@ -19,6 +19,7 @@ from slam.frame import Frame
 from slam.geometry import inverse
 from slam.output import load_run
 from slam.run import RunOptions, run
+from slam.session import Onlookers
 from slam.sources.base import Outage
 from slam.sources.realsense import camera
 from slam.sources.realsense.profiles import choose
@@ -26,14 +27,11 @@ from slam.sources.realsense.settings import apply_settings
 from slam.sources.realsense.software import SoftwareCamera
 from slam.tracking.base import TrackState
 
-from .conftest import D435, PINHOLE, push, room_poses, room_shots
+from .conftest import D435, NUM_SLOW, PINHOLE, SLOW, push, room_poses, room_shots
 from .live import LiveCamera, config_for
 
 pytestmark = pytest.mark.timeout(90)
 NUM_FRAMES = 60
-# For whole runs: slow enough for a busy machine, and as precise as the rendered depth is.
-SLOW = replace(PINHOLE, fps=10.0, baseline_m=0.5)
-NUM_SLOW = 30
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +244,7 @@ def _run(live, out, watch=lambda snapshot: None, **config):
         return frames()
 
     stream.frames = started
-    return run(stream, slam_config, RunOptions(out, "realsense"), [note]), indices
+    return run(stream, slam_config, RunOptions(out, "realsense"), Onlookers([note])), indices
 
 
 def test_unplugged_for_three_seconds_in_mid_run(make_slow, tmp_path, caplog):
