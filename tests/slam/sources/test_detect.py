@@ -2,7 +2,7 @@ import pytest
 
 from slam.config import Config
 from slam.errors import SlamError
-from slam.sources.detect import FORMATS, open_source
+from slam.sources.detect import FORMATS, is_stream, open_source
 
 
 def _message(spec):
