@@ -45,7 +45,7 @@ class RealSenseConfig:
     lock_exposure: bool = False  # after the first second
     decimation: int = 1  # depth images of half the size: 2
     spatial_filter: bool = False  # smooths depth, at some milliseconds a frame
-    disparity_sigma_px: float = 0.1  # of a stereo camera's depth
+    disparity_sigma_px: float = 0.08  # of a stereo camera's depth
     timeout_s: float = 1.0  # without a frame; then the camera is opened anew
     reconnect_s: float = 60.0  # to wait for a camera that is gone; then the run ends
 

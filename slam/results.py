@@ -42,6 +42,7 @@ def system_metrics(session: Session, system: System) -> dict[str, Any]:
         "tracking_ms": slam.tracking_times.summary(),
         "mapping_ms": slam.mapping_times.summary(),
         "latency_ms": slam.latencies.summary(),
+        "unmapped": slam.num_unmapped,
         "outages": slam.num_outages,
         "map_mb": slam.map.nbytes / 1e6,
         "refused_frames": slam.map.num_refused,

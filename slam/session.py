@@ -16,7 +16,7 @@ from slam.workers import ReadAhead, StopEvent
 
 logger = logging.getLogger(__name__)
 READ_AHEAD_FRAMES = 8
-LIVE_QUEUE_FRAMES = 2  # what waits is old when its turn comes
+LIVE_QUEUE_FRAMES = 4  # what waits longer is old when its turn comes
 
 
 @dataclass(frozen=True)

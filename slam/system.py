@@ -67,6 +67,7 @@ class Slam:
         self.num_weak = 0
         self.last_state = TrackState.LOST
         self.num_outages = 0
+        self.num_unmapped = 0  # live frames that the map had no time for
         self.interruption: str | None = None  # why no frame comes
         self._tracker = tracker
         self._unmapped = unmapped
@@ -101,16 +102,24 @@ class Slam:
             self._mapper.close()  # what the map raised must not hide what the block raised
 
     def step(self, frame: Frame) -> TrackResult:
-        """Track a frame and hand it to the map."""
-        # the first frames are waited for: there is nothing to track against before
-        self._mapper.wait(self._max_pending if len(self._frames) > NUM_FIRST_FRAMES else 0)
+        """Track a frame and hand it to the map; a live one that comes while the map is behind is
+        only tracked.
+        """
+        is_first = len(self._frames) <= NUM_FIRST_FRAMES
+        is_live = frame.arrival_s is not None and self._max_pending > 0
+        if is_first or not is_live:
+            # the first frames are waited for: there is nothing to track against before
+            self._mapper.wait(0 if is_first else self._max_pending)
+        is_behind = self._mapper.num_pending > self._max_pending
         with self.tracking_times.measure():
             result = self._tracker.track(frame, self.map)
         self.interruption = None
         if frame.arrival_s is not None:
             self.latencies.values_ms.append(1e3 * (time.monotonic() - frame.arrival_s))
         self._record(frame, result)
-        if self._is_mapped(frame.index, result):
+        if self._is_mapped(frame.index, result) and is_behind:
+            self.num_unmapped += 1
+        elif self._is_mapped(frame.index, result):
             self._mapper.submit(PosedFrame(frame, result.T_world_camera))
         return result
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from math import isnan
 
 import numpy as np
@@ -324,3 +325,16 @@ def test_an_interruption_is_a_loss_that_the_next_frame_ends(make_slam, caplog):
     slam.finish()
     assert (slam.last_state, slam.interruption) == (OK, None)
     assert slam.map.mapped == [0, 1, 2]
+
+
+def test_a_live_frame_that_comes_while_the_map_is_behind_is_tracked_but_not_mapped(make_slam):
+    gate = threading.Event()
+    slam = make_slam(before=lambda index: index < 5 or gate.wait(LONG_S))
+    results = [slam.step(replace(frame(index), arrival_s=time.monotonic())) for index in range(12)]
+    gate.set()
+    slam.finish()
+    assert all(result.state is OK for result in results)
+    assert slam.map.mapped[:6] == list(range(6))
+    assert len(slam.map.mapped) + slam.num_unmapped == 12
+    assert slam.num_unmapped >= 4
+    assert len(slam.latencies.values_ms) == 12
