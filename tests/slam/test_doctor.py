@@ -1,12 +1,13 @@
 import importlib
 import os
+import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
 import kernels
 from slam import doctor
-from slam.doctor import Check
+from slam.doctor import Check, cameras, machine
 
 
 def check_named(diagnosis, name):
@@ -22,7 +23,7 @@ def block(monkeypatch, *names, error=None):
             raise error or ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, package)
 
-    monkeypatch.setattr(doctor.importlib, "import_module", import_module)
+    monkeypatch.setattr(importlib, "import_module", import_module)
 
 
 def test_this_environment_is_healthy():
@@ -68,7 +69,7 @@ def test_a_check_that_raises_is_reported_not_raised(monkeypatch, name):
     def broken():
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr(doctor, "_" + name.replace(" ", "_"), broken)
+    monkeypatch.setattr(doctor, "check_" + name.replace(" ", "_"), broken)
     assert check_named(doctor.diagnose(), name) == Check(
         name, "failed", "RuntimeError: first line second line"
     )
@@ -76,13 +77,13 @@ def test_a_check_that_raises_is_reported_not_raised(monkeypatch, name):
 
 def test_another_package_named_kernels_is_found_out(monkeypatch, tmp_path):
     monkeypatch.setattr(kernels, "__file__", str(tmp_path / "kernels" / "__init__.py"))
-    check = doctor._kernels()
+    check = machine.check_kernels()
     assert check.status == "failed"
     assert "pip uninstall kernels" in check.detail
 
 
 def test_threads_names_a_layer_that_two_python_threads_may_share():
-    check = doctor._threads()
+    check = machine.check_threads()
     assert check.status == "ok", check.detail
     assert check.detail.split()[-1] in ("omp", "tbb")
 
@@ -92,13 +93,13 @@ def test_cameras_are_listed_with_their_serial_numbers(monkeypatch):
     rs = ModuleType("pyrealsense2")
     rs.camera_info = SimpleNamespace(name="RealSense D435", serial_number="0123")
     rs.context = lambda: SimpleNamespace(query_devices=lambda: [device])
-    monkeypatch.setitem(doctor.sys.modules, "pyrealsense2", rs)
-    assert doctor._cameras() == Check("cameras", "ok", "RealSense D435 0123")
+    monkeypatch.setitem(sys.modules, "pyrealsense2", rs)
+    assert cameras.check_cameras() == Check("cameras", "ok", "RealSense D435 0123")
 
 
 def test_a_camera_driver_that_breaks_is_a_note(monkeypatch):
     rs = ModuleType("pyrealsense2")  # without any attribute
-    monkeypatch.setitem(doctor.sys.modules, "pyrealsense2", rs)
+    monkeypatch.setitem(sys.modules, "pyrealsense2", rs)
     check = check_named(doctor.diagnose(), "cameras")
     assert check.status == "note"
     assert "AttributeError" in check.detail
@@ -107,20 +108,20 @@ def test_a_camera_driver_that_breaks_is_a_note(monkeypatch):
 def test_numba_cache_that_cannot_be_written_fails_with_the_remedy(monkeypatch, tmp_path):
     (tmp_path / "file").touch()  # no folder can be made below a file, not even by root
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    check = doctor._numba_cache()
+    check = machine.check_numba_cache()
     assert check.status == "failed"
     assert "NUMBA_CACHE_DIR" in check.detail
 
 
 def test_numba_cache_that_does_not_exist_yet_is_fine(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "new" / "cache"))
-    assert doctor._numba_cache() == Check(
+    assert machine.check_numba_cache() == Check(
         "numba cache", "ok", os.fspath(tmp_path / "new" / "cache")
     )
 
 
 def test_a_full_disk_is_a_note(monkeypatch):
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=1e8))
-    check = doctor._disk()
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: SimpleNamespace(free=1e8))
+    check = machine.check_disk()
     assert check.status == "note"
     assert "0.1 GB" in check.detail
