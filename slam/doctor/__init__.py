@@ -3,7 +3,7 @@
 No check raises.
 """
 
-from slam.doctor.cameras import check_cameras
+from slam.doctor.cameras import check_camera_path, check_cameras, check_udev_rule
 from slam.doctor.check import Check, Diagnosis, guarded
 from slam.doctor.machine import (
     check_cpu,
@@ -31,6 +31,8 @@ def diagnose() -> Diagnosis:
         checks.append(package(distribution, module, remedy, "note"))
     checks.append(guarded("gpu", check_gpu, if_raised="note"))
     checks.append(guarded("cameras", check_cameras, if_raised="note"))
+    checks.append(guarded("udev rule", check_udev_rule, if_raised="note"))
+    checks.append(guarded("camera path", check_camera_path, if_raised="note"))
     checks.append(guarded("numba cache", check_numba_cache))
     checks.append(guarded("disk", check_disk, if_raised="note"))
     return Diagnosis(tuple(checks))

@@ -88,13 +88,83 @@ def test_threads_names_a_layer_that_two_python_threads_may_share():
     assert check.detail.split()[-1] in ("omp", "tbb")
 
 
-def test_cameras_are_listed_with_their_serial_numbers(monkeypatch):
-    device = SimpleNamespace(supports=lambda info: True, get_info=lambda info: info)
-    rs = ModuleType("pyrealsense2")
-    rs.camera_info = SimpleNamespace(name="RealSense D435", serial_number="0123")
-    rs.context = lambda: SimpleNamespace(query_devices=lambda: [device])
-    monkeypatch.setitem(sys.modules, "pyrealsense2", rs)
-    assert cameras.check_cameras() == Check("cameras", "ok", "RealSense D435 0123")
+class Device:
+    """A camera that knows only its infos."""
+
+    def __init__(self, **infos):
+        self._infos = infos
+
+    def supports(self, key):
+        return key in self._infos
+
+    def get_info(self, key):
+        return self._infos[key]
+
+
+@pytest.fixture
+def connect(monkeypatch):
+    """Put cameras in the place of those that are connected."""
+
+    def connect(*devices):
+        rs = ModuleType("pyrealsense2")
+        names = (
+            "name serial_number firmware_version recommended_firmware_version usb_type_descriptor"
+        )
+        rs.camera_info = SimpleNamespace(**{name: name for name in names.split()})
+        rs.context = lambda: SimpleNamespace(query_devices=lambda: devices)
+        monkeypatch.setitem(sys.modules, "pyrealsense2", rs)
+
+    return connect
+
+
+def test_cameras_are_listed_with_serial_number_firmware_and_usb_speed(connect):
+    connect(
+        Device(
+            name="RealSense D435",
+            serial_number="0123",
+            firmware_version="5.12",
+            recommended_firmware_version="5.16",
+            usb_type_descriptor="3.2",
+        )
+    )
+    expected = "RealSense D435 0123, firmware 5.12, recommended 5.16, USB 3.2"
+    assert cameras.check_cameras() == Check("cameras", "ok", expected)
+
+
+def test_usb_2_is_explained(connect):
+    connect(Device(name="RealSense D455", usb_type_descriptor="2.1"))
+    detail = cameras.check_cameras().detail
+    assert "USB 2.1, which is too slow" in detail
+    assert "USB 3 port" in detail
+
+
+@pytest.mark.parametrize(("product", "is_seen"), [("0b07", True), ("0aa7", False)])
+def test_a_camera_on_usb_that_cannot_be_opened(connect, monkeypatch, tmp_path, product, is_seen):
+    (tmp_path / "1-2").mkdir()
+    (tmp_path / "1-2" / "idVendor").write_text("8086\n")
+    (tmp_path / "1-2" / "idProduct").write_text(f"{product}\n")
+    (tmp_path / "1-2" / "product").write_text("RealSense(TM) 435\n")
+    monkeypatch.setattr(cameras, "_USB_DEVICES", tmp_path)
+    connect()
+    detail = cameras.check_cameras().detail
+    assert ("RealSense(TM) 435 is on USB but cannot be opened" in detail) == is_seen
+
+
+def test_the_udev_rule_is_found_or_its_installation_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(cameras, "_RULE_FOLDERS", (tmp_path,))
+    monkeypatch.setattr(cameras.platform, "system", lambda: "Linux")
+    check = cameras.check_udev_rule()
+    assert check.status == "note"
+    assert "sudo tee /etc/udev/rules.d/" in check.detail
+    (tmp_path / "99-realsense-libusb.rules").touch()
+    assert cameras.check_udev_rule().status == "ok"
+
+
+def test_frames_of_a_software_camera_come_through():
+    pytest.importorskip("pyrealsense2", exc_type=ImportError)
+    check = cameras.check_camera_path()
+    assert "of 60 frames of a software camera came through" in check.detail
+    assert int(check.detail.split()[0]) > 30  # on a busy machine
 
 
 def test_a_camera_driver_that_breaks_is_a_note(monkeypatch):
