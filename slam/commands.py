@@ -91,9 +91,9 @@ def _session(
     if port is None and options.viewer in ("rerun", "web"):
         port = 0
     with _interruptible(), ExitStack() as stack:
-        controls = stack.enter_context(controlled(_tell, port=port, host=options.host))
         viewer = open_viewer(options.viewer, maps, live_truth(source), _tell, options.host)
         stack.callback(viewer.close)
+        controls = stack.enter_context(controlled(_tell, port=port, host=options.host))
         progress = stack.enter_context(closing(_Progress(num_selected(source, config.playback))))
         yield source, Onlookers([progress], viewer, controls)
 

@@ -40,6 +40,7 @@ class _TrackedFrame:
     index: int
     timestamp_s: float
     result: TrackResult
+    is_mapped: bool
     map_bytes: int
 
 
@@ -116,10 +117,11 @@ class Slam:
         self.interruption = None
         if frame.arrival_s is not None:
             self.latencies.values_ms.append(1e3 * (time.monotonic() - frame.arrival_s))
-        self._record(frame, result)
-        if self._is_mapped(frame.index, result) and is_behind:
-            self.num_unmapped += 1
-        elif self._is_mapped(frame.index, result):
+        is_due = result.state is TrackState.OK and frame.index not in self._unmapped
+        is_mapped = is_due and not is_behind
+        self.num_unmapped += is_due and is_behind
+        self._record(frame, result, is_mapped)
+        if is_mapped:
             self._mapper.submit(PosedFrame(frame, result.T_world_camera))
         return result
 
@@ -140,14 +142,13 @@ class Slam:
         with self.mapping_times.measure():
             self.map.integrate(posed.frame, posed.T_world_camera)
 
-    def _record(self, frame: Frame, result: TrackResult) -> None:
+    def _record(self, frame: Frame, result: TrackResult, is_mapped: bool) -> None:
         self.num_lost += result.state is TrackState.LOST
         self.num_weak += result.state is TrackState.WEAK
         self.last_state = result.state
-        self._frames.append(_TrackedFrame(frame.index, frame.timestamp_s, result, self.map.nbytes))
-
-    def _is_mapped(self, index: int, result: TrackResult) -> bool:
-        return result.state is TrackState.OK and index not in self._unmapped
+        self._frames.append(
+            _TrackedFrame(frame.index, frame.timestamp_s, result, is_mapped, self.map.nbytes)
+        )
 
     def trajectory(self) -> Trajectory:
         """Return the poses of all frames that were tracked, as the map refined them; call it after
@@ -180,7 +181,7 @@ class Slam:
                 timestamp_s=f.timestamp_s,
                 state=f.result.state,
                 tracking_ms=tracking_ms,
-                mapping_ms=next(mapping_ms, nan) if self._is_mapped(f.index, f.result) else nan,
+                mapping_ms=next(mapping_ms, nan) if f.is_mapped else nan,
                 residual_m=f.result.residual_m,
                 inlier_ratio=f.result.inlier_ratio,
                 conditioning=f.result.conditioning,

@@ -15,7 +15,8 @@ from slam.evaluation.whole import Sdf
 from slam.maps.base import Mesh
 from slam.meshio import read_mesh
 from slam.output import RunFolder
-from slam.sources.detect import open_source
+from slam.sources.base import Source
+from slam.sources.detect import is_stream, open_source
 from slam.sources.synthetic import SyntheticSource
 
 
@@ -36,14 +37,14 @@ def evaluate_results(
     config = next((system.run.config for system in systems if system.run is not None), Config())
     for k, (path, system) in enumerate(zip(paths, systems, strict=True)):
         if system.run is None:
-            systems[k] = scored(system, open_source(spec, config), gt_mesh, gt_sdf)
+            systems[k] = scored(system, _reopened(spec, config), gt_mesh, gt_sdf)
         else:
             systems[k] = _evaluated(path, system, spec, gt_mesh, gt_sdf)
     if len(systems) == 1 and systems[0].run is not None and report_path is None:
         return systems, paths[0] / "report.html"
     if report_path is None:
         report_path = Path("comparison.html") if len(systems) > 1 else paths[0] / "report.html"
-    result = write_comparison(systems, open_source(spec, config), report_path, gt_mesh)
+    result = write_comparison(systems, _reopened(spec, config), report_path, gt_mesh)
     metrics = result["systems"]
     return [replace(system, metrics=metrics[system.name]) for system in systems], report_path
 
@@ -53,8 +54,8 @@ def _evaluated(
 ) -> SystemRun:
     """Score a run of ours; write its metrics, and its report with pictures."""
     assert system.run is not None
-    source = open_source(spec, system.run.config)
-    rendering = rendering_scores(system.run, source)
+    source = _reopened(spec, system.run.config)
+    rendering = None if source is None else rendering_scores(system.run, source)
     system = score_run(path, system, source, gt_mesh, gt_sdf, rendering)
     result = write_comparison([system], source, path / "report.html", gt_mesh)
     system = replace(system, metrics=result["systems"][system.name])
@@ -81,11 +82,16 @@ def _located(spec: str) -> str:
     return str(Path(spec).resolve()) if Path(spec).exists() else spec
 
 
+def _reopened(spec: str, config: Config) -> Source | None:
+    """Open a recording again; None for a stream, which has passed."""
+    return None if is_stream(spec) else open_source(spec, config)
+
+
 def _true_surface(spec: str, gt_mesh_path: Path | None) -> tuple[Mesh | None, Sdf | None]:
     """Read the true mesh, or take that of a synthetic scene."""
     if gt_mesh_path is not None:
         return read_mesh(gt_mesh_path), None
-    clean = open_source(spec, Config())  # noise belongs to the recording, not to its truth
+    clean = _reopened(spec, Config())  # noise belongs to the recording, not to its truth
     if isinstance(clean, SyntheticSource):
         return clean.scene.mesh(), clean.scene.sdf
     return None, None

@@ -336,5 +336,7 @@ def test_a_live_frame_that_comes_while_the_map_is_behind_is_tracked_but_not_mapp
     assert all(result.state is OK for result in results)
     assert slam.map.mapped[:5] == list(range(5))
     assert len(slam.map.mapped) + slam.num_unmapped == 12
+    timed = [record.index for record in slam.records() if not isnan(record.mapping_ms)]
+    assert timed == slam.map.mapped
     assert slam.num_unmapped >= 4
     assert len(slam.latencies.values_ms) == 12
