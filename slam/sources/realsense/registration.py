@@ -22,6 +22,12 @@ class Registration:
         self._maps = None if calibration.depth.is_straight else straightening(calibration.depth)
         self._color_camera = None if calibration.color is None else calibration.color_camera()
 
+    def warm_up(self) -> None:
+        """Compile or load the kernel, so that no frame waits for it."""
+        if self._color_camera is not None:
+            color, depth_m = np.zeros((8, 8, 3), np.uint8), np.ones((8, 8), np.float32)
+            register_color(color, depth_m, self.camera.intrinsics, self._color_camera)
+
     def depth(self, frame: RawFrame) -> UInt16[np.ndarray, "h w"]:
         """Return stored depth values of a camera without distortion, 0 where missing."""
         depth = frame.depth

@@ -40,6 +40,7 @@ class RealSenseStream:
         self.period_s = 1.0 / max(calibration.fps, 1.0)
         self.clock = FrameClock(calibration.fps, self.is_live)
         self._registration = Registration(calibration)
+        self._registration.warm_up()
 
     def frames(self) -> Generator[Frame | Outage, None, None]:
         """Yield what comes, at least every half second; close the device at the end."""
