@@ -157,7 +157,7 @@ def _add_compare_options(compare: argparse.ArgumentParser) -> None:
 
 def _add_session_options(parser: argparse.ArgumentParser, default_out: Path) -> None:
     """Add what `run` and `compare` share."""
-    parser.add_argument("source", help="a recording's folder, or synthetic[:NAME]")
+    parser.add_argument("source", help="a recording, realsense (a camera), or synthetic[:NAME]")
     parser.add_argument(
         "--field",
         choices=("fused", "reference"),
