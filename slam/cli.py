@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from slam import commands
+from slam import commands, session_commands
 from slam.errors import SlamError
 
 
@@ -52,13 +52,13 @@ def _parser() -> argparse.ArgumentParser:
 
     run = subparsers.add_parser("run", help="run SLAM over a recording", allow_abbrev=False)
     _add_run_options(run)
-    run.set_defaults(command=commands.run)
+    run.set_defaults(command=session_commands.run)
 
     compare = subparsers.add_parser(
         "compare", help="run SLAM with both maps over a recording, side by side", allow_abbrev=False
     )
     _add_compare_options(compare)
-    compare.set_defaults(command=commands.compare)
+    compare.set_defaults(command=session_commands.compare)
 
     evaluate = subparsers.add_parser(
         "eval", help="score finished runs, and compare several", allow_abbrev=False

@@ -1,0 +1,82 @@
+"""What a command says on the terminal, and how a user ends it from there."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from slam.viewer.base import Snapshot
+
+
+def say(text: str) -> None:
+    """Write a line of the command's answer."""
+    sys.stdout.write(text + "\n")
+
+
+def tell(text: str) -> None:
+    """Write a line beside the progress bar."""
+    tqdm.write(text, file=sys.stderr)
+
+
+def say_scores(title: str, scores: dict) -> None:
+    """Write a line for each score that there is."""
+    for name, value in scores.items():
+        if value is not None:
+            shown = f"{value:.4g}" if isinstance(value, float) else value
+            say(f"{title} {name}: {shown}")
+
+
+def summary(metrics: dict) -> str:
+    """Return the line that ends a run."""
+    if "fps" in metrics:
+        parts = [
+            f"{metrics['frames']} frames, {metrics['fps']:.1f} fps",
+            f"tracked {metrics['tracked']}, lost {metrics['lost']}, ends {metrics['final_state']}",
+            f"map {metrics['map_mb']:.0f} MB",
+        ]
+    else:  # another system's
+        parts = [f"tracked {metrics['tracked']}"]
+    if metrics.get("ate_rmse_m") is not None:
+        parts.append(f"ATE {100 * metrics['ate_rmse_m']:.3f} cm")
+    return "; ".join(parts)
+
+
+class Progress:
+    """A bar on the terminal from the first frame on, so that an error before stands alone."""
+
+    def __init__(self, num_frames: int | None) -> None:
+        self._num_frames = num_frames
+        self._bar: tqdm | None = None
+
+    def __call__(self, snapshot: Snapshot) -> None:
+        """Show a finished frame."""
+        states = " ".join(system.result.state.value for system in snapshot.systems)
+        self.step(f"{snapshot.fps:.1f} fps {states}")
+
+    def step(self, text: str) -> None:
+        """Go on by a frame, of which this is to be said."""
+        if self._bar is None:
+            self._bar = tqdm(total=self._num_frames, unit="frame")
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise KeyboardInterrupt on Ctrl-C, also where a shell started us with it ignored, and when a
+    service manager ends us.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
