@@ -43,6 +43,7 @@ class RealSenseConfig:
     laser_power: float | None = None  # of the projector, mW
     color_exposure_us: float | None = None  # fixed; None = automatic
     lock_exposure: bool = False  # after the first second
+    imu: bool = True  # the accelerometer, where there is one
     decimation: int = 1  # depth images of half the size: 2
     spatial_filter: bool = False  # smooths depth, at some milliseconds a frame
     disparity_sigma_px: float = 0.08  # of a stereo camera's depth

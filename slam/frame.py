@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64, UInt8
 
 from slam.camera import Camera, DepthNoise
 
@@ -14,7 +14,8 @@ class Frame:
 
     `depth_m` is z-depth, float32, 0 where missing; `color` is RGB, registered to the depth image.
     `color` is None for a frame whose colour was lost: such a frame still tracks on geometry. A live
-    frame knows when it arrived, on the clock of `time.monotonic`.
+    frame knows when it arrived, on the clock of `time.monotonic`. `acceleration` is what the camera
+    felt since the frame before, in m/s^2 and its own axes: at rest 9.81 upwards.
     """
 
     index: int
@@ -24,3 +25,4 @@ class Frame:
     color: UInt8[np.ndarray, "h w 3"] | None
     depth_noise: DepthNoise
     arrival_s: float | None = None
+    acceleration: Float64[np.ndarray, "3"] | None = None

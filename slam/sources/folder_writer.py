@@ -4,6 +4,8 @@ import contextlib
 from pathlib import Path
 
 import cv2
+import numpy as np
+from jaxtyping import Float64
 
 from slam.errors import SlamError
 from slam.frame import Frame
@@ -11,11 +13,13 @@ from slam.imageio import FAST_PNG, depth_16_bit, write_image
 from slam.sources.base import Stream
 
 STAMPS_NAME = "timestamps.txt"
+ACCELERATIONS_NAME = "accelerations.txt"
 _HEADER = "# number timestamp\n"
 
 
 class FolderWriter:
-    """`depth/`, `color/`, `camera.yaml`, and the true time of each frame in `timestamps.txt`.
+    """`depth/`, `color/`, `camera.yaml`, the true time of each frame in `timestamps.txt`, and
+    `accelerations.txt` where the camera feels them.
 
     A frame counts once its time is written: that comes last.
     """
@@ -44,6 +48,8 @@ class FolderWriter:
             if frame.color is not None:
                 bgr = cv2.cvtColor(frame.color, cv2.COLOR_RGB2BGR)
                 write_image(self._folder / "color" / name, bgr, FAST_PNG)
+            if frame.acceleration is not None:
+                self._write_acceleration(frame.index, frame.acceleration)
             self._stamps.write(f"{frame.index:06d} {frame.timestamp_s:.6f}\n")
             self._stamps.flush()
         except OSError as error:
@@ -54,6 +60,11 @@ class FolderWriter:
                 f"its first {self.num_written} frames are whole"
             ) from error
         self.num_written += 1
+
+    def _write_acceleration(self, index: int, acceleration: Float64[np.ndarray, "3"]) -> None:
+        x, y, z = acceleration
+        with (self._folder / ACCELERATIONS_NAME).open("a", encoding="utf-8") as file:
+            file.write(f"{index:06d} {x:.6f} {y:.6f} {z:.6f}\n")
 
     def close(self) -> None:
         """Close the file of times."""

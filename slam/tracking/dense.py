@@ -13,6 +13,7 @@ from slam.geometry import Transform, inverse, orthonormalise, rotation_angle_rad
 from slam.maps.base import Map
 from slam.tracking.base import TrackResult, TrackState
 from slam.tracking.geometric import Geometry, ProjectiveGeometry, SdfGeometry
+from slam.tracking.level import level_rotation
 from slam.tracking.motion import ConstantVelocity
 from slam.tracking.photometric import PhotometricKeyframe, PhotometricTerm, make_keyframe
 from slam.tracking.prepare import PointCloud, PreparedFrame, prepare
@@ -89,12 +90,13 @@ class DenseTracker:
         return result
 
     def _start(self, prepared: PreparedFrame) -> TrackResult:
-        """Take the first usable frame as the origin."""
+        """Take the first usable frame as the origin, with the axes that gravity gives."""
         num_points = len(prepared.cloud.points)
         if num_points < MIN_POINTS:
             reason = f"the first frame has only {num_points} depth points"
             return TrackResult(np.eye(4), TrackState.LOST, reason, 0.0, 0.0, 0.0, 0)
-        return TrackResult(np.eye(4), TrackState.OK, "", 0.0, 1.0, 1.0, 0)
+        T_world_camera = level_rotation(prepared.frame.acceleration)
+        return TrackResult(T_world_camera, TrackState.OK, "", 0.0, 1.0, 1.0, 0)
 
     def _align(self, prepared: PreparedFrame, map_: Map, T_start: Transform) -> TrackResult:
         """Align from T_start with the geometry that the config names."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from slam.config import RealSenseConfig
 from slam.errors import SlamError
+from slam.sources.realsense.accelerometer import Accelerometer, open_accelerometer
 from slam.sources.realsense.calibration import calibration_of
 from slam.sources.realsense.filters import Filters
 from slam.sources.realsense.profiles import Choice, choose, name_of, usb_hint
@@ -44,6 +45,7 @@ class CameraFeed:
     def __init__(self, config: RealSenseConfig, record_to: str | None = None) -> None:
         rs = realsense_sdk()
         self._filters = Filters(config)
+        self.accelerometer: Accelerometer | None = None
         device = find_camera(config.serial)
         self.name = name_of(device)
         choice = choose(device, config)
@@ -61,6 +63,12 @@ class CameraFeed:
             self.calibration = calibration_of(profile, choice.color is not None)
             if self._filters:
                 self.calibration = self._filters.calibration(self.calibration, self._frames)
+            if config.imu:
+                depth_profile = profile.get_stream(rs.stream.depth)
+                is_recorded = record_to is not None
+                self.accelerometer = open_accelerometer(self._device, depth_profile, is_recorded)
+            if self.accelerometer is not None:
+                self.accelerometer.warm_up()
         except BaseException:
             self.close()
             raise
@@ -85,6 +93,8 @@ class CameraFeed:
 
     def close(self) -> None:
         """Stop the camera."""
+        if self.accelerometer is not None:
+            self.accelerometer.close()
         with contextlib.suppress(RuntimeError):  # it had stopped, or is gone
             self._pipeline.stop()
 

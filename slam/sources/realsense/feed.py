@@ -2,6 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
+from slam.sources.realsense.accelerometer import Accelerometer
 from slam.sources.realsense.calibration import Calibration
 from slam.sources.realsense.raw_frame import Delivery
 
@@ -13,6 +14,7 @@ class Feed(Protocol):
     name: str
     calibration: Calibration
     is_live: bool
+    accelerometer: Accelerometer | None  # None where there is none
 
     def wait(self, timeout_s: float) -> Delivery | None:
         """Return what comes next; None if nothing comes in time, or nothing will any more."""

@@ -15,7 +15,7 @@ def open_recording(path: Path, config: RealSenseConfig) -> RealSenseStream:
     """Open a recording of the SDK."""
     if not path.is_file():
         raise SlamError(f"recording {path} does not exist")
-    return RealSenseStream(lambda: PlaybackFeed(path), config)
+    return RealSenseStream(lambda: PlaybackFeed(path, config), config)
 
 
 def open_camera(config: RealSenseConfig) -> RealSenseStream:

@@ -5,7 +5,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from slam.config import RealSenseConfig
 from slam.errors import SlamError
+from slam.sources.realsense.accelerometer import Accelerometer, open_accelerometer
 from slam.sources.realsense.calibration import calibration_of
 from slam.sources.realsense.raw_frame import Delivery, copy_frames
 from slam.sources.realsense.recover import Recovered, is_cut_off, recover
@@ -19,9 +21,11 @@ class PlaybackFeed:
 
     is_live = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, config: RealSenseConfig) -> None:
         self.name = path.name
         self._rs = realsense_sdk()
+        self._imu = config.imu
+        self.accelerometer: Accelerometer | None = None
         self._recovered: Recovered | None = None
         if is_cut_off(path):
             self._recovered = recover(path)
@@ -48,6 +52,9 @@ class PlaybackFeed:
             profile = self._pipeline.start(config)
             self._player = profile.get_device().as_playback()
             self._player.set_real_time(False)
+            if self._imu:
+                depth_profile = profile.get_stream(rs.stream.depth)
+                self.accelerometer = open_accelerometer(profile.get_device(), depth_profile)
             self._player.resume()
         except RuntimeError as error:
             raise SlamError(f"cannot play {self.name}: {one_line(error)}") from error
@@ -82,6 +89,8 @@ class PlaybackFeed:
 
     def close(self) -> None:
         """Stop playing."""
+        if self.accelerometer is not None:
+            self.accelerometer.close()
         with contextlib.suppress(RuntimeError):  # it had stopped
             self._pipeline.stop()
         self._discard()

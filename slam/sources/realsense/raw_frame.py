@@ -6,7 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float64, UInt8, UInt16
+from jaxtyping import UInt8, UInt16
 
 # How each colour format becomes RGB; playback delivers what was recorded, whatever was asked for.
 _TO_RGB: dict[str, int | None] = {
@@ -47,7 +47,6 @@ class Delivery:
 
     depth: RawFrame | None
     color: RawColor | None
-    acceleration: Float64[np.ndarray, "3"] | None = None  # m/s^2, in the axes of its sensor
 
 
 def copy_frames(frames: Any) -> Delivery:
@@ -61,7 +60,6 @@ def copy_frames(frames: Any) -> Delivery:
         None
         if pixels is None
         else RawColor(color.timestamp / 1e3, color.frame_timestamp_domain.name, pixels),
-        _acceleration(frames),
     )
 
 
@@ -86,11 +84,3 @@ def _rgb(color: Any) -> UInt8[np.ndarray, "a b 3"] | None:
     if format_ in ("yuyv", "uyvy"):
         pixels = pixels.view(np.uint8).reshape(color.get_height(), color.get_width(), 2)
     return cv2.cvtColor(pixels, conversion)
-
-
-def _acceleration(frames: Any) -> Float64[np.ndarray, "3"] | None:
-    for frame in frames:
-        if frame.profile.stream_type().name == "accel":
-            data = frame.as_motion_frame().get_motion_data()
-            return np.array([data.x, data.y, data.z])
-    return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from slam.config import RealSenseConfig
 from slam.errors import SlamError
+from slam.sources.realsense.accelerometer import Accelerometer, open_accelerometer
 from slam.sources.realsense.calibration import Calibration, T_between, baseline_of, lens_of
 from slam.sources.realsense.filters import Filters
 from slam.sources.realsense.profiles import choose, name_of
@@ -26,6 +27,7 @@ class SensorFeed:
         rs = realsense_sdk()
         self.name = name_of(device)
         self._filters = Filters(config)
+        self.accelerometer: Accelerometer | None = None
         choice = choose(device, config)
         depth, color = choice.depth, choice.color
         self.calibration = Calibration(
@@ -38,6 +40,8 @@ class SensorFeed:
         )
         self._syncer = rs.syncer(QUEUE_FRAMES)
         self._sensors = []
+        if config.imu:
+            self.accelerometer = open_accelerometer(device, depth.profile)
         try:
             for offer in (depth, color):
                 if offer is not None:
@@ -65,6 +69,8 @@ class SensorFeed:
 
     def close(self) -> None:
         """Stop the sensors."""
+        if self.accelerometer is not None:
+            self.accelerometer.close()
         for sensor in self._sensors:
             with contextlib.suppress(RuntimeError):  # it is gone
                 sensor.stop()

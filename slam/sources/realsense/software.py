@@ -3,18 +3,26 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import Float64, UInt8, UInt16
 
+from slam.geometry import Transform
 from slam.sources.realsense.calibration import Calibration, Lens
 from slam.sources.realsense.sdk import realsense_sdk
 
 SERIAL = "000000000001"
+ACCEL_FPS = 200
 
 
 class SoftwareCamera:
     """The SDK's software device with the sensors that a calibration describes."""
 
-    def __init__(self, calibration: Calibration, name: str = "Software camera") -> None:
+    def __init__(
+        self,
+        calibration: Calibration,
+        name: str = "Software camera",
+        T_accel_depth: Transform | None = None,
+    ) -> None:
+        """Make the cameras and, with `T_accel_depth`, an accelerometer."""
         rs = realsense_sdk()
         self._rs = rs
         self.calibration = calibration
@@ -36,10 +44,22 @@ class SoftwareCamera:
             self._color_profile = self._color_sensor.add_video_stream(
                 self._stream(calibration.color, rs.stream.color, rs.format.rgb8, 3, 2)
             )
-            extrinsics = rs.extrinsics()
-            extrinsics.rotation = list(calibration.T_color_depth[:3, :3].T.ravel())
-            extrinsics.translation = list(calibration.T_color_depth[:3, 3])
-            self._depth_profile.register_extrinsics_to(self._color_profile, extrinsics)
+            self._place(self._color_profile, calibration.T_color_depth)
+        self._motion_sensor = None
+        if T_accel_depth is not None:
+            self._motion_sensor = self.device.add_sensor("Motion Module")
+            stream = rs.motion_stream()
+            stream.type, stream.fmt = rs.stream.accel, rs.format.motion_xyz32f
+            stream.index, stream.uid, stream.fps = 0, 3, ACCEL_FPS
+            stream.intrinsics = rs.motion_device_intrinsic()
+            self._accel_profile = self._motion_sensor.add_motion_stream(stream)
+            self._place(self._accel_profile, T_accel_depth)
+
+    def _place(self, profile: Any, T_profile_depth: Transform) -> None:
+        extrinsics = self._rs.extrinsics()
+        extrinsics.rotation = list(T_profile_depth[:3, :3].T.ravel())  # column by column
+        extrinsics.translation = list(T_profile_depth[:3, 3])
+        self._depth_profile.register_extrinsics_to(profile, extrinsics)
 
     def _stream(self, lens: Lens, type_: Any, format_: Any, bytes_per_pixel: int, uid: int) -> Any:
         rs, c = self._rs, lens.camera
@@ -79,6 +99,22 @@ class SoftwareCamera:
         frame = self._frame(color, 3, number, timestamp_s, clock)
         frame.profile = self._color_profile.as_video_stream_profile()
         self._color_sensor.on_video_frame(frame)
+
+    def push_acceleration(
+        self,
+        acceleration: Float64[np.ndarray, "3"],
+        number: int,
+        timestamp_s: float,
+        clock: str = "hardware_clock",
+    ) -> None:
+        """Deliver a sample, in m/s^2 and the accelerometer's axes."""
+        assert self._motion_sensor is not None
+        frame, vector = self._rs.software_motion_frame(), self._rs.vector()
+        vector.x, vector.y, vector.z = (float(value) for value in acceleration)
+        frame.data, frame.profile = vector, self._accel_profile.as_motion_stream_profile()
+        frame.timestamp, frame.frame_number = 1e3 * timestamp_s, number
+        frame.domain = getattr(self._rs.timestamp_domain, clock)
+        self._motion_sensor.on_motion_frame(frame)
 
     def _frame(
         self, pixels: np.ndarray, bytes_per_pixel: int, number: int, timestamp_s: float, clock: str

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Generator, Iterator
 
 import numba
+import numpy as np
+from jaxtyping import Float64
 
 from slam.config import RealSenseConfig
 from slam.errors import SlamError
@@ -75,7 +77,13 @@ class RealSenseStream:
             color,
             self.depth_noise,
             arrival_s=raw.arrival_s if self.is_live else None,
+            acceleration=self._acceleration(raw),
         )
+
+    def _acceleration(self, raw: RawFrame) -> Float64[np.ndarray, "3"] | None:
+        if self._feed is None or self._feed.accelerometer is None:
+            return None
+        return self._feed.accelerometer.before(raw)
 
     def _raw_frames(self) -> Iterator[RawFrame | Outage]:
         return self._live() if self.is_live else self._recorded()
