@@ -1,5 +1,6 @@
 """Which way is up. The world of a run has the axes of its first camera (x right, y down, z
-forward), or those of the true poses that it was given; tools for viewing expect y or z up.
+forward), levelled where that felt gravity, or those of the true poses that it was given; tools for
+viewing expect y or z up.
 """
 
 import numpy as np

@@ -49,6 +49,19 @@ def test_rate_and_noise_of_the_camera_file(folder):
     assert source.depth_noise == DepthNoise.rendered()
 
 
+def test_accelerations_belong_to_the_frames_of_their_numbers(folder):
+    path = folder / "accelerations.txt"
+    path.write_text("11 1 2 3\n008 0.1 -9.8 0.25\n9 0 -9.8 0.")  # the last is cut off
+    felt = [FolderSource(folder).read(index).acceleration for index in range(4)]
+    np.testing.assert_array_equal(felt[0], [0.1, -9.8, 0.25])
+    np.testing.assert_array_equal(felt[3], [1.0, 2.0, 3.0])
+    assert felt[1] is None
+    assert felt[2] is None
+    path.write_text("8 0.1 -9.8\n")
+    with pytest.raises(SlamError, match=r"txt:1: expected 'number x y z', got '8 0\.1 -9\.8'"):
+        FolderSource(folder)
+
+
 def test_reference_is_no_ground_truth(folder):
     (folder / "groundtruth.txt").rename(folder / "reference.txt")
     assert FolderSource(folder).ground_truth() is None

@@ -7,11 +7,13 @@ import pytest
 
 from slam.camera import Camera, DepthNoise
 from slam.frame import Frame
-from slam.geometry import inverse, rotation_angle_rad, se3_exp
+from slam.geometry import inverse, rotation_angle_rad, se3_exp, so3_exp
+from slam.scenes import room
 from slam.tracking.base import Tracker, TrackState
 
 OK, WEAK, LOST = TrackState.OK, TrackState.WEAK, TrackState.LOST
 MOTION = np.array([0.004, -0.002, 0.003, 0.002, -0.004, 0.003])  # a frame: 5 mm and 0.3 degrees
+UP = np.array([0.0, -1.0, 0.0])  # in a level world
 AWAY = se3_exp(np.array([0.0, 0.0, 0.0, 0.0, np.pi, 0.0]))  # looks the other way
 
 
@@ -39,6 +41,38 @@ def test_the_first_frame_is_the_origin(make_rig, see):
     result = make_rig().step(see(pose(5)))
     assert result.state is OK
     np.testing.assert_array_equal(result.T_world_camera, np.eye(4))
+
+
+def test_the_floor_is_level_where_the_camera_feels_gravity(make_rig, see):
+    """Of a camera that is pitched down by 30 degrees and rolled by 10."""
+    down = so3_exp(np.radians([-16.0, 0.0, 0.0]))  # on top of the 14 of the walk
+    roll = so3_exp(np.radians([0.0, 0.0, 10.0]))
+    T_first_tilted = np.eye(4)
+    T_first_tilted[:3, :3] = down @ roll
+    R_room_camera = room.walk().poses(1)[0][:3, :3] @ T_first_tilted[:3, :3]
+    felt = R_room_camera.T @ [0.0, 0.0, 9.81]  # the room's z axis points up
+    floor_shares = []
+    for shake in (0.0, 2.0):
+        rig = make_rig()
+        for number in range(4):
+            acceleration = felt + np.array([shake, 0.0, shake]) if number == 0 else np.full(3, 7.0)
+            frame = see(T_first_tilted @ pose(number), number)
+            result = rig.step(replace(frame, acceleration=acceleration))
+            assert result.state is OK, result.reason
+        normals = _triangle_normals(rig.map.mesh())
+        if shake == 0.0:
+            floor = normals[normals @ UP > np.cos(np.radians(5.0))].mean(axis=0)
+            assert floor / np.linalg.norm(floor) @ UP > np.cos(np.radians(1.0))
+        floor_shares.append(np.mean(normals @ UP > np.cos(np.radians(5.0))))
+    assert floor_shares[0] > 0.1
+    assert floor_shares[1] < 0.1 * floor_shares[0]  # shaken: the world is the camera's
+
+
+def _triangle_normals(mesh):
+    a, b, c = (mesh.vertices_m[mesh.triangles[:, k]] for k in range(3))
+    normals = np.cross(b - a, c - a)
+    lengths = np.linalg.norm(normals, axis=1)
+    return normals[lengths > 0] / lengths[lengths > 0, None]
 
 
 @pytest.mark.parametrize("has_color", [True, False])
@@ -207,6 +241,10 @@ def test_a_saved_map_is_gone_on_with_from_where_it_began(make_rig, see):
     result = again.step(see(pose(1), 0))
     assert result.state is OK, result.reason
     assert_near(result, pose(1))
+    level = make_rig(has_map=True)
+    level.map = first.map
+    frame = replace(see(pose(1), 0), acceleration=np.array([0.0, -8.5, 4.9]))
+    assert_near(level.step(frame), pose(1), within_m=0.0005)  # the map has its axes already
 
 
 def test_tracking_changes_neither_frame_nor_map(make_rig, see):
