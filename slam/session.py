@@ -15,8 +15,7 @@ from slam.viewer.base import MapView, NoViewer, Snapshot, Viewer
 from slam.workers import ReadAhead, StopEvent
 
 logger = logging.getLogger(__name__)
-READ_AHEAD_FRAMES = 8
-LIVE_QUEUE_FRAMES = 4  # what waits longer is old when its turn comes
+READ_AHEAD_FRAMES = 8  # of a camera: as many come while the first ones are mapped
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,7 @@ class Session:
         now_s = self._controls.now_s
         frames = playback(self.source, self._playback, self.counts, now_s, stop.wait)
         is_live = isinstance(self.source, Stream) and self.source.is_live
-        capacity = LIVE_QUEUE_FRAMES if is_live else READ_AHEAD_FRAMES
-        reader = ReadAhead(frames, capacity, stop, keeps_newest=is_live)
+        reader = ReadAhead(frames, READ_AHEAD_FRAMES, stop, keeps_newest=is_live)
         self._start_s = now_s()
         try:
             for frame in reader:

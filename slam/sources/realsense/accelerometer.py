@@ -108,7 +108,7 @@ def _rotation(accel: Any, depth_profile: Any) -> Float64[np.ndarray, "3 3"]:
     """Return R_depth_accel.
 
     Recordings lack it: the SDK's recorder writes the extrinsics of images alone. Then the axes are
-    taken as parallel, to which the SDK rotates the samples of the D400 cameras before it delivers
+    taken as parallel, to which the SDK rotates the samples of a D435i before it delivers
     them (librealsense, doc/d435i.md).
     """
     try:
