@@ -306,7 +306,7 @@ def test_doctor_says_what_is_there(capsys):
         (["run", "synthetic:cellar"], "unknown synthetic scene 'cellar'"),
         (["run", "no/such/folder"], "no/such/folder does not exist"),
         (["run", "."], "is in no known format"),
-        (["run", "realsense"], "not supported"),
+        (["run", "realsense"], "no RealSense camera is connected"),
         (["run", "synthetic:room", "--fast"], "unknown option --fast"),
         (["run", "synthetic:room", "--fast=1"], "unknown option --fast"),
         (["run", "synthetic:room", "more"], "unknown argument more"),
