@@ -37,7 +37,8 @@ def check_target(path: Path) -> None:
     """Raise `SlamError` for a file that exists, or that this SDK does not write."""
     if path.suffix not in SUFFIXES:
         return
-    version = tuple(int(part) for part in realsense_sdk().__version__.split(".")[:2])
+    said = getattr(realsense_sdk(), "__version__", "2.56")  # old ones do not say it
+    version = tuple(int(part) for part in said.split(".")[:2])
     suffix = ".db3" if version >= FIRST_DB3 else ".bag"
     if path.suffix != suffix:
         raise SlamError(
