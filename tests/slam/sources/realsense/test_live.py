@@ -32,11 +32,12 @@ from .live import LiveCamera, config_for
 
 pytestmark = pytest.mark.timeout(90)
 NUM_FRAMES = 60
+CALM = replace(PINHOLE, fps=15.0)  # so that a busy machine keeps up too
 
 
 @pytest.fixture(scope="module")
 def shots():
-    return room_shots(NUM_FRAMES)
+    return room_shots(NUM_FRAMES, CALM)
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def make_camera(shots):
     """Make cameras whose threads end with the test."""
     made = []
 
-    def make(push=None, shots=shots, calibration=PINHOLE):
+    def make(push=None, shots=shots, calibration=CALM):
         made.append(LiveCamera(calibration, shots, push))
         return made[-1]
 
@@ -78,14 +79,14 @@ def _stamps_increase(frames):
     return (np.diff([frame.timestamp_s for frame in frames]) > 0).all()
 
 
-def test_frames_come_in_order_with_their_color(make_camera, shots):
-    frames, stream = _taken(make_camera())
+def test_frames_come_in_order_with_their_color(make_slow, slow_shots):
+    frames, stream = _taken(make_slow())
     assert stream.is_live
-    assert [frame.index for frame in frames] == list(range(NUM_FRAMES))
+    assert [frame.index for frame in frames] == list(range(NUM_SLOW))
     assert _stamps_increase(frames)
     assert all(frame.color is not None for frame in frames)
     assert all(frame.arrival_s is not None for frame in frames)
-    wanted = shots[7].depth * np.float32(0.001)
+    wanted = slow_shots[7].depth * np.float32(0.001)
     np.testing.assert_array_equal(frames[7].depth_m, wanted)
 
 
@@ -187,7 +188,7 @@ def test_a_clock_that_jumps_is_counted_on(make_camera, jump_s, caplog):
     assert [frame.index for frame in frames] == list(range(NUM_FRAMES))
     assert _stamps_increase(frames)
     passed_s = frames[-1].timestamp_s - frames[0].timestamp_s
-    assert passed_s == pytest.approx((NUM_FRAMES - 1) / 30, abs=0.2)
+    assert passed_s == pytest.approx((NUM_FRAMES - 1) / CALM.fps, abs=0.2)
 
 
 def test_frames_that_come_again_and_a_count_that_starts_again(make_camera):
@@ -206,7 +207,7 @@ def test_a_third_of_the_frames_late(make_camera):
     """They come up to two periods after their time, and all are taken."""
 
     def late(live, shot):
-        time.sleep(0.06 if shot.number % 3 == 0 else 0.0)
+        time.sleep(0.12 if shot.number % 3 == 0 else 0.0)
         push(live.software, shot)
 
     frames, _ = _taken(make_camera(late))
