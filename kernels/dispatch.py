@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import os
 from collections.abc import Iterator
 from contextvars import ContextVar
 from types import ModuleType
@@ -9,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+SIMULATES_CUDA = os.environ.get("NUMBA_ENABLE_CUDASIM", "0") == "1"  # then the host is the device
 _forced: ContextVar[str | None] = ContextVar("forced_backend", default=None)
 
 
 @contextlib.contextmanager
 def using(backend: str) -> Iterator[None]:
-    """Force a backend ("reference" or "cpu") for the ops called inside."""
+    """Force a backend ("reference", "cpu" or "cuda") for the ops called inside."""
     token = _forced.set(backend)
     try:
         yield
@@ -31,9 +33,10 @@ def implementation(module: str, array: Any) -> ModuleType:
 def _backend_of(array: Any) -> str:
     if isinstance(array, np.ndarray):
         return "cpu"
-    if hasattr(array, "__cuda_array_interface__"):
+    # torch is not imported for it: a tensor brings it along
+    if type(array).__module__ == "torch" and (array.is_cuda or SIMULATES_CUDA):
         return "cuda"
-    raise TypeError(f"expected a numpy array or a tensor on a GPU, got {type(array).__name__}")
+    raise TypeError(f"expected a NumPy array or a tensor on a GPU, got {type(array).__name__}")
 
 
 def check_array(name: str, array: Any, dtype: str, shape: tuple[int | None, ...]) -> None:
@@ -47,5 +50,6 @@ def check_array(name: str, array: Any, dtype: str, shape: tuple[int | None, ...]
     if found != dtype or not fits:
         wanted = ", ".join("*" if want is None else str(want) for want in shape)
         raise ValueError(f"{name} must be {dtype} ({wanted}), got {found} {tuple(array.shape)}")
-    if isinstance(array, np.ndarray) and not array.flags.c_contiguous:
+    is_numpy = isinstance(array, np.ndarray)
+    if not (array.flags.c_contiguous if is_numpy else array.is_contiguous()):
         raise ValueError(f"{name} must be C-contiguous")

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted([*ROOT.glob("slam/**/*.py"), *ROOT.glob("kernels/**/*.py")])
 BASE_LAYER = ("errors", "geometry", "camera", "frame", "trajectory", "timing", "config")
 HEAVY = ("open3d", "pyrealsense2", "rerun", "torch")
+ON_CUDA = ("kernels.cuda", "slam.maps.cuda", "slam.tracking.cuda")
 THREADS = ("threading", "queue", "multiprocessing", "concurrent")
 
 each_file = pytest.mark.parametrize(
@@ -105,7 +106,16 @@ def test_only_the_factory_names_concrete_maps(path):
 
 @each_file
 def test_heavy_packages_are_imported_where_they_are_used(path):
-    assert not offending(path, *HEAVY, top_level_only=True)
+    heavy = offending(path, *HEAVY, top_level_only=True)
+    if is_within(place(path), *ON_CUDA):  # which is imported for a GPU only
+        heavy = {name for name in heavy if not is_within(name, "torch")}
+    assert heavy == set()
+
+
+@each_file
+def test_cuda_is_imported_where_it_is_used(path):
+    if not is_within(place(path), *ON_CUDA):
+        assert not offending(path, *ON_CUDA, "numba.cuda", top_level_only=True)
 
 
 @each_file
@@ -116,7 +126,7 @@ def test_only_evaluation_draws(path):
 
 @each_file
 def test_threads_live_in_workers_and_locks_in_maps(path):
-    if is_within(place(path), "slam.maps"):
+    if is_within(place(path), "slam.maps", "kernels.cuda"):
         assert not offending(path, *THREADS) - {"threading", "threading.Lock", "threading.RLock"}
     elif place(path) != "slam.workers":
         assert not offending(path, *THREADS)
@@ -163,7 +173,7 @@ import slam, kernels
 IMPORT_EVERYTHING = """
 for package in (slam, kernels):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__") and ".cuda" not in module.name:
             importlib.import_module(module.name)
 """
 

@@ -9,7 +9,8 @@ import numpy as np
 from numba import prange
 
 from kernels.align import NormalEquations
-from kernels.cpu.compile import inline, kernel, parallel_kernel
+from kernels.cpu.compile import kernel, parallel_kernel
+from kernels.scalar.compile import inline
 
 ZERO = np.float32(0.0)
 HALF = np.float32(0.5)

@@ -3,48 +3,13 @@
 import numpy as np
 
 from kernels.blocks import MAX_COORD
-from kernels.cpu.compile import inline, kernel
-from kernels.cpu.depth import sigma
+from kernels.cpu.compile import kernel
+from kernels.scalar.hashing import bucket, find, pack
+from kernels.scalar.noise import truncation
 
 ZERO = np.float32(0.0)
 HALF = np.float32(0.5)
 ONE = np.float32(1.0)
-
-
-@inline
-def pack(x, y, z):
-    """Pack a block coordinate into 63 bits."""
-    return (
-        ((np.int64(x) + MAX_COORD) << 42)
-        | ((np.int64(y) + MAX_COORD) << 21)
-        | (np.int64(z) + MAX_COORD)
-    )
-
-
-@inline
-def bucket(key, mask):
-    """Fibonacci hashing: the high bits of the product with 2^64 / golden ratio."""
-    return ((key * np.int64(-7046029254386353131)) >> np.int64(29)) & mask
-
-
-@inline
-def find(index, x, y, z):
-    """Return the slot of a block, -1 if there is none."""
-    slot = np.int32(-1)
-    if ((x + MAX_COORD) | (y + MAX_COORD) | (z + MAX_COORD)) >> 21:  # packing would wrap
-        return slot
-    key = pack(x, y, z)
-    mask = np.int64(index.keys.shape[0] - 1)
-    i = bucket(key, mask)
-    while True:
-        found = index.keys[i]
-        if found == key:
-            slot = index.slots[i]
-            break
-        if found == -1:
-            break
-        i = (i + 1) & mask
-    return slot
 
 
 @kernel
@@ -111,12 +76,6 @@ def find_blocks(index, coords):
     return out
 
 
-@inline
-def _truncation(z, noise, truncation_m):
-    wide = np.float32(3.0) * sigma(z, noise)
-    return min(max(wide, np.float32(truncation_m[0])), np.float32(truncation_m[1]))
-
-
 @kernel
 def touch_band(
     index, depth_m, intrinsics, T_world_camera, block_size_m, noise, truncation_m,
@@ -132,7 +91,7 @@ def touch_band(
             if z <= ZERO:
                 continue
             x = (np.float32(u) - intrinsics[2]) / intrinsics[0]
-            tau = _truncation(z, noise, truncation_m)
+            tau = truncation(z, noise, truncation_m)
             ray_x = (T[0, 0] * x + T[0, 1] * y + T[0, 2]) * per_block
             ray_y = (T[1, 0] * x + T[1, 1] * y + T[1, 2]) * per_block
             ray_z = (T[2, 0] * x + T[2, 1] * y + T[2, 2]) * per_block
@@ -174,7 +133,7 @@ def touch_free(
             if z <= ZERO:
                 continue
             x = (np.float32(u) - intrinsics[2]) / intrinsics[0]
-            end = z - _truncation(z, noise, truncation_m)
+            end = z - truncation(z, noise, truncation_m)
             ray_x = (T[0, 0] * x + T[0, 1] * y + T[0, 2]) * per_block
             ray_y = (T[1, 0] * x + T[1, 1] * y + T[1, 2]) * per_block
             ray_z = (T[2, 0] * x + T[2, 1] * y + T[2, 2]) * per_block

@@ -3,23 +3,13 @@
 import numpy as np
 from numba import prange
 
-from kernels.cpu.compile import inline, kernel, parallel_kernel
+from kernels.cpu.compile import kernel, parallel_kernel
 from kernels.depth import NO_GRADIENT
+from kernels.scalar.compile import inline
+from kernels.scalar.noise import jump_threshold, sigma
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
-
-
-@inline
-def sigma(z, noise):
-    """Standard deviation of a reading at depth z."""
-    return noise[0] + z * (noise[1] + z * noise[2])
-
-
-@inline
-def jump_threshold(z, noise):
-    """Depth difference between neighbours above which they belong to two surfaces."""
-    return max(np.float32(5.0) * sigma(z, noise), np.float32(0.025) * z)
 
 
 @parallel_kernel

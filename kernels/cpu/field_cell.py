@@ -5,10 +5,10 @@ Rows are made unsigned before they index: a signed index costs a branch for coun
 
 import numpy as np
 
-from kernels.cpu.blocks import find
-from kernels.cpu.compile import inline
-from kernels.cpu.query import locate
 from kernels.field import CURVATURE
+from kernels.scalar.cell import corner_weight, locate
+from kernels.scalar.compile import inline
+from kernels.scalar.hashing import find
 
 ONE = np.float32(1.0)
 NOWHERE = np.int32(1 << 30)  # a block coordinate that no point has
@@ -46,15 +46,6 @@ def find_cell(index, x, y, z, last, rows, is_clamped=False):
                     exists = False
                 rows[c] = (there << 9) | ((cx & 7) << 6) | ((cy & 7) << 3) | (cz & 7)
     return exists, fx, fy, fz
-
-
-@inline
-def corner_weight(c, fx, fy, fz):
-    """Return the trilinear weight of corner c (bits x, y, z)."""
-    weight = fx if c & 4 else ONE - fx
-    weight *= fy if c & 2 else ONE - fy
-    weight *= fz if c & 1 else ONE - fz
-    return weight
 
 
 @inline

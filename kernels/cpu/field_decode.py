@@ -6,7 +6,7 @@ All loops run over the samples, so they vectorise.
 
 import numpy as np
 
-from kernels.cpu.compile import inline
+from kernels.scalar.compile import inline
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)

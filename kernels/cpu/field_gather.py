@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from kernels.cpu.compile import inline
 from kernels.cpu.field_cell import NOWHERE, find_cell, interpolate, interpolate_taught
 from kernels.field import COLOR, NUM_FEATURES, NUM_SAMPLES
+from kernels.scalar.compile import inline
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)

@@ -5,9 +5,10 @@
 import numpy as np
 from numba import prange
 
-from kernels.cpu.compile import inline, parallel_kernel
+from kernels.cpu.compile import parallel_kernel
 from kernels.cpu.field_cell import NOWHERE, find_cell, interpolate, interpolate_taught
 from kernels.field import RECORD
+from kernels.scalar.compile import inline
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)

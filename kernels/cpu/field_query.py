@@ -7,10 +7,11 @@ which vectorises.
 import numpy as np
 from numba import prange
 
-from kernels.cpu.compile import inline, parallel_kernel
+from kernels.cpu.compile import parallel_kernel
 from kernels.cpu.field_cell import NOWHERE, find_cell
 from kernels.cpu.field_levels import color, predict
 from kernels.field import NUM_FEATURES, RECORD
+from kernels.scalar.compile import inline
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)

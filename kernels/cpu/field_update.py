@@ -6,7 +6,6 @@ import numpy as np
 from numba import prange
 
 from kernels.cpu.compile import kernel, parallel_kernel
-from kernels.cpu.field_cell import corner_weight
 from kernels.field import (
     COARSE,
     COLOR,
@@ -19,6 +18,7 @@ from kernels.field import (
     RECORD,
     SUM,
 )
+from kernels.scalar.cell import corner_weight
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)

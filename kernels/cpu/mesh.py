@@ -8,9 +8,10 @@ rows of 8 voxels x 3 axes), so that the number of a vertex is its block's base p
 import numpy as np
 from numba import prange
 
-from kernels.cpu.compile import inline, kernel, parallel_kernel
+from kernels.cpu.compile import kernel, parallel_kernel
 from kernels.marching_cubes import EDGE_AXIS, EDGE_CORNER, TRIANGLE_TABLE
 from kernels.mesh import MeshArrays
+from kernels.scalar.compile import inline
 
 UNKNOWN = np.float32(1e9)
 ZERO = np.float32(0.0)

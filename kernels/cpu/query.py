@@ -3,28 +3,11 @@
 import numpy as np
 from numba import prange
 
-from kernels.cpu.blocks import find
-from kernels.cpu.compile import inline, parallel_kernel
+from kernels.cpu.compile import parallel_kernel
+from kernels.scalar.cell import gather_cell, locate
+from kernels.scalar.hashing import find
 
 NUM_CHUNKS = 16  # units of parallel work, whatever the number of threads
-
-
-@inline
-def locate(x):
-    """Split a voxel coordinate into block, voxel in the block, and fraction."""
-    floor = np.floor(x)
-    i = np.int32(floor)
-    return i >> 3, i & 7, x - floor
-
-
-@inline
-def gather_cell(index, slot, lx, ly, lz, slots, voxels):
-    """Write slot and voxel of the eight corners of a cell; slots are -1 where there is no block."""
-    for c in range(8):
-        x, y, z = lx + (c >> 2), ly + ((c >> 1) & 1), lz + (c & 1)
-        d = ((x >> 3) << 2) | ((y >> 3) << 1) | (z >> 3)
-        slots[c] = slot if d == 0 else index.neighbors[slot, d]
-        voxels[c] = ((x & 7) << 6) | ((y & 7) << 3) | (z & 7)
 
 
 @parallel_kernel

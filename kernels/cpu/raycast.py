@@ -3,9 +3,10 @@
 import numpy as np
 from numba import prange
 
-from kernels.cpu.blocks import find
-from kernels.cpu.compile import inline, kernel, parallel_kernel
-from kernels.cpu.query import gather_cell, locate
+from kernels.cpu.compile import kernel, parallel_kernel
+from kernels.scalar.cell import gather_cell, locate
+from kernels.scalar.compile import inline
+from kernels.scalar.hashing import find
 from kernels.tsdf import WEIGHT_UNIT, RenderedArrays
 
 ZERO = np.float32(0.0)

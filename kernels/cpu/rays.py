@@ -2,24 +2,14 @@
 
 import numpy as np
 
-from kernels.cpu.compile import inline, kernel
-from kernels.cpu.depth import sigma
+from kernels.cpu.compile import kernel
 from kernels.field import NUM_BAND
 from kernels.rays import EDGE_WEIGHT, MIN_SLOPE, Rays
+from kernels.scalar.noise import sigma
+from kernels.scalar.random import next_random
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
-
-
-@inline
-def next_random(state):
-    """Advance a splitmix64 state; return it and 24 random bits as a float in [0, 1)."""
-    state = np.uint64(state + np.uint64(0x9E3779B97F4A7C15))
-    z = state
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return state, np.float32(np.int64(z >> np.uint64(40))) * np.float32(1.0 / (1 << 24))
 
 
 @kernel

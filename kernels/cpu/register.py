@@ -3,8 +3,9 @@
 import numpy as np
 from numba import prange
 
-from kernels.cpu.compile import inline, parallel_kernel
+from kernels.cpu.compile import parallel_kernel
 from kernels.register import ColorCamera
+from kernels.scalar.compile import inline
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)

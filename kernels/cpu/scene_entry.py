@@ -5,7 +5,8 @@ Each function draws a row of pixels of one solid into the nearest depths and sol
 
 import numpy as np
 
-from kernels.cpu.compile import inline, kernel
+from kernels.cpu.compile import kernel
+from kernels.scalar.compile import inline
 from kernels.scene import NEAR_M
 
 ZERO, ONE = np.float32(0.0), np.float32(1.0)

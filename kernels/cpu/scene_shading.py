@@ -6,8 +6,9 @@ texture each looks, the samples, the colours.
 
 import numpy as np
 
-from kernels.cpu.compile import inline, kernel
+from kernels.cpu.compile import kernel
 from kernels.cpu.scene_entry import solid_values
+from kernels.scalar.compile import inline
 from kernels.scene import AMBIENT, BOX, CYLINDER, DIFFUSE, NUM_LEVELS, TEXTURE_SIZE
 
 ZERO, HALF, ONE, TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)

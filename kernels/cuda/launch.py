@@ -1,0 +1,66 @@
+"""Compiling CUDA kernels, and launching them on torch's tensors and torch's current stream."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numba import cuda
+from numba.core import config
+
+IS_SIMULATED = bool(config.ENABLE_CUDASIM)  # pyright: ignore[reportAttributeAccessIssue]
+THREADS = 128  # a block, where the kernel does not say otherwise
+
+# fastmath as on the CPU; here it also makes divisions and roots approximate, to 2 units in the last
+# place
+kernel = cuda.jit(fastmath=True, cache=not IS_SIMULATED)
+
+# called with every kernel and its arguments before a launch: tests compile what they saw
+on_launch: Callable[[Any, tuple[Any, ...]], None] | None = None
+
+if not IS_SIMULATED:
+    # launches of a few blocks are meant: an image pyramid ends in small images
+    config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def launch(kernel: Any, num_blocks: int, num_threads: int, *arguments: Any) -> None:
+    """Launch a kernel; nothing happens for no blocks.
+
+    Tensors, also those in (named) tuples, become arrays; ints become int32 and floats float32.
+    """
+    if num_blocks == 0:
+        return
+    converted = tuple(_argument(argument) for argument in arguments)
+    if on_launch is not None:
+        on_launch(kernel, converted)
+    kernel[num_blocks, num_threads, _stream()](*converted)
+
+
+def launch_over(kernel: Any, num_items: int, *arguments: Any, num_threads: int = THREADS) -> None:
+    """Launch a kernel with at least one thread for each item."""
+    launch(kernel, (num_items + num_threads - 1) // num_threads, num_threads, *arguments)
+
+
+def _argument(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.numpy() if IS_SIMULATED else cuda.as_cuda_array(value, sync=False)
+    if isinstance(value, tuple):
+        items = map(_argument, value)
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, int):
+        return np.int32(value)
+    if isinstance(value, float):
+        return np.float32(value)
+    return value
+
+
+def _stream() -> Any:
+    return 0 if IS_SIMULATED else _external(torch.cuda.current_stream().cuda_stream)
+
+
+@lru_cache(maxsize=64)
+def _external(handle: int) -> Any:
+    return cuda.external_stream(handle)

@@ -1,0 +1,41 @@
+"""One run of all checks in the simulator, in a process of its own: numba reads at import whether to
+simulate.
+"""
+
+import json
+import pickle
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+
+@dataclass(frozen=True)
+class CheckRun:
+    """What the run printed and wrote."""
+
+    seed: int
+    results: dict[str, dict[str, Any]]
+    launched: dict[str, set[tuple[Any, ...]]]  # "module:kernel" to types of arguments
+
+
+@pytest.fixture(scope="session")
+def check_run(tmp_path_factory: pytest.TempPathFactory) -> CheckRun:
+    """Run `scripts/gpu_check.py --simulate`."""
+    folder = tmp_path_factory.mktemp("gpu_check")
+    command = [sys.executable, str(ROOT / "scripts" / "gpu_check.py"), "--simulate"]
+    command += ["--json", str(folder / "results.json"), "--record", str(folder / "launches")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
+    assert run.returncode in (0, 1), run.stderr
+    results = json.loads((folder / "results.json").read_text())
+    seed = re.search(r"seed (\d+)", run.stdout)
+    assert seed is not None
+    launched = pickle.loads((folder / "launches").read_bytes())
+    return CheckRun(int(seed[1]), {result["name"]: result for result in results}, launched)

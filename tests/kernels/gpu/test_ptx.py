@@ -1,0 +1,60 @@
+"""Every CUDA kernel compiles to PTX, for old and new cards, without a device."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+
+import pytest
+from numba import cuda
+
+import kernels.cuda
+
+from .conftest import CheckRun
+
+CAPABILITIES = [(7, 5), (9, 0)]
+DOUBLE: set[str] = set()  # kernels that are meant to compute in float64
+
+
+def kernel_names() -> Iterator[str]:
+    """Yield "module:kernel" of all kernels there are."""
+    for info in pkgutil.iter_modules(kernels.cuda.__path__, "kernels.cuda."):
+        for name, value in vars(importlib.import_module(info.name)).items():
+            if hasattr(value, "py_func") and value.py_func.__module__ == info.name:
+                yield f"{info.name}:{name}"
+
+
+NAMES = list(kernel_names())
+
+
+@pytest.fixture(scope="module")
+def toolchain() -> None:
+    """Skip where NVRTC and NVVM are not installed."""
+    try:
+        cuda.compile_ptx(lambda: None, (), cc=CAPABILITIES[0])
+    except Exception as error:
+        if "not found" not in str(error).lower() and "no " not in str(error).lower():
+            raise
+        pytest.skip(f"no CUDA compiler: {str(error).splitlines()[0]}")
+
+
+def test_there_are_kernels():
+    assert len(NAMES) > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_kernel_is_run_by_a_check(check_run: CheckRun, name: str):
+    assert name in check_run.launched
+
+
+@pytest.mark.usefixtures("toolchain")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_kernel_compiles(check_run: CheckRun, name: str):
+    """With the types of arguments that the checks gave it, and without float64."""
+    module, _, attribute = name.partition(":")
+    function = getattr(importlib.import_module(module), attribute).py_func
+    for types in check_run.launched[name]:
+        for capability in CAPABILITIES:
+            ptx, _ = cuda.compile_ptx(function, types, fastmath=True, cc=capability)
+            doubles = re.findall(r".*\.f64.*", ptx)
+            assert name in DOUBLE or not doubles, (types, doubles[:5])
