@@ -128,6 +128,8 @@ def test_only_evaluation_draws(path):
 def test_threads_live_in_workers_and_locks_in_maps(path):
     if is_within(place(path), "slam.maps", "kernels.cuda"):
         assert not offending(path, *THREADS) - {"threading", "threading.Lock", "threading.RLock"}
+    elif place(path) == "slam.upload":
+        assert not offending(path, *THREADS) - {"threading", "threading.Lock"}
     elif place(path) != "slam.workers":
         assert not offending(path, *THREADS)
 
