@@ -23,7 +23,7 @@ class BlockIndex(NamedTuple):
     slots: np.ndarray  # int32 (2^k,)
     coords: np.ndarray  # int32 (capacity, 3)
     neighbors: np.ndarray  # int32 (capacity, 8), -1 where there is no block
-    count: np.ndarray  # int32 (1,): blocks in use
+    num_blocks: np.ndarray  # int32 (1,): blocks in use
 
 
 def new_index(capacity: int) -> BlockIndex:
@@ -34,17 +34,17 @@ def new_index(capacity: int) -> BlockIndex:
         slots=np.full(table_size, -1, np.int32),
         coords=np.zeros((capacity, 3), np.int32),
         neighbors=np.full((capacity, 8), -1, np.int32),
-        count=np.zeros(1, np.int32),
+        num_blocks=np.zeros(1, np.int32),
     )
 
 
 def grown_index(index: BlockIndex, capacity: int) -> BlockIndex:
     """Return a copy of an index with room for more blocks; all slots stay as they are."""
     grown = new_index(capacity)
-    count = int(index.count[0])
+    count = int(index.num_blocks[0])
     grown.coords[:count] = index.coords[:count]
     grown.neighbors[:count] = index.neighbors[:count]
-    grown.count[0] = count
+    grown.num_blocks[0] = count
     implementation("blocks", index.coords).fill_table(grown)
     return grown
 

@@ -39,7 +39,7 @@ FREE_COARSE = 0.25  # free space is at least this far from surfaces, in coarse t
 class Level(NamedTuple):
     """One level of the grid."""
 
-    index: BlockIndex
+    blocks: BlockIndex
     vertices: np.ndarray  # float32 (capacity, 512, RECORD)
     marks: np.ndarray  # uint8 (capacity, 512): has a gradient; for the training step
     spacing_m: np.float32

@@ -25,6 +25,15 @@ class TsdfBlocks(NamedTuple):
     color: np.ndarray  # uint8 (capacity, 4, 512): red, green, blue, weight
 
 
+class TsdfGrid(NamedTuple):
+    """All that evaluating the signed distance at a point takes."""
+
+    blocks: BlockIndex
+    voxels: TsdfBlocks
+    voxel_size_m: np.float32
+    sdf_unit_m: np.float32
+
+
 class RenderedArrays(NamedTuple):
     """What a raycast returns; see `raycast`."""
 

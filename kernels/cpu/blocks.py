@@ -29,13 +29,13 @@ def _insert(index, x, y, z):
         if index.keys[i] == key:
             return index.slots[i]
         i = (i + 1) & mask
-    slot = index.count[0]
+    slot = index.num_blocks[0]
     if slot >= index.coords.shape[0]:
         return np.int32(-1)
     index.coords[slot, 0] = x
     index.coords[slot, 1] = y
     index.coords[slot, 2] = z
-    index.count[0] = slot + 1
+    index.num_blocks[0] = slot + 1
     index.slots[i] = slot
     index.keys[i] = key  # last: a reader in another thread meets a complete entry or none
     for d in range(8):
@@ -51,7 +51,7 @@ def _insert(index, x, y, z):
 def fill_table(index):
     """Enter all blocks of an index into its empty table."""
     mask = np.int64(index.keys.shape[0] - 1)
-    for slot in range(index.count[0]):
+    for slot in range(index.num_blocks[0]):
         key = pack(index.coords[slot, 0], index.coords[slot, 1], index.coords[slot, 2])
         i = bucket(key, mask)
         while index.keys[i] != -1:

@@ -29,7 +29,7 @@ def _decode_four(w1, w2, x, i):
 def predict(field, points):
     level, decoders = field.coarse, field.decoders
     return _predict(
-        level.index, level.vertices, level.spacing_m, decoders.coarse_w1, decoders.coarse_w2,
+        level.blocks, level.vertices, level.spacing_m, decoders.coarse_w1, decoders.coarse_w2,
         field.coarse_truncation_m, points,
     )  # fmt: skip
 
@@ -61,7 +61,7 @@ def _predict(index, vertices, spacing_m, w1, w2, truncation, points):
 def color(field, points):
     level, decoders = field.color, field.decoders
     return _color(
-        level.index, level.vertices, level.spacing_m, decoders.color_w1, decoders.color_w2, points
+        level.blocks, level.vertices, level.spacing_m, decoders.color_w1, decoders.color_w2, points
     )
 
 

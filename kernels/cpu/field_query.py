@@ -51,7 +51,8 @@ def _features_with_slope(records, rows, fx, fy, fz, value, first, i):
 def query(field, points):
     fine, middle = field.fine, field.middle
     return _query(
-        fine.index, fine.vertices, fine.spacing_m, middle.index, middle.vertices, middle.spacing_m,
+        fine.blocks, fine.vertices, fine.spacing_m,
+        middle.blocks, middle.vertices, middle.spacing_m,
         field.mean.sdf, field.mean.weight, field.decoders, field.truncation_m, field.sdf_unit_m,
         field.is_seeded, points,
     )  # fmt: skip

@@ -215,10 +215,10 @@ def gradients(field, batch, weights):
     levels = (field.coarse, field.middle, field.fine, field.color)
     # numba cannot hand tuples of tuples to the parallel loop in it
     _forward_backward(
-        field.coarse.index,
-        field.middle.index,
-        field.fine.index,
-        field.color.index,
+        field.coarse.blocks,
+        field.middle.blocks,
+        field.fine.blocks,
+        field.color.blocks,
         tuple(level.vertices for level in levels),
         tuple(level.spacing_m for level in levels),
         field.mean,

@@ -28,7 +28,7 @@ def _block_ranges(index, h, w, intrinsics, T_camera_world, block_size_m, near, f
     ranges[:, :, 1] = ZERO
     radius = np.float32(0.8660254) * block_size_m
     fx, fy, cx, cy = intrinsics[0], intrinsics[1], intrinsics[2], intrinsics[3]
-    for s in range(index.count[0]):
+    for s in range(index.num_blocks[0]):
         x = (np.float32(index.coords[s, 0]) + HALF) * block_size_m
         y = (np.float32(index.coords[s, 1]) + HALF) * block_size_m
         z = (np.float32(index.coords[s, 2]) + HALF) * block_size_m

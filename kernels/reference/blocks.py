@@ -28,7 +28,7 @@ def insert_blocks(index: BlockIndex, coords: np.ndarray) -> bool:
 
 def find_blocks(index: BlockIndex, coords: np.ndarray) -> np.ndarray:
     """See `kernels.blocks.find_blocks`."""
-    count = int(index.count[0])
+    count = int(index.num_blocks[0])
     found = np.full(len(coords), -1, np.int32)
     if count == 0:
         return found
@@ -124,7 +124,7 @@ def _is_in_range(coords: np.ndarray) -> np.ndarray:
 
 
 def _known_blocks(index: BlockIndex) -> dict[Coord, int]:
-    rows = index.coords[: index.count[0]].tolist()
+    rows = index.coords[: index.num_blocks[0]].tolist()
     return {(x, y, z): slot for slot, (x, y, z) in enumerate(rows)}
 
 
@@ -139,7 +139,7 @@ def _insert(index: BlockIndex, known: dict[Coord, int], coord: Coord) -> int:
         return -1
     known[coord] = slot
     index.coords[slot] = coord
-    index.count[0] = slot + 1
+    index.num_blocks[0] = slot + 1
     _enter_key(index, int(pack(np.array([coord]))[0]), slot)
     x, y, z = coord
     for d in range(8):
@@ -153,7 +153,7 @@ def _insert(index: BlockIndex, known: dict[Coord, int], coord: Coord) -> int:
 
 def fill_table(index: BlockIndex) -> None:
     """Enter all blocks of an index into its empty table."""
-    count = int(index.count[0])
+    count = int(index.num_blocks[0])
     for slot, key in enumerate(pack(index.coords[:count]).tolist()):
         _enter_key(index, key, slot)
 

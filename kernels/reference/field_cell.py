@@ -42,7 +42,7 @@ def find_cells(level: Level, points: Tensor, is_clamped: bool = False) -> Cells:
 
     positions = points * float(np.float32(1.0) / level.spacing_m)
     lowest = positions.detach().floor()
-    rows, exists = _corner_rows(level.index, lowest.long(), is_clamped)
+    rows, exists = _corner_rows(level.blocks, lowest.long(), is_clamped)
     fractions = (positions - lowest)[:, None]
     x, y, z = torch.where(torch.from_numpy(CORNERS) > 0, fractions, 1.0 - fractions).unbind(-1)
     return Cells(rows, x * y * z * exists[:, None], exists)

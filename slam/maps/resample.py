@@ -44,7 +44,7 @@ def resample(map_: TsdfMap, voxel_size_m: float) -> TsdfMap:
 def _covering_blocks(map_: TsdfMap, voxel_size_m: float) -> np.ndarray:
     """Return the coordinates (n, 3) of the new blocks that meet an old one."""
     index, _ = map_.storage
-    old = index.coords[: int(index.count[0])].astype(np.float64) * 8 * map_.config.voxel_size_m
+    old = index.coords[: int(index.num_blocks[0])].astype(np.float64) * 8 * map_.config.voxel_size_m
     size_m = 8 * map_.config.voxel_size_m
     steps = int(np.ceil(size_m / (8 * voxel_size_m))) + 1
     offsets = np.stack(np.unravel_index(np.arange(steps**3), (steps,) * 3), axis=-1)

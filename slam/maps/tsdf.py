@@ -41,7 +41,7 @@ class _Storage:
 
     @property
     def count(self) -> int:
-        return int(self.index.count[0])
+        return int(self.index.num_blocks[0])
 
 
 class TsdfMap:

@@ -54,7 +54,7 @@ class Volume:
 
     @property
     def count(self) -> int:
-        return int(self.index.count[0])
+        return int(self.index.num_blocks[0])
 
     def fuse(self, view: View, stride: int = 2) -> np.ndarray:
         """Allocate and integrate a view; return the blocks it updated."""

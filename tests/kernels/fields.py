@@ -152,7 +152,7 @@ def plane_field(normal: np.ndarray, offset_m: float) -> Field:
     for level in levels_of(field):
         part(level, FEATURES)[:] = 0.0
     inside = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1)
-    coords = field.fine.index.coords[: field.fine.index.count[0], None]
+    coords = field.fine.blocks.coords[: field.fine.blocks.num_blocks[0], None]
     vertices = (8 * coords + inside) * SPACINGS_M["fine"]
     sdf_m = offset_m - vertices @ normal
     field.mean.sdf[: len(coords)] = np.round(np.clip(sdf_m / UNIT_M, -32767, 32767))

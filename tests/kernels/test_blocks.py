@@ -45,7 +45,7 @@ def test_insert_and_find_like_reference(num: int):
             found.append((index, find_blocks(index, wanted)))
     (reference, slots), (cpu, cpu_slots) = found
     np.testing.assert_array_equal(cpu_slots, slots)
-    np.testing.assert_array_equal(cpu.count, reference.count)
+    np.testing.assert_array_equal(cpu.num_blocks, reference.num_blocks)
     np.testing.assert_array_equal(cpu.coords, reference.coords)
     np.testing.assert_array_equal(cpu.neighbors, reference.neighbors)
 
@@ -68,17 +68,17 @@ def test_slots_count_up_in_order_of_insertion(backend: str):
     index = new_index(400)
     assert insert_blocks(index, coords)
     distinct = first_occurrences(coords)
-    assert index.count[0] == len(distinct)
+    assert index.num_blocks[0] == len(distinct)
     np.testing.assert_array_equal(index.coords[: len(distinct)], distinct)
     assert insert_blocks(index, coords)
-    assert index.count[0] == len(distinct)
+    assert index.num_blocks[0] == len(distinct)
     assert (find_blocks(index, np.array([[50, 0, 0]], np.int32)) == -1).all()
 
 
 def test_growth_by_insertion_keeps_slots(backend: str):
     small = new_index(64)
     assert insert_blocks(small, random_coords(64, 20))
-    count = int(small.count[0])
+    count = int(small.num_blocks[0])
     big = new_index(128)
     assert insert_blocks(big, small.coords[:count])
     np.testing.assert_array_equal(big.coords[:count], small.coords[:count])
@@ -90,7 +90,7 @@ def test_full_index_refuses_and_continues_after_growth(backend: str):
     coords = first_occurrences(random_coords(300, 8))[:100]
     small = new_index(60)
     assert not insert_blocks(small, coords)
-    assert small.count[0] == 60
+    assert small.num_blocks[0] == 60
     np.testing.assert_array_equal(small.coords, coords[:60])
     assert (find_blocks(small, coords[60:]) == -1).all()
     assert insert_blocks(small, coords[:60])  # nothing new: it still fits
@@ -112,7 +112,7 @@ def test_coordinates_out_of_range_are_ignored(backend: str):
     last = np.array([[MAX_COORD - 2, -MAX_COORD + 1, 5]], np.int32)
     index = new_index(8)
     assert insert_blocks(index, np.concatenate([far, last, far]))
-    assert index.count[0] == 1
+    assert index.num_blocks[0] == 1
     assert find_blocks(index, np.concatenate([last, far])).tolist() == [0, -1, -1, -1]
 
 
@@ -128,7 +128,7 @@ def test_coordinates_out_of_range_are_never_found(backend: str):
 def test_neighbors_are_complete_and_symmetric(backend: str):
     index = new_index(900)
     insert_blocks(index, random_coords(1500, 5))
-    count = int(index.count[0])
+    count = int(index.num_blocks[0])
     assert count > 400
     coords = index.coords[:count]
     where = {tuple(c): slot for slot, c in enumerate(coords.tolist())}
@@ -211,7 +211,7 @@ def test_band_covers_the_surface_and_nothing_else(backend: str):
     offset = np.abs(points / BLOCK_M - np.round(points / BLOCK_M)).min(axis=1)
     slots = find_blocks(index, on_surface[offset > 0.1])
     assert set(slots.tolist()) <= visible
-    centers = (index.coords[: index.count[0]] + 0.5) * BLOCK_M
+    centers = (index.coords[: index.num_blocks[0]] + 0.5) * BLOCK_M
     reach_m = TRUNCATION_M[0] + BLOCK_M * np.sqrt(3) / 2
     assert (np.abs(centers @ normal - 1.5) < reach_m).all()
 
@@ -223,7 +223,7 @@ def test_band_without_room_asks_for_growth(backend: str):
     arguments = (view.depth_m, view.camera.intrinsics, np.eye(4, dtype=np.float32), BLOCK_M)
     num = touch_band(index, *arguments, NOISE, TRUNCATION_M, 2, stamps, 0, visible)
     assert num == -1
-    assert index.count[0] == 20
+    assert index.num_blocks[0] == 20
     grown = new_index(4000)
     insert_blocks(grown, index.coords)
     slots, _ = touch(backend, grown, view, 2)
@@ -242,13 +242,13 @@ def free_blocks(backend: str, offset: tuple[int, int]) -> tuple[set, set]:
     listed = np.array([3, 4, 8], np.int32)
     visible[:3], stamps[listed] = listed, 9
     T = view.T_world_camera.astype(np.float32)
-    count = int(index.count[0])
+    count = int(index.num_blocks[0])
     with using(backend):
         num = touch_free(
             index, view.depth_m, view.camera.intrinsics, T, BLOCK_M, NOISE, TRUNCATION_M,
             8, offset, 0.1, stamps, 9, visible, 3,
         )  # fmt: skip
-    assert index.count[0] == count  # it allocates nothing
+    assert index.num_blocks[0] == count  # it allocates nothing
     assert (visible[:3] == listed).all()
     assert (visible[num:] == -7).all()
     assert len(set(visible[:num].tolist())) == num
@@ -276,7 +276,7 @@ def test_poses_far_away_touch_nothing(backend: str, touched: Callable):
     else:
         num = touch_free(*head, (0, 0), 0.1, stamps, 0, visible, 0)
     assert num == 0
-    assert index.count[0] == 0
+    assert index.num_blocks[0] == 0
 
 
 def test_grown_index_keeps_slots_and_neighbors(backend: str):
@@ -284,8 +284,8 @@ def test_grown_index_keeps_slots_and_neighbors(backend: str):
     coords = np.random.default_rng(5).integers(-3, 3, (60, 3)).astype(np.int32)
     assert insert_blocks(index, coords)
     grown = grown_index(index, 256)
-    count = int(index.count[0])
+    count = int(index.num_blocks[0])
     np.testing.assert_array_equal(find_blocks(grown, coords), find_blocks(index, coords))
     np.testing.assert_array_equal(grown.neighbors[:count], index.neighbors[:count])
     assert insert_blocks(grown, coords + np.int32(6))
-    assert int(grown.count[0]) == 2 * count
+    assert int(grown.num_blocks[0]) == 2 * count

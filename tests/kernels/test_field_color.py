@@ -251,7 +251,7 @@ def test_partial_cells_at_the_border_learn(backend: str):
     """A wall in the last layer of a block is taught though nothing is behind it."""
     field = field_at_origin([[-1, 0, 0], [0, 0, 0]])
     after, _, _, touched = gradients(field, rays_at(np.array([[0.5, 7.5, 7.25]]), FLAT[None]))
-    slot = int(block_ops.find_blocks(field.color.index, np.zeros((1, 3), np.int32))[0])
+    slot = int(block_ops.find_blocks(field.color.blocks, np.zeros((1, 3), np.int32))[0])
     rows = [512 * slot + row(x, 7, 7) for x in (0, 1)]
     np.testing.assert_array_equal(np.sort(touched[COLOR]), rows)
     np.testing.assert_allclose(
@@ -271,7 +271,7 @@ def test_color_of_scattered_blocks_like_reference(num_points: int):
     np.testing.assert_array_equal(cpu[1], reference[1])
     np.testing.assert_allclose(cpu[0].astype(int), reference[0].astype(int), atol=1)
     slots = block_ops.find_blocks(
-        field.color.index, np.floor(points / (8 * field.color.spacing_m)).astype(np.int32)
+        field.color.blocks, np.floor(points / (8 * field.color.spacing_m)).astype(np.int32)
     )
     assert (cpu[1] <= (slots >= 0)).all()
     if num_points > 100:

@@ -68,7 +68,7 @@ def test_no_rays(backend: str):
 @pytest.mark.parametrize("name", LEVELS)
 def test_a_level_without_blocks_takes_no_part(backend: str, name: str):
     field, batch = random_field(12), random_batch(12, 50)
-    empty = getattr(field, name)._replace(index=block_ops.new_index(1))
+    empty = getattr(field, name)._replace(blocks=block_ops.new_index(1))
     after, losses, _, touched = gradients(field._replace(**{name: empty}), batch)
     is_gone = {
         "coarse": ["coarse"],

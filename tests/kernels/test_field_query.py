@@ -86,7 +86,7 @@ def test_without_fine_features_the_distance_is_the_fused_mean(backend: str):
     part(field.fine, FEATURES)[:] = 0.0
     points = random_points(1, (3000,))
     sdf_m, gradient, is_valid = field_ops.query(field, points)
-    mean = tsdf_ops.query(field.fine.index, field.mean, points, SPACINGS_M["fine"], UNIT_M)
+    mean = tsdf_ops.query(field.fine.blocks, field.mean, points, SPACINGS_M["fine"], UNIT_M)
     np.testing.assert_array_equal(is_valid, mean[2])
     np.testing.assert_allclose(sdf_m, mean[0], atol=1e-6)
     np.testing.assert_allclose(gradient, mean[1], atol=1e-4)  # of slopes up to 8

@@ -49,12 +49,12 @@ def fuse(
     grid.publish()
     fine = grid.fine.level
     num_visible = block_ops.touch_free(
-        fine.index, frame.depth_m, view.intrinsics, view.T_world_camera, grid.fine.block_size_m,
+        fine.blocks, frame.depth_m, view.intrinsics, view.T_world_camera, grid.fine.block_size_m,
         view.noise, band_m, FREE_STRIDE, (number * 7 % FREE_STRIDE, number * 11 % FREE_STRIDE),
         NEAR_M, grid.fine.stamps, number, visible, num_visible,
     )  # fmt: skip
     tsdf_ops.integrate(
-        fine.index, grid.mean, visible[:num_visible], readings.depth_m, readings.normals,
+        fine.blocks, grid.mean, visible[:num_visible], readings.depth_m, readings.normals,
         np.empty(0, np.uint32), (h, w), view.intrinsics,
         inverse(T_world_camera).astype(np.float32), config.fine_spacing_m, grid.sdf_unit_m,
         view.noise, band_m, config.max_weight, np.roll(DITHER, 101 * number),

@@ -51,22 +51,22 @@ class _GrowingLevel:
 
     @property
     def count(self) -> int:
-        return int(self.level.index.count[0])
+        return int(self.level.blocks.num_blocks[0])
 
     def grow(self) -> bool:
         """Double the capacity within the budget; False where that is used up."""
-        old = len(self.level.index.coords)
+        old = len(self.level.blocks.coords)
         capacity = min(2 * old, len(self.level.vertices))
         if capacity == old:
             return False
         self.stamps = np.append(self.stamps, np.full(capacity - old, -1, np.int32))
-        index = block_ops.grown_index(self.level.index, capacity)
-        self.level = self.level._replace(index=index)
+        index = block_ops.grown_index(self.level.blocks, capacity)
+        self.level = self.level._replace(blocks=index)
         return True
 
     def insert(self, coords: Int32[np.ndarray, "n 3"]) -> bool:
         """Insert blocks; False where the budget is used up."""
-        while not block_ops.insert_blocks(self.level.index, coords):
+        while not block_ops.insert_blocks(self.level.blocks, coords):
             if not self.grow():
                 return False
         return True
@@ -80,7 +80,7 @@ class _GrowingLevel:
         while True:
             visible = np.empty(len(self.stamps), np.int32)
             num = block_ops.touch_band(
-                self.level.index, view.sure_depth_m, view.intrinsics, view.T_world_camera,
+                self.level.blocks, view.sure_depth_m, view.intrinsics, view.T_world_camera,
                 self.block_size_m, view.noise, (truncation_m, truncation_m), stride, self.stamps,
                 stamp, visible,
             )  # fmt: skip
@@ -141,7 +141,7 @@ class Grid:
         """Allocate the coarser blocks over all fine blocks from `first_fine` on; False where one
         found no room.
         """
-        index = self.fine.level.index
+        index = self.fine.level.blocks
         coords = index.coords[first_fine : self.fine.count]
         if not len(coords):
             return True

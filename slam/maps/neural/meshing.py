@@ -26,7 +26,7 @@ def observed_mesh(field: Field, voxel_size_m: float) -> Mesh:
         sdf_m, _, is_valid = field_ops.query(field, points)
         return sdf_m, is_valid
 
-    coords = _blocks_near(field.fine.index, float(field.fine.spacing_m), voxel_size_m, evaluate)
+    coords = _blocks_near(field.fine.blocks, float(field.fine.spacing_m), voxel_size_m, evaluate)
     mesh = extract(coords, voxel_size_m, float(field.truncation_m), evaluate)
     colors = field_colors(field, mesh.vertices_m)
     return Mesh(mesh.vertices_m, colors, mesh.triangles, np.zeros(len(colors), dtype=bool))
@@ -38,7 +38,7 @@ def predicted_mesh(
     """Mesh the continued coarse level where nothing is observed, as far as it would be seen from
     the centres.
     """
-    if int(field.coarse.index.count[0]) == 0:
+    if int(field.coarse.blocks.num_blocks[0]) == 0:
         return Mesh(
             np.zeros((0, 3), np.float32), np.zeros((0, 3), np.uint8), np.zeros((0, 3), np.int32),
             np.zeros(0, dtype=bool),
@@ -51,7 +51,7 @@ def predicted_mesh(
         _, _, is_observed = field_ops.query(field, points)
         return sdf_m, exists & ~is_observed & _is_known(level, known, points)
 
-    coords = _blocks_near(level.index, float(level.spacing_m), voxel_size_m, evaluate)
+    coords = _blocks_near(level.blocks, float(level.spacing_m), voxel_size_m, evaluate)
     mesh = extract(coords, voxel_size_m, float(field.coarse_truncation_m), evaluate)
     colors = np.tile(PREDICTED_COLOR, (len(mesh.vertices_m), 1))
     whole = Mesh(*mesh._replace(colors=colors), np.ones(len(colors), dtype=bool))
@@ -89,7 +89,7 @@ def _is_known(
 ) -> Bool[np.ndarray, "n"]:
     """Tell whether the nearest vertex of a level is known."""
     vertices = np.round(points / level.spacing_m).astype(np.int32)
-    slots = block_ops.find_blocks(level.index, np.ascontiguousarray(vertices >> 3))
+    slots = block_ops.find_blocks(level.blocks, np.ascontiguousarray(vertices >> 3))
     x, y, z = (vertices & 7).T
     return (slots >= 0) & known[slots, x * 64 + y * 8 + z]
 
@@ -98,7 +98,7 @@ def _blocks_near(
     index: BlockIndex, spacing_m: float, voxel_size_m: float, evaluate: Evaluate
 ) -> Int32[np.ndarray, "n 3"]:
     """Return the voxel blocks within the level's blocks that a surface may cross."""
-    count = int(index.count[0])
+    count = int(index.num_blocks[0])
     low_m = index.coords[:count].astype(np.float64) * (8 * spacing_m)
     size_m = 8 * voxel_size_m
     steps = int(np.ceil(8 * spacing_m / size_m)) + 1

@@ -80,7 +80,7 @@ def write_neural(path: Path, content: NeuralContent) -> None:
     }
     for name in LEVELS:
         level = getattr(grid, name)
-        arrays[f"{name}_coords"] = level.level.index.coords[: level.count]
+        arrays[f"{name}_coords"] = level.level.blocks.coords[: level.count]
         records = level.level.vertices[: level.count]
         arrays[f"{name}_features"] = records[:, :, FEATURES : FEATURES + NUM_FEATURES]
         arrays[f"{name}_sums"] = records[:, :, SUM : SUM + NUM_FEATURES]

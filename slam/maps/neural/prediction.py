@@ -29,9 +29,9 @@ class _Box:
 
 def continued(level: Level) -> tuple[Level, Bool[np.ndarray, "n 512"]]:
     """Return a copy of a level with its features continued, and which vertices are then known."""
-    count = int(level.index.count[0])
+    count = int(level.blocks.num_blocks[0])
     records = level.vertices[:count]
-    box = _box(level.index.coords[:count])
+    box = _box(level.blocks.coords[:count])
     sums = np.zeros(box.shape)
     sums.ravel()[box.at] = np.sqrt(records[:, :, SUM : SUM + NUM_FEATURES].sum(axis=2))
     taught = sums > 0

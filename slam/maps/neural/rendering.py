@@ -23,7 +23,7 @@ def render_field(
     """
     T = T_world_camera.astype(np.float32)
     traced = tsdf_ops.raycast(
-        field.fine.index, field.mean, (camera.height, camera.width), camera.intrinsics, T,
+        field.fine.blocks, field.mean, (camera.height, camera.width), camera.intrinsics, T,
         float(field.fine.spacing_m), float(field.sdf_unit_m), float(field.truncation_m),
         (NEAR_M, FAR_M),
     )  # fmt: skip
