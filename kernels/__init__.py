@@ -1,7 +1,7 @@
 """Public ops. Each states its contract once, checks its arguments and dispatches by its arrays.
 
 `kernels.reference` is the definition of every op, written to be read; `kernels.cpu` is the same in
-numba.
+numba, `kernels.cuda` in numba-cuda; `kernels.scalar` holds the bodies that both share.
 """
 
 import os
@@ -10,3 +10,5 @@ import os
 # this at load.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("NUMBA_THREADING_LAYER", "threadsafe")
+# Launches of a few blocks are meant: an image pyramid ends in small images.
+os.environ.setdefault("NUMBA_CUDA_LOW_OCCUPANCY_WARNINGS", "0")

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 from numba import cuda
-from numba.core import config
 
-IS_SIMULATED = bool(config.ENABLE_CUDASIM)  # pyright: ignore[reportAttributeAccessIssue]
+from kernels.dispatch import SIMULATES_CUDA
+
+IS_SIMULATED = SIMULATES_CUDA
 THREADS = 128  # a block, where the kernel does not say otherwise
 
 # fastmath as on the CPU; here it also makes divisions and roots approximate, to 2 units in the last
@@ -18,10 +19,6 @@ kernel = cuda.jit(fastmath=True, cache=not IS_SIMULATED)
 
 # called with every kernel and its arguments before a launch: tests compile what they saw
 on_launch: Callable[[Any, tuple[Any, ...]], None] | None = None
-
-if not IS_SIMULATED:
-    # launches of a few blocks are meant: an image pyramid ends in small images
-    config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def launch(kernel: Any, num_blocks: int, num_threads: int, *arguments: Any) -> None:
@@ -58,7 +55,8 @@ def _argument(value: Any) -> Any:
 
 
 def _stream() -> Any:
-    return 0 if IS_SIMULATED else _external(torch.cuda.current_stream().cuda_stream)
+    handle = 0 if IS_SIMULATED else torch.cuda.current_stream().cuda_stream
+    return _external(handle) if handle else 0
 
 
 @lru_cache(maxsize=64)
