@@ -29,7 +29,8 @@ def extract_mesh(
     A cell has a surface where all its corners weigh at least `min_weight` (in raw units) and their
     signs differ. Vertices are shared, also between blocks of the list, and each is used by a
     triangle. So the meshes of two lists of blocks meet at identical vertices. Colours are
-    interpolated like positions; grey where no colour is known.
+    interpolated like positions; grey where no colour is known. On a GPU all arrays are tensors, and
+    the numbers of vertices and triangles are read back.
     """
     check_array("slots", slots, "int32", (None,))
     return implementation("mesh", slots).extract_mesh(

@@ -1,8 +1,7 @@
 """Marching cubes over blocks in numba; contract in `kernels.mesh`.
 
-A vertex belongs to the voxel at the lower end of its edge. Each block keeps one bit per edge (64
-rows of 8 voxels x 3 axes), so that the number of a vertex is its block's base plus a count of bits:
-384 bytes a block instead of 6 kB.
+Each block keeps one bit per edge (`kernels.scalar.mesh`), so that the number of a vertex is its
+block's base plus a count of bits: 384 bytes a block instead of 6 kB.
 """
 
 import numpy as np
@@ -12,12 +11,16 @@ from kernels.cpu.compile import kernel, parallel_kernel
 from kernels.marching_cubes import EDGE_AXIS, EDGE_CORNER, TRIANGLE_TABLE
 from kernels.mesh import MeshArrays
 from kernels.scalar.compile import inline
+from kernels.scalar.mesh import (
+    UNKNOWN,
+    ZERO,
+    count_bits,
+    crosses,
+    direction,
+    write_vertex,
+)
 
-UNKNOWN = np.float32(1e9)
-ZERO = np.float32(0.0)
-HALF = np.float32(0.5)
 TILE = 9 * 9 * 9
-NO_COLOR = np.uint8(128)
 
 
 @kernel
@@ -40,21 +43,6 @@ def _load_tile(index, blocks, slot, min_weight, tile):
                     tile[(x + x0) * 81 + (y + y0) * 9 + z + z0] = value
 
 
-@inline
-def _crosses(a, b):
-    """Whether the surface crosses an edge with these distances at its ends."""
-    return a != UNKNOWN and b != UNKNOWN and (a < ZERO) != (b < ZERO)
-
-
-@inline
-def _count_bits(x):
-    x = x - ((x >> np.uint32(1)) & np.uint32(0x55555555))
-    x = (x & np.uint32(0x33333333)) + ((x >> np.uint32(2)) & np.uint32(0x33333333))
-    x = (x + (x >> np.uint32(4))) & np.uint32(0x0F0F0F0F)
-    # numba widens products to 64 bits, so the carry must be masked
-    return np.int32(((x * np.uint32(0x01010101)) >> np.uint32(24)) & np.uint32(0xFF))
-
-
 @parallel_kernel
 def _mark_edges(index, blocks, owners, min_weight, masks, counts):
     """Set a bit for every crossed edge of each owner block; count them."""
@@ -70,14 +58,14 @@ def _mark_edges(index, blocks, owners, min_weight, masks, counts):
                 here = tile[start + z]
                 if here == UNKNOWN:
                     continue
-                if _crosses(here, tile[start + z + 81]):
+                if crosses(here, tile[start + z + 81]):
                     bits |= np.uint32(1) << np.uint32(3 * z)
-                if _crosses(here, tile[start + z + 9]):
+                if crosses(here, tile[start + z + 9]):
                     bits |= np.uint32(1) << np.uint32(3 * z + 1)
-                if _crosses(here, tile[start + z + 1]):
+                if crosses(here, tile[start + z + 1]):
                     bits |= np.uint32(1) << np.uint32(3 * z + 2)
             masks[k, row] = bits
-            count += _count_bits(bits)
+            count += count_bits(bits)
         counts[k] = count
 
 
@@ -97,37 +85,8 @@ def _write_vertices(index, blocks, owners, masks, bases, prefixes, voxel_size_m,
             for bit in range(24):
                 if not (bits >> np.uint32(bit)) & np.uint32(1):
                     continue
-                z, axis = bit // 3, bit % 3
-                x, y = row >> 3, row & 7
-                i = (x << 6) | (y << 3) | z
-                ex, ey, ez = x + (axis == 0), y + (axis == 1), z + (axis == 2)
-                d = ((ex >> 3) << 2) | ((ey >> 3) << 1) | (ez >> 3)
-                other = slot if d == 0 else index.neighbors[slot, d]
-                j = ((ex & 7) << 6) | ((ey & 7) << 3) | (ez & 7)
-                a, b = np.float32(blocks.sdf[slot, i]), np.float32(blocks.sdf[other, j])
-                t = a / (a - b)
-                v = bases[k] + n
+                write_vertex(index, blocks, slot, row, bit, size, vertices, colors, bases[k] + n)
                 n += 1
-                # whole voxels first: exact far from the origin too
-                vertices[v, 0] = (
-                    np.float32(index.coords[slot, 0] * 8 + x) + t * (axis == 0)
-                ) * size
-                vertices[v, 1] = (
-                    np.float32(index.coords[slot, 1] * 8 + y) + t * (axis == 1)
-                ) * size
-                vertices[v, 2] = (
-                    np.float32(index.coords[slot, 2] * 8 + z) + t * (axis == 2)
-                ) * size
-                wa = np.float32(1.0) - t if blocks.color[slot, 3, i] > 0 else ZERO
-                wb = t if blocks.color[other, 3, j] > 0 else ZERO
-                total = wa + wb
-                for c in range(3):
-                    if total > ZERO:
-                        mixed = wa * np.float32(blocks.color[slot, c, i])
-                        mixed += wb * np.float32(blocks.color[other, c, j])
-                        colors[v, c] = np.uint8(np.int32(mixed / total + HALF))
-                    else:
-                        colors[v, c] = NO_COLOR
 
 
 @inline
@@ -182,12 +141,12 @@ def _write_triangles(
                 edge = table[case, n]
                 c = edge_corner[edge]
                 ex, ey, ez = x + (c >> 2), y + ((c >> 1) & 1), z + (c & 1)
-                d = ((ex >> 3) << 2) | ((ey >> 3) << 1) | (ez >> 3)
+                d = direction(ex, ey, ez)
                 owner = position[slot if d == 0 else index.neighbors[slot, d]]
                 row = ((ex & 7) << 3) | (ey & 7)
                 bit = np.uint32(3 * (ez & 7) + edge_axis[edge])
                 below = masks[owner, row] & ((np.uint32(1) << bit) - np.uint32(1))
-                triangles[t, n % 3] = bases[owner] + prefixes[owner, row] + _count_bits(below)
+                triangles[t, n % 3] = bases[owner] + prefixes[owner, row] + count_bits(below)
                 n += 1
                 if n % 3 == 0:
                     t += 1

@@ -1,6 +1,6 @@
 """All checks of kernels."""
 
-from gpu_checks import depth
+from gpu_checks import depth, mesh
 from gpu_checks.check import CHECKS
 
-__all__ = ["CHECKS", "depth"]
+__all__ = ["CHECKS", "depth", "mesh"]
