@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from numba import cuda
+from numba.cuda.dispatcher import CUDADispatcher
 
 import kernels.cuda
 
@@ -20,7 +21,8 @@ def kernel_names() -> Iterator[str]:
     """Yield "module:kernel" of all kernels there are."""
     for info in pkgutil.iter_modules(kernels.cuda.__path__, "kernels.cuda."):
         for name, value in vars(importlib.import_module(info.name)).items():
-            if hasattr(value, "py_func") and value.py_func.__module__ == info.name:
+            # device functions, which kernels inline, are no CUDADispatcher
+            if isinstance(value, CUDADispatcher) and value.py_func.__module__ == info.name:
                 yield f"{info.name}:{name}"
 
 
