@@ -1,6 +1,7 @@
 """Compiling CUDA kernels, and launching them on torch's tensors and torch's current stream."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -17,8 +18,9 @@ THREADS = 128  # a block, where the kernel does not say otherwise
 # place
 kernel = cuda.jit(fastmath=True, cache=not IS_SIMULATED)
 
-# called with every kernel and its arguments before a launch: tests compile what they saw
-on_launch: Callable[[Any, tuple[Any, ...]], None] | None = None
+# entered with every kernel and its arguments round a launch: tests compile what they saw, and the
+# GPU check takes times
+on_launch: Callable[[Any, tuple[Any, ...]], AbstractContextManager[None]] | None = None
 
 
 def launch(kernel: Any, num_blocks: int, num_threads: int, *arguments: Any) -> None:
@@ -29,9 +31,8 @@ def launch(kernel: Any, num_blocks: int, num_threads: int, *arguments: Any) -> N
     if num_blocks == 0:
         return
     converted = tuple(_argument(argument) for argument in arguments)
-    if on_launch is not None:
-        on_launch(kernel, converted)
-    kernel[num_blocks, num_threads, _stream()](*converted)
+    with nullcontext() if on_launch is None else on_launch(kernel, converted):
+        kernel[num_blocks, num_threads, _stream()](*converted)
 
 
 def launch_over(kernel: Any, num_items: int, *arguments: Any, num_threads: int = THREADS) -> None:

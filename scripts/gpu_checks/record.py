@@ -1,6 +1,8 @@
 """Which kernels are launched with which types of arguments: to compile them without a device."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numba
@@ -14,15 +16,17 @@ def record() -> Seen:
     """From now on note every launch in what is returned."""
     seen: Seen = {}
 
-    def note(kernel: Any, arguments: tuple[Any, ...]) -> None:
+    @contextmanager
+    def note(kernel: Any, arguments: tuple[Any, ...]) -> Iterator[None]:
         types = tuple(numba.typeof(argument) for argument in arguments)
-        seen.setdefault(_name(kernel), set()).add(types)
+        seen.setdefault(name_of(kernel), set()).add(types)
+        yield
 
     launch.on_launch = note
     return seen
 
 
-def _name(kernel: Any) -> str:
+def name_of(kernel: Any) -> str:
     """Return "module:name" of a kernel, by the name that its module gives it."""
     module = kernel.fn.__module__ if hasattr(kernel, "fn") else kernel.py_func.__module__
     names = [name for name, value in vars(sys.modules[module]).items() if value is kernel]
