@@ -33,7 +33,7 @@ from slam.bench.table import aligned
 from slam.config import TrackingConfig, TsdfConfig
 from slam.maps.tsdf import TsdfMap
 from slam.sources.synthetic import open_synthetic
-from slam.tracking.dense import DenseTracker
+from slam.tracking.factory import dense_tracker
 
 Arguments = dict[str, Any]
 MIN_REPEATS = 5
@@ -131,7 +131,7 @@ def run_workload(num_frames: int) -> None:
     """Track and map the room's first frames with both geometric residuals; then use the map."""
     source = open_synthetic("room", num_frames)
     map_ = TsdfMap(TsdfConfig(), source.depth_noise)
-    trackers = [DenseTracker(TrackingConfig(geometry=name)) for name in ("projective", "sdf")]
+    trackers = [dense_tracker(TrackingConfig(geometry=name)) for name in ("projective", "sdf")]
     T_world_camera = np.eye(4)
     for index in range(num_frames):
         frame = source.read(index)

@@ -33,7 +33,7 @@ from slam.sources.playback import playback
 from slam.sources.synthetic import SyntheticSource, open_synthetic
 from slam.system import Slam
 from slam.tracking.base import Tracker, TrackState
-from slam.tracking.dense import DenseTracker
+from slam.tracking.factory import dense_tracker
 
 ROOM_X_M, ROOM_Y_M = (0.0, 6.0), (0.0, 5.0)  # the living room, up to the middle of its inner walls
 OUTER_WALL_M = 0.05  # taken with it, or rounding would drop its surface
@@ -198,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = load_config(options.config, {"map": options.map})
     source = open_synthetic("apartment")
     map_ = new_map(config, source.depth_noise)
-    report = study(source, config, DenseTracker(config.tracking), map_)
+    report = study(source, config, dense_tracker(config.tracking), map_)
     print(table(report))
     if options.out is not None:
         options.out.write_text(json.dumps(report, indent=2) + "\n")

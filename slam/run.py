@@ -21,7 +21,7 @@ from slam.session import Onlookers, Session, System
 from slam.sources.base import Source, Stream
 from slam.system import Slam
 from slam.tracking.base import Tracker
-from slam.tracking.dense import DenseTracker
+from slam.tracking.factory import dense_tracker
 from slam.tracking.given import GivenPoses
 from slam.warmup import warm_up
 
@@ -116,7 +116,7 @@ def check_images(source: Source | Stream) -> None:
 def new_tracker(source: Source | Stream, config: Config, options: RunOptions) -> Tracker:
     """Make the tracker that the options ask for."""
     if not options.use_gt_poses:
-        return DenseTracker(config.tracking, has_map=options.resume is not None)
+        return dense_tracker(config.tracking, has_map=options.resume is not None)
     truth = source.ground_truth()
     if truth is None or len(truth) == 0:
         raise SlamError(f"{source.name} has no true poses to track with")

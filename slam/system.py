@@ -82,9 +82,9 @@ class Slam:
     def from_config(cls, config: Config, depth_noise: DepthNoise) -> "Slam":
         """Make the system that `slam run` makes of a config: the dense tracker and an empty map."""
         from slam.maps.factory import new_map
-        from slam.tracking.dense import DenseTracker
+        from slam.tracking.factory import dense_tracker
 
-        tracker, map_ = DenseTracker(config.tracking), new_map(config, depth_noise)
+        tracker, map_ = dense_tracker(config.tracking), new_map(config, depth_noise)
         unmapped = HeldOut(config.holdout, config.playback.stride)
         return cls(tracker, map_, config.deterministic, unmapped)
 

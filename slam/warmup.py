@@ -11,7 +11,7 @@ from slam.camera import Camera, DepthNoise
 from slam.config import Config
 from slam.frame import Frame
 from slam.maps.factory import new_map
-from slam.tracking.dense import DenseTracker
+from slam.tracking.factory import dense_tracker
 
 CAMERA = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
 
@@ -27,7 +27,7 @@ def warm_up(config: Config) -> float:
         neural=replace(config.neural, first_steps=1, steps=1, keyframe_every=1, budget_mb=64),
     )
     map_ = new_map(toy, DepthNoise.rendered())
-    tracker = DenseTracker(config.tracking)
+    tracker = dense_tracker(config.tracking)
     for index in range(3):
         frame = _frame(index)
         result = tracker.track(frame, map_)

@@ -12,7 +12,7 @@ from slam.frame import Frame
 from slam.maps.factory import new_map
 from slam.system import Slam
 from slam.timing import StageTimes
-from slam.tracking.dense import DenseTracker
+from slam.tracking.factory import dense_tracker
 from slam.trajectory import Trajectory
 from slam.warmup import warm_up
 
@@ -61,7 +61,7 @@ class SlamContender:
         cv2.setNumThreads(1)  # as in `slam.run`
         config = self._config
         map_ = new_map(config, frames[0].depth_noise)
-        slam = Slam(DenseTracker(config.tracking), map_, config.deterministic)
+        slam = Slam(dense_tracker(config.tracking), map_, config.deterministic)
         start_s = time.perf_counter()
         try:
             for frame in frames:

@@ -7,13 +7,11 @@ from jaxtyping import Float32
 
 from kernels import align as align_ops
 from kernels.align import NormalEquations
-from slam.geometry import Transform, inverse, rotation_angle_rad
+from slam.geometry import Transform, inverse
 from slam.tracking.prepare import PreparedFrame
 
 MIN_GRADIENT = 6.0  # grey levels a pixel; flatter pixels carry no information
 MAX_POINTS = 4000  # a level
-MAX_ROTATION_RAD = 0.2
-MAX_RELATIVE_TRANSLATION = 0.12  # of the median depth
 
 
 @dataclass(frozen=True)
@@ -30,16 +28,6 @@ class PhotometricKeyframe:
 
     T_world_keyframe: Transform
     levels: dict[int, KeyframeLevel]
-    median_depth_m: float
-
-    def is_worn_out(self, T_world_camera: Transform) -> bool:
-        """Whether the camera has moved so far that a new keyframe sees more of what is in view."""
-        T = inverse(self.T_world_keyframe) @ T_world_camera
-        distance_m = float(np.linalg.norm(T[:3, 3]))
-        return (
-            distance_m > MAX_RELATIVE_TRANSLATION * self.median_depth_m
-            or rotation_angle_rad(T[:3, :3]) > MAX_ROTATION_RAD
-        )
 
 
 def make_keyframe(
@@ -64,9 +52,7 @@ def make_keyframe(
         x = (u.astype(np.float32) - np.float32(camera.cx)) / np.float32(camera.fx)
         y = (v.astype(np.float32) - np.float32(camera.cy)) / np.float32(camera.fy)
         levels[l] = KeyframeLevel(np.stack([x * z, y * z, z], axis=1), gray[v, u])
-    valid = prepared.cloud.points[:, 2]
-    median_depth_m = float(np.median(valid)) if len(valid) else 1.0
-    return PhotometricKeyframe(T_world_keyframe, levels, median_depth_m)
+    return PhotometricKeyframe(T_world_keyframe, levels)
 
 
 class PhotometricTerm:

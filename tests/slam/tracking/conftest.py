@@ -15,6 +15,7 @@ from slam.scenes import room, wall
 from slam.scenes.scene import Scene
 from slam.tracking.base import TrackResult, TrackState
 from slam.tracking.dense import DenseTracker
+from slam.tracking.factory import dense_tracker
 
 CAMERA = Camera(640, 480, 525.0, 525.0, 319.3, 239.8)
 SCENES = {"room": room, "wall": wall}
@@ -50,7 +51,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.map = TsdfMap(TsdfConfig(), DepthNoise.rendered())
-        self.tracker = DenseTracker(self.config, self.has_map)
+        self.tracker = dense_tracker(self.config, has_map=self.has_map)
 
     def step(self, frame: Frame) -> TrackResult:
         result = self.tracker.track(frame, self.map)

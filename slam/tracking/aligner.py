@@ -1,0 +1,40 @@
+"""What the dense tracker asks of the device that it runs on."""
+
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from slam.frame import Frame
+from slam.geometry import Transform
+from slam.maps.base import Map
+from slam.tracking.base import TrackResult
+
+
+class Extent(NamedTuple):
+    """How much depth a frame has."""
+
+    num_points: int
+    median_depth_m: float  # 1 for no points
+
+
+@runtime_checkable
+class Aligner(Protocol):
+    """Aligns one frame after another with a map (geometry) and a keyframe (intensity)."""
+
+    def load(self, frame: Frame) -> None:
+        """Take the frame that all else is about."""
+        ...
+
+    def extent(self) -> Extent:
+        """Measure the frame."""
+        ...
+
+    def align(self, map_: Map, T_start: Transform) -> TrackResult:
+        """Align the frame from T_start."""
+        ...
+
+    def search(self, map_: Map, T_last: Transform) -> Transform:
+        """Look in a wider surrounding of T_last for a pose to align from."""
+        ...
+
+    def set_keyframe(self, T_world_camera: Transform) -> bool:
+        """Make the frame the keyframe that later ones are compared with; False without colour."""
+        ...

@@ -1,0 +1,12 @@
+"""Which aligner a device gets."""
+
+from slam.config import TrackingConfig
+from slam.tracking.dense import DenseTracker
+from slam.tracking.host import HostAligner
+
+
+def dense_tracker(
+    config: TrackingConfig, device: str = "cpu", has_map: bool = False
+) -> DenseTracker:
+    """Make the dense tracker of a device, "cpu" or "cuda"; see `DenseTracker` for `has_map`."""
+    return DenseTracker(config, HostAligner(config), has_map)

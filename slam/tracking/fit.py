@@ -1,0 +1,49 @@
+"""How well an aligned frame meets the map, and what that says of its pose."""
+
+from dataclasses import dataclass
+from math import sqrt
+
+from slam.config import TrackingConfig
+from slam.geometry import Transform
+from slam.tracking.base import TrackResult, TrackState
+from slam.tracking.stages import MAX_UNCERTAINTY_M
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The geometric residual at the end of an alignment."""
+
+    squared_error: float  # sum of weight * e^2, in standard deviations
+    weight: float  # sum of the robust weights
+    num_points: int
+    sigma_m: float  # the median of the points' standard deviations
+    conditioning: float
+    uncertainty_m: float  # of the pose in its least certain direction
+    num_iterations: int
+
+
+def too_few_points(num_points: int, T_start: Transform) -> TrackResult:
+    """Return the result for a frame that cannot be aligned."""
+    reason = f"only {num_points} depth points"
+    return TrackResult(T_start, TrackState.LOST, reason, 0.0, 0.0, 0.0, 0)
+
+
+def track_result(T_world_camera: Transform, fit: Fit, config: TrackingConfig) -> TrackResult:
+    """Decide by the fit alone how far a pose is to be trusted."""
+    residual_sigmas = sqrt(fit.squared_error / max(fit.weight, 1e-9))
+    inlier_ratio = fit.weight / fit.num_points
+    state, reason = TrackState.OK, ""
+    if inlier_ratio < config.lost_inlier_ratio:
+        state, reason = TrackState.LOST, f"only {inlier_ratio:.0%} of the points meet the map"
+    elif residual_sigmas > config.max_residual_sigmas:
+        state = TrackState.LOST
+        reason = f"residual is {residual_sigmas:.1f} times the sensor's noise"
+    elif fit.uncertainty_m > MAX_UNCERTAINTY_M:
+        state = TrackState.WEAK
+        reason = f"the view leaves {1e3 * fit.uncertainty_m:.0f} mm of the pose open"
+    elif inlier_ratio < config.min_inlier_ratio:
+        state, reason = TrackState.WEAK, f"only {inlier_ratio:.0%} of the points meet the map"
+    return TrackResult(
+        T_world_camera, state, reason, residual_sigmas * fit.sigma_m, inlier_ratio,
+        fit.conditioning, fit.num_iterations,
+    )  # fmt: skip

@@ -1,0 +1,137 @@
+"""Alignment on the CPU: coarse-to-fine, robust Gauss-Newton."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels.align import NormalEquations
+from slam.config import TrackingConfig
+from slam.frame import Frame
+from slam.geometry import Transform, orthonormalise, se3_exp
+from slam.maps.base import Map
+from slam.tracking.aligner import Extent
+from slam.tracking.base import TrackResult
+from slam.tracking.fit import Fit, too_few_points, track_result
+from slam.tracking.geometric import Geometry, ProjectiveGeometry, SdfGeometry
+from slam.tracking.photometric import PhotometricKeyframe, PhotometricTerm, make_keyframe
+from slam.tracking.prepare import PointCloud, PreparedFrame, prepare
+from slam.tracking.solve import Step, information, solve, without_noise
+from slam.tracking.stages import (
+    CONVERGED_M,
+    GEOMETRIC_SHARE,
+    MIN_POINTS,
+    PHOTOMETRIC_SHARE,
+    RECOVERY,
+    STAGES,
+    Stage,
+)
+
+
+@dataclass(frozen=True)
+class _Linearised:
+    """Both residuals at one pose, and the step from there."""
+
+    geometric: NormalEquations
+    conditioning: float
+    step: Step
+
+
+class HostAligner:
+    """See `slam.tracking.aligner.Aligner`."""
+
+    def __init__(self, config: TrackingConfig) -> None:
+        self._config = config
+        self._prepared: PreparedFrame | None = None
+        self._keyframe: PhotometricKeyframe | None = None
+
+    def load(self, frame: Frame) -> None:
+        """Take the frame that all else is about."""
+        self._prepared = prepare(frame)
+
+    def extent(self) -> Extent:
+        """Measure the frame."""
+        z = self._frame().cloud.points[:, 2]
+        return Extent(len(z), float(np.median(z)) if len(z) else 1.0)
+
+    def align(self, map_: Map, T_start: Transform) -> TrackResult:
+        """Align from T_start with the geometry that the config names."""
+        if self._config.geometry == "sdf":
+            geometry = SdfGeometry(map_)
+        else:
+            geometry = ProjectiveGeometry(map_, self._frame().levels[1].camera, T_start)
+        return self._descend(geometry, STAGES, T_start)
+
+    def search(self, map_: Map, T_last: Transform) -> Transform:
+        """Look in a wider surrounding of T_last for a pose to align from."""
+        geometry = ProjectiveGeometry(map_, self._frame().levels[2].camera, T_last)
+        return self._descend(geometry, RECOVERY, T_last).T_world_camera
+
+    def set_keyframe(self, T_world_camera: Transform) -> bool:
+        """Make the frame the keyframe; False without colour."""
+        keyframe = make_keyframe(self._frame(), T_world_camera)
+        self._keyframe = keyframe or self._keyframe
+        return keyframe is not None
+
+    def _frame(self) -> PreparedFrame:
+        assert self._prepared is not None
+        return self._prepared
+
+    def _descend(
+        self, geometry: Geometry, stages: tuple[Stage, ...], T_start: Transform
+    ) -> TrackResult:
+        """Run Gauss-Newton through the stages."""
+        cloud = self._frame().cloud
+        if len(cloud.points) < MIN_POINTS:
+            return too_few_points(len(cloud.points), T_start)
+        photometric = self._photometric()
+        lever_m = float(np.median(cloud.points[:, 2]))
+        T = T_start
+        num_iterations = 0
+        points, here = cloud, None
+        for stage in stages:
+            points = cloud if stage.point_step == 1 else cloud.subsample(stage.point_step)
+            for _ in range(stage.max_iterations):
+                here = self._step(geometry, photometric, points, stage, T, lever_m)
+                twist = here.step.twist
+                T = T @ se3_exp(twist)
+                num_iterations += 1
+                moved_m = float(np.abs(twist[:3]).sum() + lever_m * np.abs(twist[3:]).sum())
+                if moved_m < CONVERGED_M:
+                    break
+        assert here is not None
+        fit = Fit(
+            here.geometric.squared_error,
+            here.geometric.weight,
+            len(points.points),
+            float(np.median(points.sigma_m)),
+            here.conditioning,
+            here.step.uncertainty_m,
+            num_iterations,
+        )
+        return track_result(orthonormalise(T), fit, self._config)
+
+    def _step(
+        self,
+        geometry: Geometry,
+        photometric: PhotometricTerm | None,
+        points: PointCloud,
+        stage: Stage,
+        T: Transform,
+        lever_m: float,
+    ) -> _Linearised:
+        """Linearise both residuals at T and solve for one step."""
+        geometric = geometry.equations(points, T, stage.scale, stage.max_distance_m)
+        total, conditioning = without_noise(
+            information(geometric, lever_m, GEOMETRIC_SHARE), self._config.normal_variance
+        )
+        if photometric is not None:
+            equations = photometric.equations(stage.level, T, stage.scale)
+            total = total + information(equations, lever_m, PHOTOMETRIC_SHARE)
+        step = solve(total, lever_m, stage.max_uncertainty_m)
+        return _Linearised(geometric, conditioning, step)
+
+    def _photometric(self) -> PhotometricTerm | None:
+        frame = self._frame()
+        if not self._config.photometric or self._keyframe is None or frame.frame.color is None:
+            return None
+        return PhotometricTerm(self._keyframe, frame, self._config.intensity_sigma)

@@ -1,0 +1,36 @@
+"""The passes of an alignment, coarse to fine."""
+
+from dataclasses import dataclass
+
+CONVERGED_M = 3e-4  # a step that moves the pixels' points by less ends its stage
+MIN_POINTS = 200
+MAX_UNCERTAINTY_M = 0.005  # of a pose in its least certain direction; above, it is weak
+# Neighbouring readings do not err independently: that part of them is counted.
+GEOMETRIC_SHARE = 0.1
+PHOTOMETRIC_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One pass of the alignment."""
+
+    level: int  # of the photometric pyramid
+    point_step: int
+    scale: float  # of the robust loss, in standard deviations
+    max_distance_m: float  # geometric pairs farther apart are no pairs; 0 leaves geometry out
+    max_uncertainty_m: float  # directions less certain keep the motion prior
+    max_iterations: int
+
+
+STAGES = (
+    Stage(2, 4, 10.0, 0.1, MAX_UNCERTAINTY_M, 8),
+    Stage(1, 2, 3.0, 0.05, MAX_UNCERTAINTY_M, 8),
+)
+# Small images first: they pull from ten times as far. Then the rendered surface, which has no
+# truncated distance.
+RECOVERY = (
+    Stage(4, 4, 5.0, 0.0, 1.0, 12),
+    Stage(3, 4, 5.0, 0.0, 1.0, 12),
+    Stage(2, 2, 20.0, 0.3, 0.1, 12),
+    Stage(2, 2, 10.0, 0.1, 0.1, 12),
+)
