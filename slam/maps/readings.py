@@ -18,11 +18,21 @@ class SurfaceReadings(NamedTuple):
 
 def surface_readings(frame: Frame) -> SurfaceReadings:
     """Prepare a frame for fusion."""
-    noise = frame.depth_noise.coefficients
-    quarter = depth_ops.halve_depth(depth_ops.halve_depth(frame.depth_m, noise), noise)
-    gradient = depth_ops.inverse_depth_gradient(quarter, noise)
     intrinsics = frame.camera.scaled(0.25).intrinsics
+    return readings_of(frame.depth_m, intrinsics, frame.depth_noise.coefficients)
+
+
+def readings_of(
+    depth_m: Float32[np.ndarray, "h w"],
+    quarter_intrinsics: Float32[np.ndarray, "4"],
+    noise: Float32[np.ndarray, "3"],
+) -> SurfaceReadings:
+    """Do it with an image and its noise, also with tensors; `quarter_intrinsics` are those of the
+    image's quarter.
+    """
+    quarter = depth_ops.halve_depth(depth_ops.halve_depth(depth_m, noise), noise)
+    gradient = depth_ops.inverse_depth_gradient(quarter, noise)
     return SurfaceReadings(
-        depth_ops.mark_edges(frame.depth_m, noise),
-        depth_ops.normals(quarter, gradient, intrinsics),
+        depth_ops.mark_edges(depth_m, noise),
+        depth_ops.normals(quarter, gradient, quarter_intrinsics),
     )

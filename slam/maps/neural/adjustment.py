@@ -5,12 +5,14 @@ one Gauss-Newton step on the signed distances of its rays. NICE-SLAM descends th
 rendering losses, and then uses the result nowhere but in its keyframes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from jaxtyping import Int64
 
 from kernels import align as align_ops
 from kernels import field as field_ops
+from kernels.align import NormalEquations
 from kernels.field import Field
 from slam.camera import DepthNoise
 from slam.geometry import (
@@ -28,36 +30,32 @@ SCALE = 3.0  # of the robust loss, in standard deviations
 MAX_DISTANCE_M = 0.05
 MIN_INLIERS = 0.3  # share of the points; with fewer the pose stays
 MIN_QUALITY = 32  # of 255
+# EDGE_WEIGHT, and weaker still: beside an edge readings mix two surfaces
+EDGE_SIGMAS = 3.0
 # The tracker used more pixels, and intensity too: a pose stays near what it found.
 PRIOR_SIGMA = np.array([0.0005] * 3 + [0.00025] * 3)  # metres, radians
 SHARE = 0.03  # of the rays' information: neighbours err together
 MAX_STEP = 0.01  # metres or radians; a larger step is no refinement
 
 
-def adjust(field: Field, depth_noise: DepthNoise, window: Sequence[Keyframe]) -> None:
-    """Refine the poses of a window in place; the oldest keyframe in it stays and holds the rest."""
+Equations = Callable[[Keyframe], tuple[NormalEquations, int]]
+
+
+def adjust(window: Sequence[Keyframe], equations_of: Equations) -> None:
+    """Refine the poses of a window in place; the oldest keyframe in it stays and holds the rest.
+
+    `equations_of` returns the normal equations of a keyframe at its present pose, and of how many
+    points they are.
+    """
     oldest = min(window, key=lambda keyframe: keyframe.number)
     for keyframe in window:
-        if keyframe is not oldest:
-            keyframe.T_world_camera = _refined(field, depth_noise, keyframe)
+        if keyframe is not oldest and keyframe.num_rays:
+            keyframe.T_world_camera = _refined(keyframe, *equations_of(keyframe))
 
 
-def _refined(field: Field, depth_noise: DepthNoise, keyframe: Keyframe) -> Transform:
-    rays, T = keyframe.rays, keyframe.T_world_camera
-    if not len(rays.pixel):
-        return T
-    pick = np.linspace(0, len(rays.pixel) - 1, min(NUM_POINTS, len(rays.pixel))).astype(np.int64)
-    points = unproject(rays, pick, keyframe.camera)
-    constant_m, linear, quadratic = depth_noise.coefficients
-    z = rays.depth_m[pick]
-    sigma_m = constant_m + linear * z + quadratic * z * z
-    quality = rays.rgbw[pick, 3].astype(np.float32)
-    # EDGE_WEIGHT, and weaker still: beside an edge readings mix two surfaces
-    sigma_m = np.where(quality < MIN_QUALITY, 3.0 * sigma_m, sigma_m).astype(np.float32)
-    samples = field_ops.query(field, transform_points(T, points))
-    rotation = np.ascontiguousarray(T[:3, :3], dtype=np.float32)
-    equations = align_ops.align_sdf(points, sigma_m, *samples, rotation, SCALE, MAX_DISTANCE_M)
-    if equations.weight < MIN_INLIERS * len(points):
+def _refined(keyframe: Keyframe, equations: NormalEquations, num_points: int) -> Transform:
+    T = keyframe.T_world_camera
+    if equations.weight < MIN_INLIERS * num_points:
         return T
     H = SHARE * equations.H + np.diag(1.0 / PRIOR_SIGMA**2)
     away = se3_log(inverse(keyframe.T_world_tracked) @ T)
@@ -65,3 +63,30 @@ def _refined(field: Field, depth_noise: DepthNoise, keyframe: Keyframe) -> Trans
     if np.abs(twist).max() > MAX_STEP:
         return T
     return orthonormalise(T @ se3_exp(twist))
+
+
+def picked(keyframe: Keyframe) -> Int64[np.ndarray, "n"]:
+    """Return which of a keyframe's rays its pose is refined by."""
+    num_points = min(NUM_POINTS, keyframe.num_rays)
+    return np.linspace(0, keyframe.num_rays - 1, num_points).astype(np.int64)
+
+
+def field_equations(field: Field, depth_noise: DepthNoise) -> Equations:
+    """Return `equations_of` for `adjust`, of distances to a field in the host's memory."""
+
+    def equations_of(keyframe: Keyframe) -> tuple[NormalEquations, int]:
+        rays, T, pick = keyframe.rays, keyframe.T_world_camera, picked(keyframe)
+        points = unproject(rays, pick, keyframe.camera)
+        constant_m, linear, quadratic = depth_noise.coefficients
+        z = rays.depth_m[pick]
+        sigma_m = constant_m + linear * z + quadratic * z * z
+        quality = rays.rgbw[pick, 3].astype(np.float32)
+        sigma_m = np.where(quality < MIN_QUALITY, EDGE_SIGMAS * sigma_m, sigma_m)
+        samples = field_ops.query(field, transform_points(T, points))
+        rotation = np.ascontiguousarray(T[:3, :3], dtype=np.float32)
+        equations = align_ops.align_sdf(
+            points, sigma_m.astype(np.float32), *samples, rotation, SCALE, MAX_DISTANCE_M
+        )
+        return equations, len(points)
+
+    return equations_of

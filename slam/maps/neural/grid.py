@@ -94,15 +94,20 @@ class _GrowingLevel:
             self.stamps[self.stamps == stamp] = -1  # list them again
 
 
+def capacities(budget_bytes: int) -> dict[str, int]:
+    """Return how many blocks each level may have."""
+    block_bytes = dict.fromkeys(SHARES, BLOCK_BYTES) | {"fine": FINE_BLOCK_BYTES}
+    return {
+        name: max(1, int(share * budget_bytes / block_bytes[name]))
+        for name, share in SHARES.items()
+    }
+
+
 class Grid:
     """Coarse, middle, fine and colour level, and the fused mean distance at the fine vertices."""
 
     def __init__(self, config: NeuralConfig, decoders: Decoders) -> None:
-        budget = config.budget_mb * 1_000_000
-        block_bytes = dict.fromkeys(SHARES, BLOCK_BYTES) | {"fine": FINE_BLOCK_BYTES}
-        most = {
-            name: max(1, int(share * budget / block_bytes[name])) for name, share in SHARES.items()
-        }
+        most = capacities(config.budget_mb * 1_000_000)
         try:
             self.coarse = _GrowingLevel(config.coarse_spacing_m, most["coarse"])
             self.middle = _GrowingLevel(config.middle_spacing_m, most["middle"])

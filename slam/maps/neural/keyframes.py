@@ -28,6 +28,11 @@ class Keyframe:
     is_own: bool = True  # of this run, not of a map file that it went on with
     number: int = -1  # in the order of insertion
 
+    @property
+    def num_rays(self) -> int:
+        """Rays kept."""
+        return len(self.rays.pixel)
+
     @cached_property
     def far_m(self) -> float:
         """Nine tenths of the readings are nearer."""

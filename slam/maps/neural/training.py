@@ -18,14 +18,34 @@ TYPICAL_DEPTH_M, CLEAN_SIGMA_M = 2.0, 0.0015  # of a rendered sequence, where fi
 NEAR_M = 0.2  # free space is sampled from here on
 
 
+def fine_rate(config: NeuralConfig, depth_noise: DepthNoise) -> float:
+    """Return the rate of the fine features for a sensor. AdaGrad forgets the scale of the errors:
+    noisy sensors would teach as loudly as clean ones.
+    """
+    quality = min(1.0, CLEAN_SIGMA_M / depth_noise.sigma_m(TYPICAL_DEPTH_M))
+    return config.fine_rate * quality
+
+
+def color_limit(config: NeuralConfig) -> float:
+    """Return the curvature of so many readings as colours average; see `kernels.field.relax`."""
+    return config.color_memory * 2.0 * StepWeights().color / config.rays
+
+
+def ray_bounds(num_rays: int, num_keyframes: int) -> list[int]:
+    """Share a batch out to the keyframes of a window: a third to the newest, the rest evenly.
+
+    Keyframe i has the rays from element i to element i + 1.
+    """
+    num_newest = num_rays // 3 if num_keyframes > 1 else num_rays
+    return [0, *np.linspace(num_newest, num_rays, num_keyframes).astype(int).tolist()]
+
+
 class Trainer:
     """Runs steps of the field's training and keeps what they need between them."""
 
     def __init__(self, config: NeuralConfig, depth_noise: DepthNoise) -> None:
         self._config = config
-        # AdaGrad forgets the scale of the errors: noisy sensors would teach as loudly as clean ones
-        quality = min(1.0, CLEAN_SIGMA_M / depth_noise.sigma_m(TYPICAL_DEPTH_M))
-        self._fine_rate = config.fine_rate * quality
+        self._fine_rate = fine_rate(config, depth_noise)
         self._batch = ray_ops.new_batch(config.rays)
         self._num_draws = 0
         self._decoder_moments: list[tuple[np.ndarray, np.ndarray]] = []
@@ -42,7 +62,7 @@ class Trainer:
 
         `implementation` is "fused" or "reference", the same in plain torch.
         """
-        window = [keyframe for keyframe in window if len(keyframe.rays.pixel)]
+        window = [keyframe for keyframe in window if keyframe.num_rays]
         for _ in range(num_steps if window else 0):
             self._sample(window)
             with using("reference") if implementation == "reference" else nullcontext():
@@ -51,11 +71,8 @@ class Trainer:
                 return
 
     def _sample(self, window: Sequence[Keyframe]) -> None:
-        """Fill the batch: a third of the rays from the newest keyframe, the rest evenly."""
-        num_rays = len(self._batch.weight)
-        num_newest = num_rays // 3 if len(window) > 1 else num_rays
-        bounds = np.linspace(num_newest, num_rays, len(window)).astype(int).tolist()
-        for keyframe, first, last in zip(window, [0, *bounds], bounds, strict=False):
+        bounds = ray_bounds(len(self._batch.weight), len(window))
+        for keyframe, first, last in zip(window, bounds[:-1], bounds[1:], strict=True):
             self._num_draws += 1
             ray_ops.sample_rays(
                 keyframe.rays,
@@ -80,8 +97,7 @@ class Trainer:
         field_ops.adagrad(
             field.fine, touched[2], self._fine_rate, config.smoothness / len(batch.weight)
         )
-        limit = config.color_memory * 2.0 * StepWeights().color / len(batch.weight)
-        field_ops.relax(field.color, touched[3], limit)
+        field_ops.relax(field.color, touched[3], color_limit(config))
         self._update_decoder(field.decoders, d_decoder)
 
     def _update_decoder(self, decoders: Decoders, gradient: field_ops.DecoderGradient) -> None:

@@ -1,0 +1,94 @@
+"""What a neural map is wherever its features live: keyframes, files, meshes, its time budget."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from slam.camera import DepthNoise
+from slam.config import NeuralConfig, check_neural
+from slam.geometry import Transform
+from slam.maps.base import Mesh
+from slam.maps.neural.keyframes import Keyframe, Keyframes
+from slam.maps.neural.meshing import joined, observed_mesh, predicted_mesh
+from slam.maps.neural.neural_file import NeuralContent, read_neural, write_neural
+
+
+class KeyframedMap(ABC):
+    """The part of a neural map that does not depend on the device."""
+
+    def __init__(self, config: NeuralConfig, depth_noise: DepthNoise) -> None:
+        check_neural(config)
+        self.config = config
+        self.depth_noise = depth_noise
+        self.num_integrated = 0
+        self._keyframes = Keyframes()
+        self._window: list[Keyframe] = []
+        self._effort = 1.0
+
+    @abstractmethod
+    def _content(self) -> NeuralContent:
+        """Return all of the map in the host's memory."""
+
+    @abstractmethod
+    def _take(self, content: NeuralContent) -> None:
+        """Go on with what a file holds."""
+
+    @property
+    def _is_keyframe_due(self) -> bool:
+        return self.num_integrated % self.config.keyframe_every == 0
+
+    def _effort_now(self) -> tuple[int, float]:
+        """Return how many steps of training the present frame gets at most, and milliseconds from
+        its start after which none is begun.
+        """
+        config = self.config
+        if self.num_integrated == 0:
+            return config.first_steps, np.inf
+        return config.steps, self._effort * config.budget_ms if config.budget_ms > 0 else np.inf
+
+    def _choose_window(self, newest: Keyframe) -> None:
+        """Keep a keyframe, and choose those to train on with it."""
+        self._keyframes.add(newest)
+        self._window = self._keyframes.window(self.config.window)
+
+    def mesh(self, voxel_size_m: float | None = None) -> Mesh:
+        """Extract the surface, observed and predicted.
+
+        The default is half the fine spacing for what is observed and half the middle one for what
+        is predicted.
+        """
+        field = self._content().grid.field
+        observed = observed_mesh(field, voxel_size_m or self.config.fine_spacing_m / 2)
+        predicted = predicted_mesh(
+            field, voxel_size_m or self.config.middle_spacing_m / 2, self._keyframes.centers_m()
+        )
+        return joined(observed, predicted)
+
+    def set_effort(self, share: float) -> None:
+        """Train for this share of the time budget only; there is no less of an unlimited one."""
+        self._effort = share
+
+    def refined_poses(self) -> Mapping[int, Transform]:
+        """Return T_world_camera of the keyframes that this object integrated, by frame index."""
+        return {k.frame_index: k.T_world_camera for k in self._keyframes.items if k.is_own}
+
+    def save(self, path: Path) -> None:
+        """Write the map; see `slam.maps.neural.neural_file` for the format."""
+        write_neural(path, self._content())
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a map that `save` wrote, on whichever device."""
+        content = read_neural(path)
+        map_ = cls(content.config, content.depth_noise)
+        map_.num_integrated = content.num_integrated
+        map_._take(content)
+        return map_
+
+    @property
+    def num_keyframes(self) -> int:
+        """Keyframes kept."""
+        return len(self._keyframes.items)
