@@ -69,7 +69,8 @@ def point_cloud(
     """Return the camera-frame points of all pixels with a gradient, row by row, and their noise.
 
     Points float32 (n, 3); sigma_m float32 (n,), the standard deviation of a reading along the
-    surface normal: sigma(z) cos(incidence), the cosine no smaller than 0.3.
+    surface normal: sigma(z) cos(incidence), the cosine no smaller than 0.3. On a GPU n is read
+    back; `kernels.cuda.depth.collect_points` leaves it there.
     """
     check_array("depth_m", depth_m, "float32", (None, None))
     check_array("gradient", gradient, "float32", (*depth_m.shape, 2))

@@ -1,12 +1,14 @@
 """Depth preparation in numba; contracts in `kernels.depth`."""
 
+import math
+
 import numpy as np
 from numba import prange
 
 from kernels.cpu.compile import kernel, parallel_kernel
 from kernels.depth import NO_GRADIENT
-from kernels.scalar.compile import inline
-from kernels.scalar.noise import jump_threshold, sigma
+from kernels.scalar.depth import halved, marked, normal_sigma, plane, slope
+from kernels.scalar.noise import jump_threshold
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
@@ -18,39 +20,11 @@ def halve_depth(depth_m, noise):
     out = np.zeros((h, w), np.float32)
     for v in prange(h):
         for u in range(w):
-            nearest = np.float32(1e9)
-            for k in range(4):
-                z = depth_m[2 * v + (k >> 1), 2 * u + (k & 1)]
-                if z > ZERO and z < nearest:
-                    nearest = z
-            limit = nearest + jump_threshold(nearest, noise)
-            total = ZERO
-            count = ZERO
-            for k in range(4):
-                z = depth_m[2 * v + (k >> 1), 2 * u + (k & 1)]
-                if z > ZERO and z < limit:
-                    total += ONE / z
-                    count += ONE
-            if count >= np.float32(3.0):
-                out[v, u] = count / total
+            out[v, u] = halved(
+                depth_m[2 * v, 2 * u], depth_m[2 * v, 2 * u + 1],
+                depth_m[2 * v + 1, 2 * u], depth_m[2 * v + 1, 2 * u + 1], noise,
+            )  # fmt: skip
     return out
-
-
-@inline
-def _slope(before, here, after, limit):
-    """Return d(1/z) a pixel along one axis: central, one-sided beside a jump or a gap, or none."""
-    # the second difference tells a slanted plane from a jump
-    is_even = abs(before + after - here - here) < limit
-    has_before = before > ZERO and abs(before - here) < limit
-    has_after = after > ZERO and abs(after - here) < limit
-    slope = NO_GRADIENT
-    if before > ZERO and after > ZERO and is_even:
-        slope = np.float32(0.5) * (ONE / after - ONE / before)
-    elif has_before and not has_after:
-        slope = ONE / here - ONE / before
-    elif has_after and not has_before:
-        slope = ONE / after - ONE / here
-    return slope
 
 
 @parallel_kernel
@@ -68,8 +42,8 @@ def inverse_depth_gradient(depth_m, noise):
             right = depth_m[v, u + 1] if u < w - 1 else ZERO
             above = depth_m[v - 1, u] if v > 0 else ZERO
             below = depth_m[v + 1, u] if v < h - 1 else ZERO
-            du = _slope(left, z, right, limit)
-            dv = _slope(above, z, below, limit)
+            du = slope(left, z, right, limit)
+            dv = slope(above, z, below, limit)
             if du != NO_GRADIENT and dv != NO_GRADIENT:
                 out[v, u, 0] = du
                 out[v, u, 1] = dv
@@ -87,9 +61,10 @@ def normals(depth_m, gradient, intrinsics):
             x = (np.float32(u) - cx) / fx
             nx, ny, nz = ZERO, ZERO, ONE
             if gradient[v, u, 0] != NO_GRADIENT:
-                nx, ny = gradient[v, u, 0] * fx, gradient[v, u, 1] * fy
-                nz = ONE / depth_m[v, u] - nx * x - ny * y
-            scale = ONE / np.sqrt(nx * nx + ny * ny + nz * nz)
+                nx, ny, nz = plane(
+                    depth_m[v, u], x, y, gradient[v, u, 0], gradient[v, u, 1], fx, fy
+                )
+            scale = ONE / math.sqrt(nx * nx + ny * ny + nz * nz)
             out[v, u, 0] = nx * scale
             out[v, u, 1] = ny * scale
             out[v, u, 2] = nz * scale
@@ -106,25 +81,12 @@ def mark_edges(depth_m, noise):
         v = np.int64(row)  # prange counts unsigned, and unsigned with signed makes a float
         above, here, below = depth_m[max(v - 1, 0)], depth_m[v], depth_m[min(v + 1, h - 1)]
         line = out[v * w : (v + 1) * w]
-        line[0] = _marked(here[0], here[0], here[min(1, w - 1)], above[0], below[0], noise)
+        line[0] = marked(here[0], here[0], here[min(1, w - 1)], above[0], below[0], noise)
         for u in range(1, w - 1):  # without the border it vectorises
-            line[u] = _marked(here[u], here[u - 1], here[u + 1], above[u], below[u], noise)
+            line[u] = marked(here[u], here[u - 1], here[u + 1], above[u], below[u], noise)
         e = w - 1
-        line[e] = _marked(here[e], here[max(e - 1, 0)], here[e], above[e], below[e], noise)
+        line[e] = marked(here[e], here[max(e - 1, 0)], here[e], above[e], below[e], noise)
     return out
-
-
-@inline
-def _marked(z, left, right, above, below, noise):
-    """Return z, negative if one of its neighbours lies across a jump."""
-    limit = jump_threshold(z, noise)
-    jump = max(_step(z, left), _step(z, right), _step(z, above), _step(z, below))
-    return -z if jump > limit else z
-
-
-@inline
-def _step(z, neighbor):
-    return abs(neighbor - z) if neighbor > ZERO else ZERO
 
 
 @kernel
@@ -138,14 +100,11 @@ def _collect_points(depth_m, gradient, intrinsics, noise, points, sigma_m):
             if z <= ZERO or gradient[v, u, 0] == NO_GRADIENT:
                 continue
             x = (np.float32(u) - cx) / fx
-            nx, ny = gradient[v, u, 0] * fx, gradient[v, u, 1] * fy
-            nz = ONE / z - nx * x - ny * y
-            squares = (nx * nx + ny * ny + nz * nz) * (x * x + y * y + ONE)
-            cosine = ONE / (z * np.sqrt(squares))  # n . p = 1
+            nx, ny, nz = plane(z, x, y, gradient[v, u, 0], gradient[v, u, 1], fx, fy)
             points[n, 0] = x * z
             points[n, 1] = y * z
             points[n, 2] = z
-            sigma_m[n] = sigma(z, noise) * max(cosine, np.float32(0.3))
+            sigma_m[n] = normal_sigma(z, x, y, nx, ny, nz, noise)
             n += 1
     return n
 

@@ -1,13 +1,17 @@
 """Depth preparation against its definition."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from gpu_checks.check import Case, check
 from kernels import depth as depth_ops
 from kernels.cuda.arrays import to_device, to_host
+from kernels.cuda.depth import collect_points
 from kernels.dispatch import using
 
 NOISE = np.array([0.0015, -0.0015, 0.0019], np.float32)
+FLIPS = 1e-3  # readings within a rounding error of a jump threshold are rarer by far
 
 
 def random_depth(case: Case, size: tuple[int, int]) -> np.ndarray:
@@ -20,11 +24,55 @@ def random_depth(case: Case, size: tuple[int, int]) -> np.ndarray:
     return z.astype(np.float32)
 
 
+def images(case: Case) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield depth images of all sizes, each with the intrinsics of its camera."""
+    for h, w in ((0, 0), (0, 5), (5, 0), (1, 1), (5, 7), case.pick((30, 40), (480, 640))):
+        intrinsics = np.array([0.9 * w + 1, 0.95 * w + 1, 0.49 * w, 0.52 * h], np.float32)
+        yield random_depth(case, (h, w)), intrinsics
+
+
 @check
 def depth_pyramid(case: Case) -> None:
-    for size in ((0, 0), (1, 1), (5, 7), case.pick((30, 40), (480, 640))):
-        depth_m = random_depth(case, size)
+    for depth_m, _ in images(case):
         with using("reference"):
             wanted = depth_ops.halve_depth(depth_m, NOISE)
-        got = depth_ops.halve_depth(*to_device((depth_m, NOISE)))
-        case.close(f"half of {size}", to_host(got), wanted, 1e-6, 1e-6, flips=1e-3)
+        got = to_host(depth_ops.halve_depth(*to_device((depth_m, NOISE))))
+        case.close(f"half of {depth_m.shape}", got, wanted, 1e-6, 1e-6, FLIPS)
+
+
+@check
+def depth_gradient_and_normals(case: Case) -> None:
+    for depth_m, intrinsics in images(case):
+        with using("reference"):
+            gradient = depth_ops.inverse_depth_gradient(depth_m, NOISE)
+            normals = depth_ops.normals(depth_m, gradient, intrinsics)
+        got = to_host(depth_ops.inverse_depth_gradient(*to_device((depth_m, NOISE))))
+        case.close(f"gradient of {depth_m.shape}", got, gradient, 5e-7, 0.0, FLIPS)
+        got = to_host(depth_ops.normals(*to_device((depth_m, gradient, intrinsics))))
+        case.close(f"normals of {depth_m.shape}", got, normals, 1e-5)
+
+
+@check
+def depth_edges(case: Case) -> None:
+    for depth_m, _ in images(case):
+        with using("reference"):
+            wanted = depth_ops.mark_edges(depth_m, NOISE)
+        got = to_host(depth_ops.mark_edges(*to_device((depth_m, NOISE))))
+        case.close(f"edges of {depth_m.shape}", got, wanted, 0.0, 0.0, FLIPS)
+
+
+@check
+def depth_points(case: Case) -> None:
+    for depth_m, intrinsics in images(case):
+        with using("reference"):
+            gradient = depth_ops.inverse_depth_gradient(depth_m, NOISE)
+            points, sigma_m = depth_ops.point_cloud(depth_m, gradient, intrinsics, NOISE)
+        arguments = to_device((depth_m, gradient, intrinsics, NOISE))
+        got = to_host(depth_ops.point_cloud(*arguments))
+        case.close(f"points of {depth_m.shape}", got[0], points, 1e-6, 1e-6)
+        case.close(f"their noise in {depth_m.shape}", got[1], sigma_m, 1e-7, 1e-5)
+        got = to_host(collect_points(*arguments))
+        n = len(points)
+        case.equal(f"number of points of {depth_m.shape}", got[2], np.array([n], np.int32))
+        case.close(f"collected points of {depth_m.shape}", got[0][:n], points, 1e-6, 1e-6)
+        case.true(f"buffers for {depth_m.shape}", len(got[0]) == len(got[1]) == depth_m.size)
