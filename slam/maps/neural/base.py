@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from slam.maps.base import Mesh
 from slam.maps.neural.keyframes import Keyframe, Keyframes
 from slam.maps.neural.meshing import joined, observed_mesh, predicted_mesh
 from slam.maps.neural.neural_file import NeuralContent, read_neural, write_neural
+
+MapOnDevice = TypeVar("MapOnDevice", bound="KeyframedMap")
 
 
 class KeyframedMap(ABC):
@@ -80,7 +82,7 @@ class KeyframedMap(ABC):
         write_neural(path, self._content())
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls: type[MapOnDevice], path: Path) -> MapOnDevice:
         """Read a map that `save` wrote, on whichever device."""
         content = read_neural(path)
         map_ = cls(content.config, content.depth_noise)
