@@ -167,7 +167,7 @@ def _add_session_options(parser: argparse.ArgumentParser, default_out: Path) -> 
         "--config", type=Path, action="append", default=[], help="merged left to right"
     )
     parser.add_argument("--out", type=Path, default=default_out, help=f"default: {default_out}")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    _add_device(parser)
     parser.add_argument("--pace", choices=("max", "realtime"))
     parser.add_argument("--deterministic", action="store_true", help="same input, same bits")
     parser.add_argument("--limit", type=int, help="stop after so many frames")
@@ -194,10 +194,20 @@ def _add_session_options(parser: argparse.ArgumentParser, default_out: Path) -> 
     parser.epilog = "Any field of the config can be set as --section.field VALUE."
 
 
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="auto: a GPU where there is one",
+    )
+
+
 def _add_bench_options(bench: argparse.ArgumentParser) -> None:
     bench.add_argument("source", nargs="?", default="synthetic:room", help="as for run")
     bench.add_argument("--maps", default="tsdf", help="separated by commas")
     bench.add_argument("--config", type=Path, action="append", default=[], help="as for run")
+    _add_device(bench)
     bench.add_argument("--repeats", type=int, default=3)
     bench.add_argument("--limit", type=int, default=300, help="frames, kept in memory; 0 = all")
     bench.add_argument("--out", type=Path, metavar="FILE.json", help="write everything measured")

@@ -92,12 +92,14 @@ def bench(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     from slam.bench.report import bench as run_bench
     from slam.bench.report import gather, write_report
     from slam.bench.table import table
+    from slam.device import resolve
     from slam.sources.detect import open_source
 
     frames = {"playback.pace": "max", "playback.limit": str(options.limit)}
     config = load_config(options.config, frames | overrides)
     maps = options.maps.split(",")
-    contenders, absent = gather(maps, config, not options.no_open3d, options.open3d_limit)
+    device = resolve(options.device, config, maps)
+    contenders, absent = gather(maps, config, not options.no_open3d, options.open3d_limit, device)
     source = open_source(options.source, config)
     truth = source.ground_truth()
     with tqdm(total=options.repeats * len(contenders), unit="run") as bar:
@@ -106,7 +108,7 @@ def bench(options: argparse.Namespace, overrides: dict[str, str]) -> int:
             bar.set_postfix_str(f"{name} {run.fps or 0:.1f} fps", refresh=False)
             bar.update()
 
-        report = run_bench(source, truth, config, contenders, absent, options.repeats, show)
+        report = run_bench(source, truth, config, contenders, absent, options.repeats, show, device)
     say(table(report))
     if options.out is not None:
         write_report(options.out, report)

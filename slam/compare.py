@@ -71,5 +71,5 @@ def _systems(source: Source | Stream, config: Config, options: RunOptions) -> li
             if name == against:
                 tracker = leader = Leader(tracker)
         resume = None if options.resume is None else options.resume / name / "map.npz"
-        systems.append(new_system(source, own, tracker, resume, options.localize_only))
+        systems.append(new_system(source, own, tracker, resume, options))
     return systems

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from kernels.threads import NUM_THREADS
+from slam.device import Device
 from slam.output import RunFolder
 from slam.session import Session, System
 
@@ -49,7 +49,9 @@ def system_metrics(session: Session, system: System) -> dict[str, Any]:
     }
 
 
-def session_metrics(session: Session, source_spec: str, warmup_s: float) -> dict[str, Any]:
+def session_metrics(
+    session: Session, source_spec: str, device: Device, warmup_s: float
+) -> dict[str, Any]:
     """Return what all systems of a session share."""
     return {
         "source": source_spec,
@@ -58,7 +60,7 @@ def session_metrics(session: Session, source_spec: str, warmup_s: float) -> dict
         "wall_s": session.wall_s,
         "warmup_s": warmup_s,
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "device": f"cpu, {NUM_THREADS} threads",
+        "device": device.description,
         "versions": versions(),
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 
 from slam.config import Config
+from slam.device import CPU, Device
 from slam.errors import SlamError
 from slam.evaluation.run import evaluate_run
 from slam.holdout import EVERY_FRAME, HeldOut
@@ -38,6 +39,7 @@ class RunOptions:
     use_gt_poses: bool = False
     resume: Path | None = None
     localize_only: bool = False
+    device: Device = CPU
 
     def __post_init__(self) -> None:
         if self.localize_only and self.resume is None:
@@ -58,7 +60,7 @@ def run(
 
     def make_systems() -> list[System]:
         tracker = new_tracker(source, config, options)
-        return [new_system(source, config, tracker, options.resume, options.localize_only)]
+        return [new_system(source, config, tracker, options.resume, options)]
 
     folder = RunFolder(options.out)
     with logged_to(folder):
@@ -80,15 +82,16 @@ def run_session(
     check_images(source)
     cv2.setNumThreads(1)  # its pool would compete with the kernels for the same cores
     logger.info("source %s", source.name)
+    logger.info("device %s", options.device.description)
     onlookers = Onlookers() if onlookers is None else onlookers
     saver = MeshSaver(lambda system: folder_of(system).path, onlookers.controls.say)
     session = Session(source, make_systems, saver.save, onlookers)
-    warmup_s = sum(warm_up(system.config) for system in session.systems)
+    warmup_s = sum(warm_up(system.config, options.device.kind) for system in session.systems)
     try:
         session.run()
     finally:
         saver.close()
-        shared = session_metrics(session, options.source_spec, warmup_s)
+        shared = session_metrics(session, options.source_spec, options.device, warmup_s)
         folder.write_all(
             *(
                 partial(write_results, folder_of(s), s, shared | system_metrics(session, s))
@@ -116,7 +119,7 @@ def check_images(source: Source | Stream) -> None:
 def new_tracker(source: Source | Stream, config: Config, options: RunOptions) -> Tracker:
     """Make the tracker that the options ask for."""
     if not options.use_gt_poses:
-        return dense_tracker(config.tracking, has_map=options.resume is not None)
+        return dense_tracker(config.tracking, options.device.kind, options.resume is not None)
     truth = source.ground_truth()
     if truth is None or len(truth) == 0:
         raise SlamError(f"{source.name} has no true poses to track with")
@@ -128,16 +131,17 @@ def new_system(
     config: Config,
     tracker: Tracker,
     resume: Path | None,
-    localize_only: bool,
+    options: RunOptions,
 ) -> System:
     """Make the system that the config names, with an empty map or with a saved one to go on with
     or, left as it is, to localise in.
     """
+    device = options.device.kind
     if resume is None:
-        map_ = new_map(config, source.depth_noise)
+        map_ = new_map(config, source.depth_noise, device)
     else:
-        map_, config = resume_map(resume, config)
-    if localize_only:
+        map_, config = resume_map(resume, config, device)
+    if options.localize_only:
         slam = Slam(tracker, map_, deterministic=True, unmapped=EVERY_FRAME)
     else:
         unmapped = HeldOut(config.holdout, config.playback.stride)

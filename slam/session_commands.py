@@ -6,7 +6,6 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 from slam.config import Config, load_config
-from slam.errors import SlamError
 from slam.sources.base import Source, Stream
 from slam.sources.playback import num_selected
 from slam.terminal import Progress, interruptible, say, summary, tell
@@ -16,15 +15,21 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.device import resolve
     from slam.maps.factory import kind_of
     from slam.run import RunOptions
     from slam.run import run as run_slam
 
-    run_options = RunOptions(
-        options.out, options.source, options.use_gt_poses, options.resume, options.localize_only
-    )
     config = _config(options, overrides)
     kind = config.map if options.resume is None else kind_of(options.resume)
+    run_options = RunOptions(
+        options.out,
+        options.source,
+        options.use_gt_poses,
+        options.resume,
+        options.localize_only,
+        resolve(options.device, config, [kind]),
+    )
     with _session(options, config, [kind]) as (source, onlookers):
         metrics = run_slam(source, config, run_options, onlookers)
     say(summary(metrics))
@@ -34,16 +39,18 @@ def run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
 
 def compare(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     from slam.compare import compare as compare_maps
+    from slam.device import resolve
     from slam.maps.factory import MAPS
     from slam.run import RunOptions
 
+    config = _config(options, overrides)
     run_options = RunOptions(
         options.out,
         options.source,
         resume=options.resume,
         localize_only=options.localize_only,
+        device=resolve(options.device, config, list(MAPS)),
     )
-    config = _config(options, overrides)
     with _session(options, config, list(MAPS)) as (source, onlookers):
         comparison = compare_maps(source, config, run_options, onlookers)
     say(f"{comparison['frames']} frames, {comparison['fps']:.1f} fps for both")
@@ -80,8 +87,6 @@ def _session(
     from slam.sources.detect import open_source_or_stream
     from slam.viewer.open import open_viewer
 
-    if options.device == "cuda":
-        raise SlamError("--device cuda: this version has no CUDA kernels; use --device cpu")
     source = open_source_or_stream(options.source, config)
     port = options.control_port
     if port is None and options.viewer in ("rerun", "web"):

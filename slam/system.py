@@ -13,6 +13,7 @@ import numpy as np
 from kernels.threads import share_threads
 from slam.camera import DepthNoise
 from slam.config import Config
+from slam.device import DeviceChoice, resolve
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.holdout import HeldOut
@@ -79,12 +80,15 @@ class Slam:
         self._mapper = Worker(self._integrate, mapping_threads)
 
     @classmethod
-    def from_config(cls, config: Config, depth_noise: DepthNoise) -> "Slam":
+    def from_config(
+        cls, config: Config, depth_noise: DepthNoise, device: DeviceChoice = "auto"
+    ) -> "Slam":
         """Make the system that `slam run` makes of a config: the dense tracker and an empty map."""
         from slam.maps.factory import new_map
         from slam.tracking.factory import dense_tracker
 
-        tracker, map_ = dense_tracker(config.tracking), new_map(config, depth_noise)
+        kind = resolve(device, config, [config.map]).kind
+        tracker, map_ = dense_tracker(config.tracking, kind), new_map(config, depth_noise, kind)
         unmapped = HeldOut(config.holdout, config.playback.stride)
         return cls(tracker, map_, config.deterministic, unmapped)
 

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import cv2
 
 from slam.config import Config
+from slam.device import CPU, Device, DeviceKind
 from slam.frame import Frame
 from slam.maps.factory import new_map
 from slam.system import Slam
@@ -48,20 +49,21 @@ class Contender(Protocol):
 class SlamContender:
     """Our system as `slam run` has it, mapping thread and all; only the frames come from memory."""
 
-    def __init__(self, map_name: str, config: Config) -> None:
+    def __init__(self, map_name: str, config: Config, device: Device = CPU) -> None:
         self.name = map_name
+        self._device: DeviceKind = device.kind
         self._config = replace(config, map=map_name)
 
     def warm_up(self, frames: Sequence[Frame]) -> None:
         """Compile or load the kernels."""
-        warm_up(self._config)
+        warm_up(self._config, self._device)
 
     def run(self, frames: Sequence[Frame]) -> Outcome:
         """Run until the last frame is mapped."""
         cv2.setNumThreads(1)  # as in `slam.run`
         config = self._config
-        map_ = new_map(config, frames[0].depth_noise)
-        slam = Slam(dense_tracker(config.tracking), map_, config.deterministic)
+        map_ = new_map(config, frames[0].depth_noise, self._device)
+        slam = Slam(dense_tracker(config.tracking, self._device), map_, config.deterministic)
         start_s = time.perf_counter()
         try:
             for frame in frames:

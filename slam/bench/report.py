@@ -15,6 +15,7 @@ from slam.bench.measure import Measurement, measure
 from slam.bench.open3d_slam import Open3dContender
 from slam.bench.statistics import ratios, summarise
 from slam.config import Config
+from slam.device import CPU, Device
 from slam.errors import SlamError
 from slam.maps.factory import MAPS
 from slam.meshio import replaced_file
@@ -26,7 +27,11 @@ REFERENCE = "open3d"
 
 
 def gather(
-    maps: Sequence[str], config: Config, with_open3d: bool = True, open3d_limit: int | None = None
+    maps: Sequence[str],
+    config: Config,
+    with_open3d: bool = True,
+    open3d_limit: int | None = None,
+    device: Device = CPU,
 ) -> tuple[list[Contender], dict[str, str]]:
     """Return who takes part, and who cannot and why."""
     unknown = [name for name in maps if name not in MAPS]
@@ -34,7 +39,7 @@ def gather(
         raise SlamError(f"--maps {','.join(maps)}: each once, of {', '.join(MAPS)}")
     if open3d_limit is not None and open3d_limit < 1:
         raise SlamError(f"--open3d-limit {open3d_limit}: at least 1 frame is needed")
-    ours: list[Contender] = [SlamContender(name, config) for name in maps]
+    ours: list[Contender] = [SlamContender(name, config, device) for name in maps]
     if not with_open3d:
         return ours, {}
     try:
@@ -51,10 +56,12 @@ def bench(
     absent: Mapping[str, str],
     repeats: int,
     on_run: Callable[[str, Measurement], None],
+    device: Device = CPU,
 ) -> dict[str, Any]:
     """Run everyone over the same frames in memory; the report holds what JSON can hold.
 
-    `config.playback` says which frames; 300 of 640x480 take 0.6 GB. `truth` is for the scores only.
+    `config.playback` says which frames; 300 of 640x480 take 0.6 GB. `truth` is for the scores only,
+    and `device` for the record.
     """
     about_machine = machine()
     frames = list(playback(source, config.playback))
@@ -68,6 +75,7 @@ def bench(
         "image_size": [source.camera.width, source.camera.height],
         "repeats": repeats,
         "machine": about_machine,
+        "device": device.description,
         "config": asdict(config),
         "contenders": {
             name: {

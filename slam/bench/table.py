@@ -29,7 +29,8 @@ def table(report: Mapping[str, Any]) -> str:
     machine = report["machine"]
     head = (
         f"{report['source']}, {report['frames']} frames decoded beforehand, "
-        f"{report['repeats']} runs each, medians\n{machine['cpu']}, {machine['cores']} cores"
+        f"{report['repeats']} runs each, medians\n{machine['cpu']}, {machine['cores']} cores\n"
+        f"ours on {report['device']}"
     )
     return "\n".join([head, "", *aligned(rows), "", *_remarks(report)]).rstrip()
 

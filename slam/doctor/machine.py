@@ -87,31 +87,25 @@ def check_threads() -> Check:
 
 
 def check_gpu() -> Check:
-    """Tell the GPUs that torch and numba see."""
-    found = [*_torch_gpus(), *_numba_gpus()]
-    return Check(
-        "gpu", "ok" if found else "note", "; ".join(found) or "no CUDA device: runs on the CPU"
-    )
+    """Tell the GPUs, and whether a run would use one."""
+    from slam.device import find_obstacle
+
+    obstacle = find_obstacle()
+    if obstacle is not None:
+        remedy = obstacle.remedy and f"; for CUDA: {obstacle.remedy}"
+        return Check("gpu", "note", f"{obstacle.what}: runs on the CPU{remedy}")
+    return Check("gpu", "ok", "; ".join(_gpus()))
 
 
-def _torch_gpus() -> Iterator[str]:
+def _gpus() -> Iterator[str]:
     import torch
 
     if not torch.cuda.is_available():
-        return
+        yield "numba's CUDA simulator"
     for index in range(torch.cuda.device_count()):
         gpu = torch.cuda.get_device_properties(index)
         memory = f"{gpu.total_memory / 2**30:.0f} GiB"
         yield f"{gpu.name} (sm_{gpu.major}{gpu.minor}, {memory}, torch CUDA {torch.version.cuda})"
-
-
-def _numba_gpus() -> Iterator[str]:
-    from numba import cuda
-
-    if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
-        yield "numba's CUDA simulator"
-    elif cuda.is_available():
-        yield f"numba sees {len(cuda.gpus)} CUDA device(s)"
 
 
 def check_numba_cache() -> Check:

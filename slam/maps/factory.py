@@ -4,10 +4,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from slam.camera import DepthNoise
 from slam.config import Config, unhurried
+from slam.device import DeviceKind
 from slam.errors import SlamError
 from slam.maps.base import Map
 from slam.maps.map_file import opened_map_file
@@ -21,6 +22,7 @@ class ConfiguredMap(Map, Protocol):
     config: Any
 
 
+@runtime_checkable  # the tests check types at run time
 class MapClass(Protocol):
     """What the class of a map has beside the `Map` protocol."""
 
@@ -33,33 +35,39 @@ class MapClass(Protocol):
         ...
 
 
-# files have the format "twinmap-" + name
+# on the CPU; files, which are the same from any device, have the format "twinmap-" + name
 MAPS: dict[str, MapClass] = {"tsdf": TsdfMap, "neural": NeuralMap}
 
 
-def new_map(config: Config, depth_noise: DepthNoise) -> Map:
+def new_map(config: Config, depth_noise: DepthNoise, device: DeviceKind = "cpu") -> Map:
     """Make the empty map that the config names."""
     config = unhurried(config) if config.deterministic else config
-    return MAPS[config.map](getattr(config, config.map), depth_noise)
+    return _class_of(config.map, device)(getattr(config, config.map), depth_noise)
 
 
 def load_map(path: Path) -> Map:
-    """Read a saved map, of the kind that its file names."""
+    """Read a saved map, of the kind that its file names, to use it on the CPU."""
     return MAPS[kind_of(path)].load(path)
 
 
-def resume_map(path: Path, config: Config) -> tuple[Map, Config]:
+def resume_map(path: Path, config: Config, device: DeviceKind = "cpu") -> tuple[Map, Config]:
     """Read a saved map, and return it with the config of a run that goes on with it.
 
     What the map is made of comes from its file; who trains it and how fast, from the config.
     """
     kind = kind_of(path)
-    map_ = MAPS[kind].load(path)
+    map_ = _class_of(kind, device).load(path)
     config = unhurried(config) if config.deterministic else config
     if kind == "neural":
         now = config.neural
         map_.config = replace(map_.config, field=now.field, budget_ms=now.budget_ms)
     return map_, replace(config, map=kind, **{kind: map_.config})
+
+
+def _class_of(kind: str, device: DeviceKind) -> MapClass:
+    if device == "cpu":
+        return MAPS[kind]
+    raise SlamError(f"the {kind} map has no CUDA kernels yet; use --device cpu")
 
 
 def kind_of(path: Path) -> str:

@@ -310,7 +310,6 @@ def test_doctor_says_what_is_there(capsys):
         (["run", "synthetic:room", "--fast"], "unknown option --fast"),
         (["run", "synthetic:room", "--fast=1"], "unknown option --fast"),
         (["run", "synthetic:room", "more"], "unknown argument more"),
-        (["run", "synthetic:room", "--device", "cuda"], "no CUDA kernels"),
         (["run", "synthetic:room", "--viewer", "monocle"], "--viewer must be none, rerun, web or"),
         (["run", "synthetic:room", "--noise", "loud"], "must be one of none, kinect; got 'loud'"),
         (["run", "synthetic:room", "--resume", "missing.npz"], "missing.npz: no such map file"),

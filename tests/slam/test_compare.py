@@ -118,8 +118,8 @@ def test_the_maps_of_a_comparison_are_localised_in(compared, room, tmp_path):
 
 
 def test_a_map_that_raises_ends_the_comparison_and_both_are_written(room, tmp_path, monkeypatch):
-    def broken_map(config, noise):
-        map_ = new_map(config, noise)
+    def broken_map(config, noise, device):
+        map_ = new_map(config, noise, device)
         if config.map == "neural":
             integrate = map_.integrate
 

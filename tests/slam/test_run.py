@@ -171,7 +171,9 @@ def test_a_map_that_raises_ends_the_run_and_the_rest_is_written(
                 raise RuntimeError("the map broke")
             super().integrate(frame, T_world_camera)
 
-    monkeypatch.setattr(slam.run, "new_map", lambda config, noise: Broken(config.tsdf, noise))
+    monkeypatch.setattr(
+        slam.run, "new_map", lambda config, noise, device: Broken(config.tsdf, noise)
+    )
     config = replace(CONFIG, deterministic=deterministic)
     with pytest.raises(RuntimeError, match="the map broke"):
         run(room, config, RunOptions(tmp_path, "synthetic:room"))
@@ -262,7 +264,9 @@ def test_poses_that_the_map_refined_are_the_final_ones(room, tmp_path, monkeypat
             if frame.index == 4:
                 self.T_world_frame_4 = T_world_camera
 
-    monkeypatch.setattr(slam.run, "new_map", lambda config, noise: Refining(config.tsdf, noise))
+    monkeypatch.setattr(
+        slam.run, "new_map", lambda config, noise, device: Refining(config.tsdf, noise)
+    )
     options = RunOptions(tmp_path, "synthetic:room")
     metrics = run(room, CONFIG, options)
     finished = load_run(tmp_path)

@@ -1,0 +1,147 @@
+"""Where a run runs, and what is said where that is not on a GPU."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from kernels.threads import NUM_THREADS
+from slam import device
+from slam.cli import main
+from slam.config import Config, NeuralConfig
+from slam.device import Obstacle, find_obstacle, resolve
+from slam.doctor.machine import check_gpu
+from slam.errors import SlamError
+from slam.output import load_run
+
+ON_CPU = f"cpu, {NUM_THREADS} threads"
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Have one GPU, and packages that can use it, unless a test takes some of that away."""
+    monkeypatch.setattr(device, "SIMULATES_CUDA", False)
+    monkeypatch.setattr(device, "_num_gpus", lambda: 1)
+    torch = SimpleNamespace(
+        __version__="2.9.1",
+        version=SimpleNamespace(cuda="13.0"),
+        cuda=SimpleNamespace(
+            is_available=lambda: True,
+            device_count=lambda: 1,
+            get_device_name=lambda: "NVIDIA H200",
+            get_device_properties=lambda index: SimpleNamespace(
+                name="NVIDIA H200", total_memory=140 << 30, major=9, minor=0
+            ),
+        ),
+    )
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr("numba.cuda.is_available", lambda: True)
+    monkeypatch.setattr(device, "find_spec", lambda name: object())
+    return SimpleNamespace(torch=torch, patch=monkeypatch.setattr)
+
+
+def take_gpu(machine):
+    machine.patch(device, "_num_gpus", lambda: 0)
+
+
+def take_cuda_from_torch(machine):
+    machine.torch.version.cuda = None
+
+
+def take_driver(machine):
+    machine.torch.cuda.is_available = lambda: False
+
+
+def take_numba_cuda(machine):
+    machine.patch(device, "find_spec", lambda name: None)
+
+
+def take_compiler(machine):
+    machine.patch("numba.cuda.is_available", lambda: False)
+
+
+lacking = pytest.mark.parametrize(
+    ("take", "what", "remedy"),
+    [
+        (take_gpu, "no CUDA device", ""),
+        (take_cuda_from_torch, "torch 2.9.1 is built without CUDA", "install torch with CUDA"),
+        (take_driver, "torch 2.9.1 cannot use the GPU", "install a driver for CUDA 13.0"),
+        (take_numba_cuda, "numba-cuda is not installed", "pip install 'twinmap[cuda]'"),
+        (take_compiler, "cannot use the GPU", "pip install 'twinmap[cuda]'"),
+    ],
+)
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize("choice", ["auto", "cuda"])
+def test_a_gpu_is_used_where_there_is_one(choice):
+    found = resolve(choice, Config(), ["tsdf", "neural"])
+    assert found.kind == "cuda"
+    assert found.description == "cuda, NVIDIA H200"
+    assert resolve("cpu", Config(), ["tsdf"]).description == ON_CPU
+    assert check_gpu().detail == "NVIDIA H200 (sm_90, 140 GiB, torch CUDA 13.0)"
+
+
+@lacking
+def test_cuda_that_is_not_there_is_one_line_with_a_remedy(machine, take, what, remedy):
+    take(machine)
+    with pytest.raises(SlamError) as caught:
+        resolve("cuda", Config(), ["tsdf"])
+    line = str(caught.value)
+    assert line.startswith("--device cuda: ")
+    assert what in line
+    assert (remedy or "use --device cpu") in line
+    assert "\n" not in line
+
+
+@lacking
+def test_auto_falls_back_to_the_cpu_and_says_why(machine, take, what, remedy):
+    take(machine)
+    found = resolve("auto", Config(), ["tsdf"])
+    assert found.kind == "cpu"
+    assert found.description.startswith(f"{ON_CPU} (")
+    assert what in found.description
+    check = check_gpu()
+    assert check.status == "note"
+    assert what in check.detail
+    assert remedy in check.detail
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (Config(neural=NeuralConfig(field="reference")), "neural.field reference trains on"),
+        (Config(deterministic=True), "not deterministic"),
+    ],
+)
+def test_what_a_gpu_cannot_do_runs_on_the_cpu_or_is_an_error(config, says):
+    assert resolve("auto", config, ["tsdf"]).kind == "cuda"
+    assert says in resolve("auto", config, ["tsdf", "neural"]).description
+    with pytest.raises(SlamError, match=says):
+        resolve("cuda", config, ["neural"])
+
+
+def test_in_the_simulator_cuda_counts_as_there(monkeypatch):
+    monkeypatch.setattr(device, "SIMULATES_CUDA", True)
+    assert find_obstacle() is None
+    assert resolve("cuda", Config(), ["tsdf"]).description == "cuda, numba's simulator"
+
+
+@pytest.mark.parametrize("command", ["run", "compare", "bench"])
+def test_a_command_without_a_gpu_ends_with_the_line(command, monkeypatch, capsys):
+    monkeypatch.setattr(device, "find_obstacle", lambda: Obstacle("no CUDA device"))
+    assert main([command, "synthetic:room", "--device", "cuda"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err == "slam: --device cuda: no CUDA device; use --device cpu\n"
+    assert captured.out == ""
+
+
+def test_a_run_says_where_it_ran(monkeypatch, tmp_path):
+    monkeypatch.setattr(device, "find_obstacle", lambda: Obstacle("no CUDA device"))
+    words = ["run", "synthetic:wall", "--limit", "2", "--tsdf.voxel-size-m", "0.02"]
+    assert main([*words, "--out", str(tmp_path)]) == 0
+    assert load_run(tmp_path).metrics["device"] == f"{ON_CPU} (no CUDA device)"
+    log = (tmp_path / "run.log").read_text()
+    assert log.count("CUDA") == 1
+    assert f"INFO slam.run: device {ON_CPU} (no CUDA device)" in log
