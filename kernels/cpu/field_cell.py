@@ -8,6 +8,7 @@ import numpy as np
 from kernels.field import CURVATURE
 from kernels.scalar.cell import corner_weight, locate
 from kernels.scalar.compile import inline
+from kernels.scalar.field_cell import corner_row
 from kernels.scalar.hashing import find
 
 ONE = np.float32(1.0)
@@ -37,14 +38,8 @@ def find_cell(index, x, y, z, last, rows, is_clamped=False):
                 rows[c] = first + ((c >> 2) << 6) + (((c >> 1) & 1) << 3) + (c & 1)
         else:
             for c in range(8):
-                cx, cy, cz = lx + (c >> 2), ly + ((c >> 1) & 1), lz + (c & 1)
-                d = ((cx >> 3) << 2) | ((cy >> 3) << 1) | (cz >> 3)
-                there = slot if d == 0 else index.neighbors[slot, d]
-                if there < 0 and is_clamped:
-                    cx, cy, cz, there = min(cx, 7), min(cy, 7), min(cz, 7), slot
-                elif there < 0:
-                    exists = False
-                rows[c] = (there << 9) | ((cx & 7) << 6) | ((cy & 7) << 3) | (cz & 7)
+                rows[c] = corner_row(index, slot, lx, ly, lz, c, is_clamped)
+                exists = exists and rows[c] >= 0
     return exists, fx, fy, fz
 
 

@@ -8,22 +8,10 @@ from numba import prange
 from kernels.cpu.compile import parallel_kernel
 from kernels.cpu.field_cell import NOWHERE, find_cell, interpolate, interpolate_taught
 from kernels.field import RECORD
-from kernels.scalar.compile import inline
+from kernels.scalar.field_decode import as_byte, decode, decode_color
 
-ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 CHUNK = 128
-HIDDEN = 32
-
-
-@inline
-def _decode_four(w1, w2, x, i):
-    """Return a decoder's output for the four features x[:, i]."""
-    out = x[0, i]
-    for k in range(HIDDEN):
-        pre = w1[0, k] * x[0, i] + w1[1, k] * x[1, i] + w1[2, k] * x[2, i] + w1[3, k] * x[3, i]
-        out += w2[k] * max(pre, ZERO)
-    return out
 
 
 def predict(field, points):
@@ -53,7 +41,7 @@ def _predict(index, vertices, spacing_m, w1, w2, truncation, points):
             )  # fmt: skip
             if found:
                 interpolate(records, rows, fx, fy, fz, x, 0, 0)
-                sdf_m[i] = _decode_four(w1, w2, x, 0) * truncation
+                sdf_m[i] = decode(w1, w2, x[0, 0], x[1, 0], x[2, 0], x[3, 0]) * truncation
                 is_known[i] = True
     return sdf_m, is_known
 
@@ -75,7 +63,6 @@ def _color(index, vertices, spacing_m, w1, w2, points):
     for part in prange((num_points + CHUNK - 1) // CHUNK):
         first = np.int64(part) * CHUNK
         x = np.empty((4, 1), np.float32)
-        out = np.empty(3, np.float32)
         last = np.full(4, NOWHERE, np.int32)
         rows = np.empty(8, np.int32)
         for i in range(first, min(first + CHUNK, num_points)):
@@ -87,16 +74,7 @@ def _color(index, vertices, spacing_m, w1, w2, points):
                 continue
             if not interpolate_taught(records, rows, fx, fy, fz, x, 0, 0):
                 continue
-            for c in range(3):
-                out[c] = np.float32(0.5) + x[c, 0]
-            for k in range(w1.shape[1]):
-                pre = w1[0, k] * x[0, 0] + w1[1, k] * x[1, 0]
-                pre += w1[2, k] * x[2, 0] + w1[3, k] * x[3, 0]
-                if pre > ZERO:
-                    for c in range(3):
-                        out[c] += pre * w2[k, c]
-            for c in range(3):
-                value = min(max(out[c], ZERO), ONE) * np.float32(255.0)
-                rgb[i, c] = np.uint8(value + np.float32(0.5))
+            red, green, blue = decode_color(w1, w2, x[0, 0], x[1, 0], x[2, 0], x[3, 0])
+            rgb[i, 0], rgb[i, 1], rgb[i, 2] = as_byte(red), as_byte(green), as_byte(blue)
             is_known[i] = True
     return rgb, is_known
