@@ -1,0 +1,1 @@
+"""The maps on a GPU: imported only where there is one."""
