@@ -46,7 +46,7 @@ def make_keyframe(
         has_texture = (du * du + dv * dv > MIN_GRADIENT**2) & (depth_m > 0)
         v, u = np.nonzero(has_texture)
         if len(v) > MAX_POINTS:
-            keep = np.linspace(0, len(v) - 1, MAX_POINTS).astype(np.int64)
+            keep = np.arange(MAX_POINTS) * (len(v) - 1) // (MAX_POINTS - 1)
             v, u = v[keep], u[keep]
         z = depth_m[v, u]
         x = (u.astype(np.float32) - np.float32(camera.cx)) / np.float32(camera.fx)
