@@ -4,7 +4,8 @@ The unknown is the twist (v, omega) of a right perturbation, T_world_camera <- T
 exp(twist): it acts in the camera's own frame, so that rotation and translation keep the same scale
 wherever the camera is. All three return `NormalEquations` for the robust, noise-weighted sum of
 squares; the weight of a residual e = r / sigma is that of Cauchy's loss, 1 / (1 + (e / scale)^2),
-over sigma^2. Matrices are float32 (4, 4), images float32 (h, w).
+over sigma^2. Matrices are float32 (4, 4), images float32 (h, w). The equations of tensors on a GPU
+are read back to the host.
 """
 
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kernels.dispatch import check_array, implementation
+
+NUM_SUMS = 32  # 21 of H, 6 of b, squared error, weight, signed error, count; padded
 
 
 class NormalEquations(NamedTuple):
@@ -23,6 +26,17 @@ class NormalEquations(NamedTuple):
     weight: float  # sum of the robust weights, each <= 1
     signed_error: float  # sum of weight * e
     count: int  # residuals used
+
+
+def assembled(sums: np.ndarray) -> NormalEquations:
+    """Return the equations of sums float (parts, NUM_SUMS), which are added up: those of H row by
+    row, then the others in their order.
+    """
+    total = sums.sum(axis=0, dtype=np.float64)
+    H = np.zeros((6, 6))
+    H[np.triu_indices(6)] = total[:21]
+    H = H + np.triu(H, 1).T
+    return NormalEquations(H, total[21:27], total[27], total[28], total[29], int(total[30]))
 
 
 def align_sdf(
