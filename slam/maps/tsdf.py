@@ -2,7 +2,6 @@
 
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,20 +11,25 @@ from kernels import blocks as block_ops
 from kernels import mesh as mesh_ops
 from kernels import tsdf as tsdf_ops
 from slam.camera import Camera, DepthNoise
-from slam.config import TsdfConfig, check_tsdf
+from slam.config import TsdfConfig
 from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
 from slam.maps.base import UNSEEN_COLOR, Mesh, Rendering, SdfSamples
 from slam.maps.readings import surface_readings
+from slam.maps.tsdf_base import (
+    BAND_STRIDE,
+    DITHER,
+    DITHER_STEP,
+    FAR_M,
+    FREE_STRIDE,
+    NEAR_M,
+    FusedMap,
+)  # fmt: skip
 from slam.maps.tsdf_color import nearest_colors
-from slam.maps.tsdf_file import TsdfContent, read_tsdf, write_tsdf
+from slam.maps.tsdf_file import TsdfContent
 
-BYTES_PER_BLOCK = 512 * 8 + 44  # voxels, coordinates and neighbours
-NEAR_M = 0.1
-FAR_M = 8.0
-BAND_STRIDE = 6  # pixels that allocate: at 5 m they are 6 cm apart, still under a block
-FREE_STRIDE = 16  # the lattice of free-space rays moves from frame to frame
+FIRST_CAPACITY = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class _Storage:
         return int(self.index.num_blocks[0])
 
 
-class TsdfMap:
+class TsdfMap(FusedMap):
     """A TSDF with colour on 8^3 blocks, without a scene bound (Curless and Levoy 1996; Newcombe et
     al. 2011).
 
@@ -53,31 +57,20 @@ class TsdfMap:
     """
 
     def __init__(
-        self, config: TsdfConfig, depth_noise: DepthNoise, initial_capacity: int = 1 << 14
+        self, config: TsdfConfig, depth_noise: DepthNoise, initial_capacity: int = FIRST_CAPACITY
     ) -> None:
-        check_tsdf(config)
-        self.config = config
-        self.depth_noise = depth_noise
-        voxel_size_m = config.voxel_size_m
-        narrow_m = config.truncation_voxels * voxel_size_m
-        wide_m = min(3.0 * depth_noise.sigma_m(FAR_M), config.max_truncation_voxels * voxel_size_m)
-        self.truncation_m = (narrow_m, max(narrow_m, wide_m))
-        self.sdf_unit_m = self.truncation_m[1] / 32000.0  # dithering must not overflow int16
+        super().__init__(config, depth_noise)
         # All voxels of the budget are reserved at once, but a page is only taken when it is first
         # written: so growth copies an index and no voxels.
-        most_blocks = max(1, config.budget_mb * 1_000_000 // BYTES_PER_BLOCK)
-        capacity = min(initial_capacity, most_blocks)
+        capacity = min(initial_capacity, self.most_blocks)
         try:
-            blocks = tsdf_ops.new_blocks(most_blocks)
+            blocks = tsdf_ops.new_blocks(self.most_blocks)
         except MemoryError as error:
             raise SlamError(
                 f"cannot reserve {config.budget_mb} MB for the map; lower --tsdf.budget-mb"
             ) from error
         self._storage = _Storage(block_ops.new_index(capacity), blocks)
         self._stamps = np.full(capacity, -1, np.int32)
-        self._dither = np.random.default_rng(0).random(1024, dtype=np.float32)
-        self.num_integrated = 0
-        self.num_refused = 0  # frames whose new blocks did not fit into the budget
         self._packed_color = np.zeros(0, np.uint32)
         self._lock = threading.Lock()
 
@@ -104,7 +97,7 @@ class TsdfMap:
                 frame.depth_noise.coefficients,
                 self.truncation_m,
                 self.config.max_weight,
-                np.roll(self._dither, 101 * self.num_integrated),
+                np.roll(DITHER, DITHER_STEP * self.num_integrated),
             )
             self.num_integrated += 1
 
@@ -130,10 +123,10 @@ class TsdfMap:
             self.num_refused += 1
             num_band = int(np.count_nonzero(self._stamps == stamp))
             visible[:num_band] = np.flatnonzero(self._stamps == stamp)
-        offset = (stamp * 7 % FREE_STRIDE, stamp * 11 % FREE_STRIDE)
         num_visible = block_ops.touch_free(
             storage.index, depth_m, frame.camera.intrinsics, T, block_size_m, noise,
-            self.truncation_m, FREE_STRIDE, offset, NEAR_M, self._stamps, stamp, visible, num_band,
+            self.truncation_m, FREE_STRIDE, self._free_offset(), NEAR_M, self._stamps, stamp,
+            visible, num_band,
         )  # fmt: skip
         return visible[:num_visible]
 
@@ -204,46 +197,23 @@ class TsdfMap:
                 )
             )
 
-    def set_effort(self, share: float) -> None:
-        """Do nothing: all that `integrate` does is needed."""
-
-    def refined_poses(self) -> dict[int, Transform]:
-        """Return nothing: what is fused stays where it is."""
-        return {}
-
-    def save(self, path: Path) -> None:
-        """Write the map; see `slam.maps.tsdf_file` for the format."""
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return coords, sdf, weight and color of the blocks in use."""
         storage, count = self._storage, self._storage.count
-        write_tsdf(
-            path,
-            TsdfContent(
-                config=self.config,
-                depth_noise=self.depth_noise,
-                num_integrated=self.num_integrated,
-                coords=storage.index.coords[:count],
-                sdf=storage.blocks.sdf[:count],
-                weight=storage.blocks.weight[:count],
-                color=storage.blocks.color[:count],
-            ),
-        )
+        coords = storage.index.coords[:count]
+        sdf, weight, color = (array[:count] for array in storage.blocks)
+        return coords, sdf, weight, color
 
-    @staticmethod
-    def load(path: Path) -> "TsdfMap":
-        """Read a map that `save` wrote."""
-        content = read_tsdf(path)
-        count = len(content.coords)
-        map_ = TsdfMap(content.config, content.depth_noise, max(1 << 14, count))
-        storage = map_._storage
-        if not block_ops.insert_blocks(storage.index, content.coords):
-            raise SlamError(
-                f"{path} is not a readable map file: its {count} blocks exceed "
-                f"{content.config.budget_mb} MB"
-            )
-        storage.blocks.sdf[:count] = content.sdf
-        storage.blocks.weight[:count] = content.weight
-        storage.blocks.color[:count] = content.color
-        map_.num_integrated = content.num_integrated
-        return map_
+    def _take(self, content: TsdfContent) -> bool:
+        """Go on with the blocks of a file; False where they do not fit."""
+        while not block_ops.insert_blocks(self._storage.index, content.coords):
+            if not self._grow():
+                return False
+        blocks, count = self._storage.blocks, len(content.coords)
+        blocks.sdf[:count] = content.sdf
+        blocks.weight[:count] = content.weight
+        blocks.color[:count] = content.color
+        return True
 
     @property
     def storage(self) -> tuple[block_ops.BlockIndex, tsdf_ops.TsdfBlocks]:
@@ -254,8 +224,3 @@ class TsdfMap:
     def num_blocks(self) -> int:
         """Blocks in use."""
         return self._storage.count
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of map data in use, without the hash table."""
-        return self.num_blocks * BYTES_PER_BLOCK

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slam.maps.tsdf import BYTES_PER_BLOCK
+from slam.maps.tsdf_base import BYTES_PER_BLOCK
 
 VOXEL_SIZE_M = 0.02
 POSITIONS = [(x, -1.5 + 0.1 * abs(x), z) for x in (-0.4, 0.0, 0.4) for z in (-0.2, 0.2)]
