@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Check every CUDA kernel against its definition, on a GPU or in numba's simulator.
+"""Check every CUDA kernel against its definition and the GPU against the CPU, and measure both.
 
-scripts/gpu_check.py                 # on a machine with a GPU
-scripts/gpu_check.py --simulate      # without one: tiny inputs, no times
+scripts/gpu_check.py                 # on a machine with a GPU: everything, in less than 8 minutes
+scripts/gpu_check.py --only tsdf     # the checks and sections whose names hold this
+scripts/gpu_check.py --simulate      # without a GPU: the checks of kernels in numba's simulator
 """
 
 import argparse
@@ -13,16 +14,25 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = Path(__file__).resolve()
+ROOT = SCRIPT.parents[1]
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--simulate", action="store_true", help="run in numba's simulator")
-    parser.add_argument("--only", default="", metavar="PART", help="checks whose name holds this")
+    parser.add_argument("--only", default="", metavar="PART", help="what has this in its name")
     parser.add_argument("--seed", type=int, help="of the random inputs; default: a fresh one")
-    parser.add_argument("--json", type=Path, help="write the results there")
+    parser.add_argument("--json", type=Path, help="results; default: gpu_check.json")
+    parser.add_argument("--markdown", type=Path, help="write the table there, too")
     parser.add_argument("--record", type=Path, help="write the types of all launches there")
+    # one part, in a process of its own
+    parser.add_argument("--section", help=argparse.SUPPRESS)
+    parser.add_argument("--checks", help=argparse.SUPPRESS)
+    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--tiny", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -31,21 +41,47 @@ def main() -> int:
     if options.simulate:  # read by numba when it is imported
         os.environ.update(NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1")
     sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
-    from gpu_checks import record
-    from gpu_checks.check import run_check
-    from gpu_checks.suite import CHECKS
-
-    seen = record.record() if options.record else {}
+    if options.section:
+        return run_part(options)
     seed = int.from_bytes(os.urandom(4), "little") if options.seed is None else options.seed
-    print(f"seed {seed}")
+    if options.simulate:
+        return simulate(options, seed)
+    from slam.device import find_obstacle
+
+    if (obstacle := find_obstacle()) is not None:
+        print(f"gpu_check: {obstacle.what}; without a GPU: --simulate", file=sys.stderr)
+        return 2
+    from gpu_checks.session import run_session
+
+    print(f"seed {seed}", flush=True)
+    json_path = options.json or Path("gpu_check.json")
+    return run_session(SCRIPT, seed, options.only, json_path, options.markdown)
+
+
+def run_part(options: argparse.Namespace) -> int:
+    """Run one section."""
+    from gpu_checks import sections
+
+    is_tiny, rows = options.simulate or options.tiny, options.work / "rows.jsonl"
+    if options.section == "cpu":
+        return sections.run_cpu_section(is_tiny, options.work)
+    if options.section == "kernels":
+        names = options.checks.split(",")
+        notes = options.work / f"checks_{len(names)}.jsonl"
+        return sections.run_kernel_section(names, options.seed, notes, rows)
+    return sections.run_section(options.section, is_tiny, options.work, rows)
+
+
+def simulate(options: argparse.Namespace, seed: int) -> int:
+    """Run the checks of kernels in this process."""
+    from gpu_checks import kernel_checks, record
+
+    print(f"seed {seed}", flush=True)
+    seen = record.record() if options.record else {}
     results = []
-    for name in CHECKS:
-        if options.only in name:
-            result = run_check(name, seed)
-            results.append(result)
-            print(f"{'FAILED' if result.mismatches else 'ok':6} {name} {result.seconds:.1f} s")
-            for mismatch in result.mismatches:
-                print(f"       {mismatch}")
+    for result in kernel_checks.run_checks(kernel_checks.names_like(options.only), seed, None):
+        results.append(result)
+        print(kernel_checks.describe(result), flush=True)
     if options.json:
         options.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
     if options.record:

@@ -1,0 +1,187 @@
+"""The same frames on the CPU and on the GPU: poses, surfaces, and which part is to blame."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gpu_checks.report import Row
+from gpu_checks.systems import Pass, parts, run_system
+from gpu_checks.work import (
+    CpuRun,
+    Workload,
+    load_cpu_run,
+    load_frames,
+    map_path,
+    render_frames,
+    save_cpu_run,
+    truth,
+)
+from slam.evaluation.trajectory import evaluate_trajectory
+from slam.frame import Frame
+from slam.geometry import inverse, rotation_angle_rad
+from slam.maps.base import Map
+from slam.maps.factory import load_map
+
+Emit = Callable[[Row], None]
+# Moving every reading of the CPU's input by one part in 2^23, the last bit of a float32, moves the
+# TSDF tracker by up to 0.04 mm and 99.9 % of the vertices by less than 0.03 voxels (more at a few
+# edges, where the nearest pixel is another one); for the neural map 0.04 mm and 0.6 mm.
+SHARE = 0.999
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far CPU and GPU may be apart, over all frames."""
+
+    position_mm: float
+    surface_mm: float  # of SHARE of the vertices
+    score_mm: float  # of the ATE
+
+
+def limits(map_name: str, workload: Workload) -> Limits:
+    """Return the limits: for the TSDF the issue's; a GPU adds the neural map's gradients in any
+    order, which training amplifies.
+    """
+    if map_name == "tsdf":
+        return Limits(0.1, 100.0 * workload.voxel_size_m, 0.05)
+    return Limits(2.0, 2.0, 0.2)
+
+
+def run_on_cpu(workload: Workload, folder: Path) -> Iterator[str]:
+    """Render the frames and run both maps on the CPU; yield what is done."""
+    render_frames(workload, folder)
+    yield f"{workload.num_frames} frames"
+    frames = load_frames(workload, folder, workload.num_compared)
+    for map_name in ("tsdf", "neural"):
+        result = run_system(workload.config(map_name), frames, "cpu")
+        result.map.save(map_path(folder, map_name))
+        np.save(vertices_path(folder, map_name), result.map.mesh().observed().vertices_m)
+        run = CpuRun(result.Ts_world_camera, result.trajectory, result.is_mapped, result.seconds)
+        save_cpu_run(folder, map_name, run)
+        yield f"{map_name} in {result.seconds:.1f} s"
+
+
+def vertices_path(folder: Path, map_name: str) -> Path:
+    """Return where the vertices of the CPU's mesh are kept."""
+    return folder / f"{map_name}_vertices.npy"
+
+
+def compare(workload: Workload, folder: Path, map_name: str, emit: Emit) -> None:
+    """Run the GPU over the frames that the CPU has seen, and compare."""
+    config, limit = workload.config(map_name), limits(map_name, workload)
+    frames = load_frames(workload, folder, workload.num_compared)
+    cpu = load_cpu_run(folder, map_name)
+    gpu = run_system(config, frames, "cuda")
+    section = f"{map_name}, CPU against GPU, {len(frames)} frames"
+    num_other = float(np.count_nonzero(gpu.is_mapped != cpu.is_mapped))
+    note = f"mapped on the CPU: {np.count_nonzero(cpu.is_mapped)}"
+    emit(Row(section, "frames mapped on one of them alone", num_other, limit=0.0, note=note))
+    _compare_poses(section, "position", cpu.Ts_world_camera, gpu, limit, emit)
+    for row in _scores(section, workload, cpu, gpu, limit):
+        emit(row)
+    cpu_map = load_map(map_path(folder, map_name))
+    cpu_vertices_m = np.load(vertices_path(folder, map_name))
+    for row in _surfaces(section, cpu_map, cpu_vertices_m, gpu.map, limit):
+        emit(row)
+    if map_name == "tsdf":
+        again = run_system(config, frames, "cuda")
+        apart = np.abs(again.Ts_world_camera - gpu.Ts_world_camera).max()
+        emit(Row(section, "a second run on the GPU, poses", apart, limit=0.0, note="bit by bit"))
+    _compare_parts(workload, map_name, frames, cpu, (cpu_map, cpu_vertices_m), emit)
+
+
+def _compare_parts(
+    workload: Workload,
+    map_name: str,
+    frames: Sequence[Frame],
+    cpu: CpuRun,
+    cpu_surface: tuple[Map, np.ndarray],
+    emit: Emit,
+) -> None:
+    """Give the GPU's map the CPU's poses: what is off then is the map's, or the tracker's, which
+    tracks against that map.
+    """
+    limit = limits(map_name, workload)
+    section = f"{map_name}, on the CPU's poses"
+    tracker, map_ = parts(workload.config(map_name), frames[0], "cuda")
+    tracked = []
+    for frame, T_world_camera, is_mapped in zip(
+        frames, cpu.Ts_world_camera, cpu.is_mapped, strict=True
+    ):
+        tracked.append(tracker.track(frame, map_).T_world_camera)
+        if is_mapped:
+            map_.integrate(frame, T_world_camera)
+    alone = np.array(tracked)
+    apart_mm = position_errors_mm(cpu.Ts_world_camera, alone)
+    emit(Row(section, "tracker alone: position", apart_mm.max(), "mm", limit=limit.position_mm))
+    for row in _surfaces(section, *cpu_surface, map_, limit):
+        emit(row)
+
+
+def _compare_poses(
+    section: str, what: str, Ts_cpu: np.ndarray, gpu: Pass, limit: Limits, emit: Emit
+) -> None:
+    apart_mm = position_errors_mm(Ts_cpu, gpu.Ts_world_camera)
+    worst = int(apart_mm.argmax())
+    note = f"median {np.median(apart_mm):.2g} mm, worst at frame {worst}"
+    emit(Row(section, what, apart_mm[worst], "mm", limit=limit.position_mm, note=note))
+    turned = [
+        np.degrees(rotation_angle_rad((inverse(a) @ b)[:3, :3]))
+        for a, b in zip(Ts_cpu, gpu.Ts_world_camera, strict=True)
+    ]
+    emit(Row(section, "rotation", float(np.max(turned)), "deg"))
+
+
+def position_errors_mm(Ts_a: np.ndarray, Ts_b: np.ndarray) -> np.ndarray:
+    """Return the distances of camera centres (n,)."""
+    return 1e3 * np.linalg.norm(Ts_a[:, :3, 3] - Ts_b[:, :3, 3], axis=1)
+
+
+def _scores(
+    section: str, workload: Workload, cpu: CpuRun, gpu: Pass, limit: Limits
+) -> Iterator[Row]:
+    """Yield the ATE against the true poses; too few frames have none."""
+    if len(cpu.trajectory) < 3 or len(gpu.trajectory) < 3:
+        return
+    true_poses = truth(workload, workload.num_compared)
+    on_cpu_mm = 1e3 * evaluate_trajectory(cpu.trajectory, true_poses).ate_rmse_m
+    on_gpu_mm = 1e3 * evaluate_trajectory(gpu.trajectory, true_poses).ate_rmse_m
+    note = f"on the CPU {on_cpu_mm:.3g} mm"
+    yield Row(section, "ATE", on_gpu_mm, "mm", limit=on_cpu_mm + limit.score_mm, note=note)
+
+
+def _surfaces(
+    section: str, cpu_map: Map, cpu_vertices_m: np.ndarray, gpu_map: Map, limit: Limits
+) -> Iterator[Row]:
+    """Yield how far the vertices of each mesh lie from the other map's surface."""
+    gpu_vertices_m = gpu_map.mesh().observed().vertices_m
+    own = {
+        "GPU": surface_distances(gpu_map, gpu_vertices_m)[1],
+        "CPU": surface_distances(cpu_map, cpu_vertices_m)[1],
+    }
+    pairs = (("GPU", gpu_vertices_m, cpu_map, "CPU"), ("CPU", cpu_vertices_m, gpu_map, "GPU"))
+    for name, vertices_m, other, other_name in pairs:
+        apart_m, share_known = surface_distances(other, vertices_m)
+        what = f"{name}'s vertices to the {other_name}'s surface"
+        if len(apart_m) == 0:
+            yield Row(section, what, note="no vertex to compare", is_failure=True)
+            continue
+        at_share, worst = 1e3 * np.quantile(apart_m, [SHARE, 1.0])
+        note = f"{SHARE:.1%} of {len(vertices_m)}; the worst {worst:.2g} mm"
+        yield Row(section, what, at_share, "mm", limit=limit.surface_mm, note=note)
+        # at the border of what is known a vertex has no cell of known voxels, on its own map too
+        missing = 100.0 * (own[name] - share_known)
+        yield Row(section, f"{name}'s vertices unknown there", missing, "%", limit=0.5)
+
+
+def surface_distances(map_: Map, vertices_m: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the distances of points (n, 3) to a map's surface, to first order, where it is known,
+    and the share of the points where it is.
+    """
+    samples = map_.query(np.ascontiguousarray(vertices_m, dtype=np.float32))
+    is_known = samples.is_valid
+    slope = np.linalg.norm(samples.gradient[is_known], axis=1)
+    apart_m = np.abs(samples.sdf_m[is_known]) / np.maximum(slope, 0.1)
+    return apart_m, float(is_known.mean()) if len(vertices_m) else 0.0

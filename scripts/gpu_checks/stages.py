@@ -1,0 +1,235 @@
+"""Times of the stages of a frame and of every kernel, and the bandwidth of integration."""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gpu_checks import timing
+from gpu_checks.end_to_end import Emit
+from gpu_checks.record import name_of
+from gpu_checks.report import Row
+from gpu_checks.systems import parts
+from gpu_checks.throughput import FINE_M
+from gpu_checks.timing import Clock, LaunchTimes, hooked, new_clock
+from gpu_checks.work import Workload, load_frames
+from kernels.cuda import graph
+from kernels.cuda.arrays import to_host
+from kernels.cuda.launch import IS_SIMULATED
+from slam.config import Config
+from slam.frame import Frame
+from slam.geometry import Transform
+from slam.maps.base import Map
+
+WARM_UP_FRAMES = 10
+NUM_FRAMES = 50
+COPY_SHARE = 60.0  # %, of a copy's bandwidth: what integration is to reach at 5 mm
+VOXEL_BYTES = 8
+INTEGRATE = "kernels.cuda.tsdf:_integrate"
+_SIGNED = {torch.uint16: torch.int16}  # torch compares no others
+
+
+class TimedAligner:
+    """Stands in for the tracker's aligner and marks the begin and the end of what it does."""
+
+    def __init__(self, aligner: Any, stages: "StageMarks") -> None:
+        self._aligner = aligner
+        self._stages = stages
+
+    def load(self, frame: Frame) -> None:
+        with self._stages.measure("prepare"):
+            self._aligner.load(frame)
+
+    def align(self, map_: Map, T_start: Any) -> Any:
+        with self._stages.measure("align"):
+            return self._aligner.align(map_, T_start)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._aligner, name)
+
+
+class StageMarks:
+    """Marks round the stages of every frame."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._marks: dict[str, list[tuple[Any, Any]]] = {}
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Mark begin and end of a stage."""
+        start = self._clock.mark()
+        yield
+        self._marks.setdefault(stage, []).append((start, self._clock.mark()))
+
+    def medians_ms(self, warm_up: int) -> dict[str, float]:
+        """Return the median of each stage, without its first times."""
+        return {
+            stage: statistics.median(
+                self._clock.elapsed_ms(start, end) for start, end in _after(marks, warm_up)
+            )
+            for stage, marks in self._marks.items()
+        }
+
+
+def _after(values: Sequence[Any], warm_up: int) -> Sequence[Any]:
+    return values[min(warm_up, len(values) - 1) :]
+
+
+def run_stages(
+    config: Config, frames: Sequence[Frame], clock: Clock
+) -> tuple[StageMarks, Map, Transform]:
+    """Run tracker and map in one thread, one stage after the other; return the last pose, too."""
+    marks = StageMarks(clock)
+    tracker, map_ = parts(config, frames[0], "cuda")
+    tracker._aligner = TimedAligner(tracker._aligner, marks)  # pyright: ignore
+    T_world_camera = np.eye(4)
+    for frame in frames:
+        T_world_camera = tracker.track(frame, map_).T_world_camera
+        with marks.measure("integrate"):
+            map_.integrate(frame, T_world_camera)
+    return marks, map_, T_world_camera
+
+
+def measure(workload: Workload, folder: Path, map_name: str, emit: Emit) -> None:
+    """Measure the stages with graphs, then every launch without them."""
+    frames, clock = load_frames(workload, folder, NUM_FRAMES), new_clock()
+    sizes_m = (workload.voxel_size_m, FINE_M) if map_name == "tsdf" else (None,)
+    for voxel_size_m in sizes_m:
+        what = "" if voxel_size_m is None else f" at {1e3 * voxel_size_m:g} mm"
+        config = workload.config(map_name, voxel_size_m)
+        run_stages(config, frames[:3], clock)  # compiles
+        marks, *_ = run_stages(config, frames, clock)
+        for stage, ms in marks.medians_ms(WARM_UP_FRAMES).items():
+            note = "median of a frame, gaps between launches included"
+            emit(Row(f"{map_name}, stages{what}", stage, ms, "ms", note=note))
+        times = LaunchTimes(clock)
+        with one_by_one(), hooked(times.around):
+            run_stages(config, frames, clock)
+        emit_kernels(f"{map_name}, kernels{what}", times.values_ms(), len(frames), emit)
+        if map_name == "tsdf":
+            measure_integration(what, config, frames, clock, emit)
+
+
+@contextmanager
+def one_by_one() -> Iterator[None]:
+    """Launch one by one what graphs would replay."""
+    graph.replays = False
+    try:
+        yield
+    finally:
+        graph.replays = not IS_SIMULATED
+
+
+def emit_kernels(
+    section: str, values_ms: Mapping[str, Sequence[float]], num_frames: int, emit: Emit
+) -> None:
+    """Report the median of each kernel, those that take most of a frame first."""
+    totals_ms = {name: sum(values) / num_frames for name, values in values_ms.items()}
+    for name in sorted(totals_ms, key=lambda name: -totals_ms[name]):
+        values = values_ms[name]
+        median_us = 1e3 * statistics.median(_after(values, WARM_UP_FRAMES))
+        note = f"{len(values) / num_frames:.1f} a frame, {1e3 * totals_ms[name]:.3g} us together"
+        emit(Row(section, name.removeprefix("kernels.cuda."), median_us, "us", note=note))
+    launches = sum(map(len, values_ms.values())) / num_frames
+    note = f"{launches:.0f} launches"
+    emit(Row(section, "all of a frame", 1e3 * sum(totals_ms.values()), "us", note=note))
+
+
+class IntegrationWatch:
+    """Times the launches of integration and notes how many blocks each was given."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._times = LaunchTimes(clock)
+        self.num_blocks: list[int] = []
+
+    @contextmanager
+    def around(self, kernel: Any, arguments: tuple[Any, ...]) -> Iterator[None]:
+        """Watch one launch: the hook `kernels.cuda.launch.on_launch`."""
+        if not name_of(kernel).startswith(INTEGRATE):
+            yield
+            return
+        names = _function(kernel).__code__.co_varnames
+        given = arguments[names.index("num_visible")]
+        self.num_blocks.append(int(np.asarray(to_host(torch.as_tensor(given)))[0]))
+        with self._times.around(kernel, arguments):
+            yield
+
+    def values_ms(self) -> list[float]:
+        """Return the times of the launches."""
+        (values,) = self._times.values_ms().values()
+        return values
+
+
+def _function(kernel: Any) -> Any:
+    return kernel.fn if hasattr(kernel, "fn") else kernel.py_func
+
+
+def measure_integration(
+    what: str, config: Config, frames: Sequence[Frame], clock: Clock, emit: Emit
+) -> None:
+    """Report the bandwidth of integration, as a share of a copy's."""
+    section = f"tsdf, integration{what}"
+    watch = IntegrationWatch(clock)
+    with one_by_one(), hooked(watch.around):
+        _, map_, T_last = run_stages(config, frames[:-1], clock)
+        touched, colored = changed_voxels(map_, frames[-1], T_last)
+    num_blocks = _after(watch.num_blocks, WARM_UP_FRAMES)
+    voxels = 512.0 * statistics.median(num_blocks)
+    share = 1.0 / max(512.0 * watch.num_blocks[-1], 1.0)
+    moved = Traffic(voxels, touched * share, colored * share, frames[0].depth_m.size)
+    ms = statistics.median(_after(watch.values_ms(), WARM_UP_FRAMES))
+    emit(Row(section, "blocks a frame", voxels / 512.0, note=moved.text))
+    emit(Row(section, "integrate", 1e3 * ms, "us"))
+    copied = timing.copy_bandwidth(clock, 1 << (12 if IS_SIMULATED else 30))
+    emit(Row(section, "copy on the device", 1e-9 * copied, "GB/s", note="bytes read and written"))
+    needed, whole = 1e3 * moved.needed_bytes / ms, 1e3 * moved.whole_bytes / ms
+    is_target = config.tsdf.voxel_size_m == FINE_M
+    emit(Row(section, "bandwidth, bytes that it needs", 1e-9 * needed, "GB/s"))
+    emit(Row(section, "its share of the copy's", 100.0 * needed / copied, "%",
+             target=COPY_SHARE if is_target else None, is_floor=True))  # fmt: skip
+    emit(Row(section, "share, all listed voxels read and written", 100.0 * whole / copied, "%"))
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What integrating a frame moves at the least: every listed voxel's distance and weight are
+    read, those that change are written, and colour is read and written where it changes.
+    """
+
+    num_voxels: float  # listed
+    touched: float  # share of them
+    colored: float
+    num_pixels: int
+
+    @property
+    def needed_bytes(self) -> float:
+        a_voxel = 4.0 + 4.0 * self.touched + 8.0 * self.colored
+        return self.num_voxels * a_voxel + 8.75 * self.num_pixels  # reading, colour, normal
+
+    @property
+    def whole_bytes(self) -> float:
+        """As if every listed voxel was read and written whole."""
+        return 2.0 * VOXEL_BYTES * self.num_voxels + 8.75 * self.num_pixels
+
+    @property
+    def text(self) -> str:
+        megabytes = 1e-6 * self.needed_bytes
+        return f"{self.touched:.0%} of the voxels change, {self.colored:.0%} in colour: " + (
+            f"{megabytes:.3g} MB"
+        )
+
+
+def changed_voxels(map_: Any, frame: Frame, T_world_camera: Transform) -> tuple[int, int]:
+    """Integrate a frame; return how many voxels change, and how many change in colour."""
+    voxels = [part.view(_SIGNED.get(part.dtype, part.dtype)) for part in map_.on_device.voxels]
+    sdf, weight, color = (part.clone() for part in voxels)
+    map_.integrate(frame, T_world_camera)
+    is_touched = (voxels[0] != sdf) | (voxels[1] != weight)
+    is_colored = (voxels[2] != color).any(dim=1)
+    return int(is_touched.sum()), int(is_colored.sum())

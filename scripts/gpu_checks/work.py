@@ -1,0 +1,97 @@
+"""What the sections share on disk: the frames, and what the CPU makes of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from slam.camera import Camera, DepthNoise
+from slam.config import Config, TrackingConfig, TsdfConfig
+from slam.frame import Frame
+from slam.scenes import room
+from slam.scenes.walk import FRAME_RATE_HZ
+from slam.sources.synthetic import CAMERA
+from slam.trajectory import Trajectory
+
+MAPS = ("tsdf", "neural")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is run: a walk through the synthetic room."""
+
+    camera: Camera
+    num_frames: int  # for the frame rate
+    num_compared: int  # of them on the CPU, too
+    voxel_size_m: float = TsdfConfig().voxel_size_m
+    budget_mb: int = TsdfConfig().budget_mb
+
+    def config(self, map_name: str, voxel_size_m: float | None = None) -> Config:
+        """Return the config of a run in turns: the CPU repeats it bit by bit."""
+        voxel_size_m = self.voxel_size_m if voxel_size_m is None else voxel_size_m
+        tsdf = TsdfConfig(voxel_size_m=voxel_size_m, budget_mb=self.budget_mb)
+        return Config(map=map_name, deterministic=True, tsdf=tsdf, tracking=TrackingConfig())
+
+
+FULL = Workload(CAMERA, num_frames=240, num_compared=100)
+TINY = Workload(CAMERA.scaled(0.15), 3, 3, voxel_size_m=0.16, budget_mb=4)  # for the simulator
+
+
+@dataclass(frozen=True)
+class CpuRun:
+    """What the CPU makes of the compared frames."""
+
+    Ts_world_camera: np.ndarray  # (n, 4, 4), as tracked
+    trajectory: Trajectory  # as refined at the end
+    is_mapped: np.ndarray  # (n,): state OK
+    seconds: float
+
+
+def truth(workload: Workload, num_frames: int) -> Trajectory:
+    """Return the poses that the frames are rendered from."""
+    stamps_s = np.arange(num_frames) / FRAME_RATE_HZ
+    return Trajectory(stamps_s, room.walk().poses(num_frames))
+
+
+def render_frames(workload: Workload, folder: Path) -> None:
+    """Render all frames into two files."""
+    scene, poses = room.scene(), room.walk().poses(workload.num_frames)
+    rendered = [scene.render(workload.camera, T_world_camera) for T_world_camera in poses]
+    np.save(folder / "depth_m.npy", np.stack([depth_m for depth_m, _ in rendered]))
+    np.save(folder / "color.npy", np.stack([color for _, color in rendered]))
+
+
+def load_frames(workload: Workload, folder: Path, limit: int | None = None) -> Sequence[Frame]:
+    """Load the first frames into memory."""
+    depth_m = np.load(folder / "depth_m.npy", mmap_mode="r")[:limit]
+    color = np.load(folder / "color.npy", mmap_mode="r")[:limit]
+    noise = DepthNoise.rendered()
+    return [
+        Frame(i, i / FRAME_RATE_HZ, workload.camera, np.array(depth), np.array(rgb), noise)
+        for i, (depth, rgb) in enumerate(zip(depth_m, color, strict=True))
+    ]
+
+
+def map_path(folder: Path, map_name: str) -> Path:
+    """Return where the CPU's map is kept."""
+    return folder / f"{map_name}.map"
+
+
+def save_cpu_run(folder: Path, map_name: str, run: CpuRun) -> None:
+    """Keep the poses; the map is saved beside them."""
+    np.savez(
+        folder / f"{map_name}.npz",
+        tracked=run.Ts_world_camera,
+        stamps_s=run.trajectory.timestamps_s,
+        refined=run.trajectory.Ts_world_camera,
+        is_mapped=run.is_mapped,
+        seconds=run.seconds,
+    )
+
+
+def load_cpu_run(folder: Path, map_name: str) -> CpuRun:
+    """Load what `save_cpu_run` kept."""
+    with np.load(folder / f"{map_name}.npz") as kept:
+        trajectory = Trajectory(kept["stamps_s"], kept["refined"])
+        return CpuRun(kept["tracked"], trajectory, kept["is_mapped"], float(kept["seconds"]))
