@@ -1,6 +1,6 @@
 """All checks of kernels."""
 
-from gpu_checks import align, depth, field, image, mesh
+from gpu_checks import align, depth, field, image, mesh, solve
 from gpu_checks.check import CHECKS
 
-__all__ = ["CHECKS", "align", "depth", "field", "image", "mesh"]
+__all__ = ["CHECKS", "align", "depth", "field", "image", "mesh", "solve"]

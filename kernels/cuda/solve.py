@@ -1,0 +1,245 @@
+"""One Gauss-Newton step on the device: `slam.tracking.solve` and the pose's update, in one block.
+
+Everything is float32. The information is scaled as there, so that all is in metres; its
+eigenvalues are exact to 1e-6 of the largest, far below what noise seems to constrain.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numba import cuda, float32
+
+from kernels.align import NUM_SUMS
+from kernels.cuda.jacobi import NUM_ELEMENTS, NUM_STEPS, PAIR_SHAPE, PARTNERS, SIZE, rotate
+from kernels.cuda.launch import kernel, launch
+from kernels.cuda.state import (
+    CONDITIONING,
+    ENDED,
+    LEVER_M,
+    NUM_ITERATIONS,
+    NUM_POINTS,
+    OFFSET,
+    SIGMA_M,
+    SQUARED_ERROR,
+    UNCERTAINTY_M,
+    WEIGHT,
+    FrameCloud,
+    PoseState,
+    Stage,
+    Weighting,
+)
+from kernels.scalar.compile import inline
+
+ZERO = np.float32(0.0)
+ONE = np.float32(1.0)
+FLOOR = np.float32(1e-12)  # 1 / m^2: no direction is less certain than a kilometre
+THREADS = 128
+PARTS = THREADS // (2 * NUM_SUMS)  # of the sums of each kind
+GEOMETRIC, PHOTOMETRIC = 0, 1
+PARTS_SHAPE: Any = (2, PARTS, NUM_SUMS)
+SUMS_SHAPE: Any = (2, NUM_SUMS)
+
+
+@inline
+def _upper(i, j):
+    """Return which of the sums is element (i, j) of H."""
+    a, b = min(i, j), max(i, j)
+    return a * (11 - a) // 2 + b
+
+
+@inline
+def _factor(sums, kind, share):
+    """Return what equations are divided by their variance with; 0 for no residuals."""
+    variance = max(sums[kind, 27] / max(sums[kind, 28], np.float32(1e-9)), ONE)
+    return share / variance if sums[kind, 30] > ZERO else ZERO
+
+
+@inline
+def _per_scale(i, per_lever):
+    return ONE if i < 3 else per_lever
+
+
+@inline
+def _project(vectors, b, m):
+    """Return the component of b along eigenvector m."""
+    total = ZERO
+    for k in range(SIZE):
+        total += vectors[0, k, m] * b[k]
+    return total
+
+
+@inline
+def exponential(twist, i, j):
+    """Return element (i, j), i < 3, of the transform of a twist (v, omega) of shared memory.
+
+    The series are exact in float32 up to a radian.
+    """
+    x, y, z = twist[3], twist[4], twist[5]
+    s = x * x + y * y + z * z
+    c = ONE - s / np.float32(42.0) * (ONE - s / np.float32(72.0))
+    c = (ONE - s / np.float32(20.0) * c) / np.float32(6.0)
+    b = ONE - s / np.float32(30.0) * (ONE - s / np.float32(56.0))
+    b = np.float32(0.5) * (ONE - s / np.float32(12.0) * b)
+    a = ONE - s * c
+    result = ZERO
+    if j < 3:  # I + a [omega]x + b [omega]x^2
+        result = b * twist[3 + i] * twist[3 + j]
+        if i == j:
+            result += ONE - b * s
+        else:
+            k = 3 - i - j
+            is_next = (i + 1) % 3 == j
+            result += -a * twist[3 + k] if is_next else a * twist[3 + k]
+    else:  # (I + b [omega]x + c [omega]x^2) v
+        n, l = (i + 1) % 3, (i + 2) % 3
+        dot = x * twist[0] + y * twist[1] + z * twist[2]
+        cross = twist[3 + n] * twist[l] - twist[3 + l] * twist[n]
+        result = twist[i] + b * cross + c * (twist[3 + i] * dot - s * twist[i])
+    return result
+
+
+@inline
+def _information(sums, kind, factor, per_lever, i, j):
+    """Return element (i, j) of the scaled information."""
+    scale = _per_scale(i, per_lever) * _per_scale(j, per_lever)
+    return sums[kind, _upper(i, j)] * factor * scale
+
+
+@inline
+def _extremes(matrix):
+    """Return the smallest and the largest eigenvalue."""
+    smallest = largest = matrix[0, 0, 0]
+    for m in range(1, SIZE):
+        smallest, largest = min(smallest, matrix[0, m, m]), max(largest, matrix[0, m, m])
+    return smallest, largest
+
+
+@kernel
+def _step(sums, num_geometric, cloud, state, stage, weighting):
+    """Add up the sums (blocks, NUM_SUMS), of which the first `num_geometric` are geometric; step.
+
+    Barriers are met by all threads: what they depend on is the same for the block.
+    """
+    matrix = cuda.shared.array(PAIR_SHAPE, float32)
+    vectors = cuda.shared.array(PAIR_SHAPE, float32)
+    parts = cuda.shared.array(PARTS_SHAPE, float32)
+    totals = cuda.shared.array(SUMS_SHAPE, float32)
+    b = cuda.shared.array(SIZE, float32)
+    twist = cuda.shared.array(SIZE, float32)
+    partners = cuda.const.array_like(PARTNERS)
+    t = cuda.threadIdx.x
+    values = state.values
+    if values[ENDED + stage.number] > ZERO:
+        return
+
+    kind, part, k = t // (PARTS * NUM_SUMS), t // NUM_SUMS % PARTS, t % NUM_SUMS
+    total = ZERO
+    for row in range(
+        part + (num_geometric if kind == PHOTOMETRIC else 0),
+        sums.shape[0] if kind == PHOTOMETRIC else num_geometric,
+        PARTS,
+    ):
+        total += sums[row, k]
+    parts[kind, part, k] = total
+    cuda.syncthreads()
+    if t < 2 * NUM_SUMS:
+        total = ZERO
+        for n in range(PARTS):
+            total += parts[t // NUM_SUMS, n, k]
+        totals[t // NUM_SUMS, k] = total
+    cuda.syncthreads()
+
+    # the geometric information in its eigenvectors, from which what noise tells is taken off
+    lever_m = max(cloud.lever_m[0], np.float32(1e-3))
+    per_lever = ONE / lever_m
+    i, j = t // SIZE, t % SIZE
+    geometric = _factor(totals, GEOMETRIC, weighting.geometric_share)
+    photometric = _factor(totals, PHOTOMETRIC, weighting.photometric_share)
+    if t < NUM_ELEMENTS:
+        matrix[0, i, j] = _information(totals, GEOMETRIC, geometric, per_lever, i, j)
+        vectors[0, i, j] = ONE if i == j else ZERO
+    if t < SIZE:
+        b[t] = totals[GEOMETRIC, 21 + t] * geometric * _per_scale(t, per_lever)
+    cuda.syncthreads()
+    for step in range(NUM_STEPS):
+        if t < NUM_ELEMENTS:
+            rotate(matrix, vectors, partners, step, t)
+        cuda.syncthreads()
+    smallest, largest = _extremes(matrix)
+    conditioning = max(smallest, ZERO) / max(largest, FLOOR)
+    noise = weighting.normal_variance * largest
+    element, component = ZERO, ZERO
+    if t < NUM_ELEMENTS:
+        element = _information(totals, PHOTOMETRIC, photometric, per_lever, i, j)
+        for m in range(SIZE):
+            kept = max(matrix[0, m, m] - noise, ZERO)
+            element += vectors[0, i, m] * kept * vectors[0, j, m]
+    if t < SIZE:
+        component = totals[PHOTOMETRIC, 21 + t] * photometric * _per_scale(t, per_lever)
+        for m in range(SIZE):
+            kept = max(matrix[0, m, m] - noise, ZERO) / max(matrix[0, m, m], FLOOR)
+            component += vectors[0, t, m] * kept * _project(vectors, b, m)
+    cuda.syncthreads()
+
+    # both together
+    if t < NUM_ELEMENTS:
+        matrix[0, i, j] = element
+        vectors[0, i, j] = ONE if i == j else ZERO
+    if t < SIZE:
+        b[t] = component
+    cuda.syncthreads()
+    for step in range(NUM_STEPS):
+        if t < NUM_ELEMENTS:
+            rotate(matrix, vectors, partners, step, t)
+        cuda.syncthreads()
+    smallest, largest = _extremes(matrix)
+    certain = ONE / (stage.max_uncertainty_m * stage.max_uncertainty_m)
+    if t < SIZE:
+        component = ZERO
+        for m in range(SIZE):
+            if matrix[0, m, m] > certain:
+                component -= vectors[0, t, m] * _project(vectors, b, m) / matrix[0, m, m]
+        twist[t] = component * _per_scale(t, per_lever)
+    cuda.syncthreads()
+
+    i, j = t // 4, t % 4
+    element = ZERO
+    T = state.T_world_camera
+    if t < 12:
+        element = T[i, 3] if j == 3 else ZERO
+        for m in range(3):
+            element += T[i, m] * exponential(twist, m, j)
+    cuda.syncthreads()
+    if t < 12:
+        T[i, j] = element
+    if t == 0:
+        moved_m = abs(twist[0]) + abs(twist[1]) + abs(twist[2])
+        moved_m += lever_m * (abs(twist[3]) + abs(twist[4]) + abs(twist[5]))
+        values[ENDED + stage.number] = ONE if moved_m < weighting.converged_m else ZERO
+        if totals[PHOTOMETRIC, 28] > ZERO:
+            brighter = totals[PHOTOMETRIC, 29] / totals[PHOTOMETRIC, 28]
+            values[OFFSET] += brighter * weighting.intensity_sigma
+        values[NUM_POINTS] = np.float32(cloud.num_points[0])
+        values[LEVER_M] = cloud.lever_m[0]
+        values[SIGMA_M] = cloud.median_sigma_m[0]
+        values[SQUARED_ERROR] = totals[GEOMETRIC, 27]
+        values[WEIGHT] = totals[GEOMETRIC, 28]
+        values[CONDITIONING] = conditioning
+        values[UNCERTAINTY_M] = ONE / np.float32(math.sqrt(max(smallest, FLOOR)))
+        values[NUM_ITERATIONS] += ONE
+
+
+def step(
+    sums: torch.Tensor,
+    num_geometric: int,
+    cloud: FrameCloud,
+    state: PoseState,
+    stage: Stage,
+    weighting: Weighting,
+) -> None:
+    """Make one step of a stage that has not ended: update `state` by the sums of both residuals
+    (blocks, NUM_SUMS), of which the first `num_geometric` blocks are geometric.
+    """
+    launch(_step, 1, THREADS, sums, num_geometric, cloud, state, stage, weighting)
