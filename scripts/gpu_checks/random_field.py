@@ -5,8 +5,17 @@ import numpy as np
 from kernels import blocks as block_ops
 from kernels import field as field_ops
 from kernels import tsdf as tsdf_ops
-from kernels.cuda.arrays import to_device
-from kernels.field import CURVATURE, FEATURES, NUM_FEATURES, Decoders, Field, Level
+from kernels.cuda.arrays import to_device, to_host
+from kernels.field import (
+    CURVATURE,
+    FEATURES,
+    NUM_FEATURES,
+    NUM_SAMPLES,
+    Decoders,
+    Field,
+    Level,
+    RayBatch,
+)
 
 SPACINGS_M = {"coarse": 0.48, "middle": 0.12, "fine": 0.03, "color": 0.02}
 TRUNCATION_M = 0.12
@@ -18,8 +27,8 @@ def random_field(random: np.random.Generator, is_seeded: bool) -> Field:
     """Return a field of random features where one block in ten is missing, one vertex in a hundred
     has no mean, and a third of the colour vertices is not taught.
     """
-    levels = [_random_level(name, random) for name in SPACINGS_M]
-    mean = tsdf_ops.new_blocks(len(levels[field_ops.FINE].vertices))
+    coarse, middle, fine, color = (_random_level(name, random) for name in SPACINGS_M)
+    mean = tsdf_ops.new_blocks(len(fine.vertices))
     mean.sdf[:] = random.integers(-32000, 32001, mean.sdf.shape)
     mean.weight[:] = random.choice([0, 1, 40000], mean.sdf.shape, p=[0.01, 0.5, 0.49])
     shapes = ((4, 32), (32,), (4, 32), (32,), (8, 32), (32,), (4, 16), (16, 3))
@@ -28,13 +37,15 @@ def random_field(random: np.random.Generator, is_seeded: bool) -> Field:
         (scale * random.normal(size=shape)).astype(np.float32)
         for scale, shape in zip(scales, shapes, strict=True)
     ]
-    lengths_m = map(np.float32, (TRUNCATION_M, SPACINGS_M["coarse"], UNIT_M))
-    return Field(*levels, mean, Decoders(*weights), *lengths_m, is_seeded)
+    return Field(
+        coarse, middle, fine, color, mean, Decoders(*weights), np.float32(TRUNCATION_M),
+        np.float32(SPACINGS_M["coarse"]), np.float32(UNIT_M), is_seeded,
+    )  # fmt: skip
 
 
 def _random_level(name: str, random: np.random.Generator) -> Level:
     reach = int(np.ceil(HALF_M / (8 * SPACINGS_M[name])))
-    coords = np.stack(np.indices((2 * reach,) * 3), axis=-1).reshape(-1, 3) - reach
+    coords = np.argwhere(np.ones((2 * reach,) * 3)) - reach
     coords = random.permutation(coords)[: int(np.ceil(0.9 * len(coords)))].astype(np.int32)
     index = block_ops.new_index(len(coords) + 1)
     assert block_ops.insert_blocks(index, coords)
@@ -49,12 +60,33 @@ def _random_level(name: str, random: np.random.Generator) -> Level:
 
 def on_device(field: Field) -> Field:
     """Return a copy of a field on the device, where marks are int32."""
+    return to_device(_with_marks(field, np.int32))
+
+
+def on_host(field: Field) -> Field:
+    """Return a copy of a field on the device as the other backends take it."""
+    return _with_marks(to_host(field), np.uint8)
+
+
+def _with_marks(field: Field, dtype: type) -> Field:
     levels = {
-        name: level._replace(marks=level.marks.astype(np.int32))
+        name: level._replace(marks=level.marks.astype(dtype))
         for name, level in zip(SPACINGS_M, field[:4], strict=True)
     }
-    return to_device(field._replace(**levels))
+    return field._replace(**levels)
 
 
 def random_points(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    return random.uniform(-HALF_M, HALF_M, (*shape, 3)).astype(np.float32)
+    """Return points in the field, some of them on its vertices."""
+    points = random.uniform(-HALF_M, HALF_M, (*shape, 3))
+    on_vertex = random.random((*shape, 1)) < 0.05
+    return np.where(on_vertex, np.round(points / 0.12) * 0.12, points).astype(np.float32)
+
+
+def random_batch(random: np.random.Generator, num_rays: int) -> RayBatch:
+    """Return rays whose samples lie anywhere; some have no colour, some no weight."""
+    distance_m = random.uniform(-2.5, 2.5, (num_rays, NUM_SAMPLES)) * TRUNCATION_M
+    rgb = random.random((num_rays, 3)) - 2.0 * (random.random((num_rays, 1)) < 0.2)
+    weight = random.uniform(0.1, 1.0, num_rays) * (random.random(num_rays) < 0.9)
+    points = random_points(random, (num_rays, NUM_SAMPLES))
+    return RayBatch(points, *(values.astype(np.float32) for values in (distance_m, rgb, weight)))

@@ -1,0 +1,176 @@
+"""The training step of the neural field against its definition."""
+
+import numpy as np
+import torch
+
+from gpu_checks.check import Case, check
+from gpu_checks.random_field import (
+    SPACINGS_M,
+    on_device,
+    on_host,
+    random_batch,
+    random_field,
+)
+from kernels import field as field_ops
+from kernels.cuda import field_step as cuda_step
+from kernels.cuda.arrays import to_device, to_host
+from kernels.dispatch import using
+from kernels.field import (
+    COLOR,
+    CURVATURE,
+    FEATURES,
+    GRADIENT,
+    NUM_BAND,
+    NUM_FEATURES,
+    RECORD,
+    SUM,
+    Field,
+    Level,
+    RayBatch,
+    StepWeights,
+)
+from kernels.reference.field_cell import find_cells, read_taught
+
+WEIGHTS = StepWeights(near=0.9, free=0.7, depth=2.0, color=0.8, coarse=1.3)
+
+
+def part(level: Level, first: int, num: int = NUM_FEATURES) -> np.ndarray:
+    """Return features, gradients, sums or curvatures (m, num) of all vertices of a level."""
+    return level.vertices.reshape(-1, RECORD)[:, first : first + num]
+
+
+def close_by_largest(
+    case: Case, what: str, got: np.ndarray, wanted: np.ndarray, tolerance: float, flips: float = 0.0
+) -> None:
+    """Compare by the largest element."""
+    case.close(what, got, wanted, tolerance * np.abs(wanted).max(initial=1e-30), flips=flips)
+
+
+@check
+def field_gradients(case: Case) -> None:
+    for num_rays in (0, 1, case.pick(41, 2048)):
+        for is_seeded in (True, False):
+            field = on_device(random_field(case.random, is_seeded))
+            for step in range(2 if is_seeded else 1):  # the second adds to the first
+                batch = random_batch(case.random, num_rays)
+                what = f"{num_rays} rays, seeded {is_seeded}, step {step}"
+                _compare_gradients(case, what, field, batch)
+
+
+def _compare_gradients(case: Case, what: str, field: Field, batch: RayBatch) -> None:
+    before, wanted = on_host(field), on_host(field)
+    with using("reference"):
+        losses, d_decoder, touched = field_ops.gradients(wanted, batch, WEIGHTS)
+    got = field_ops.gradients(field, to_device(batch), WEIGHTS)
+    got_losses = np.array([float(loss) for loss in got[0]])
+    case.close(f"losses of {what}", got_losses, np.array(losses), 1e-6, 1e-4)
+    for name, a, b in zip(("w1", "w2"), to_host(got[1]), d_decoder, strict=True):
+        close_by_largest(case, f"gradient by {name} of {what}", a, b, 1e-4, flips=0.02)
+    levels = zip(SPACINGS_M, on_host(field)[:4], wanted[:4], got[2], touched, strict=True)
+    for name, level, expected, got_rows, rows in levels:
+        listed = to_host(got_rows)
+        case.equal(f"{name} list of {what}", np.sort(listed[listed >= 0]), np.sort(rows))
+        case.true(f"{name} list of {what} is full", len(listed) == 32 * len(batch.weight))
+        case.equal(f"{name} marks of {what}", level.marks, expected.marks)
+        marked = np.flatnonzero(expected.marks)
+        got_gradient, gradient = part(level, GRADIENT), part(expected, GRADIENT)
+        # a ReLU whose input rounds to its other side moves the eight vertices of a sample
+        close_by_largest(
+            case, f"{name} gradient of {what}", got_gradient[marked], gradient[marked], 1e-4, 0.02
+        )
+        case.true(
+            f"{name} gradient of {what} elsewhere",
+            np.count_nonzero(got_gradient) == np.count_nonzero(got_gradient[marked]),
+        )
+        if name != "color":
+            case.equal(
+                f"{name} features of {what}", part(level, FEATURES), part(expected, FEATURES)
+            )
+    curvature = part(on_host(field).color, CURVATURE, 1), part(wanted.color, CURVATURE, 1)
+    close_by_largest(case, f"curvature of {what}", *curvature, 1e-5)
+    case.equal(f"taught vertices of {what}", curvature[0] > 0, curvature[1] > 0)
+    _compare_starts(case, what, before.color, on_host(field).color, touched[COLOR], batch)
+
+
+def _compare_starts(
+    case: Case, what: str, before: Level, after: Level, touched: np.ndarray, batch: RayBatch
+) -> None:
+    """New colour vertices start as what they counted as in a sample that touches them; which of
+    them is the first is not said.
+    """
+    points = torch.from_numpy(batch.points[batch.weight != 0][:, :NUM_BAND].reshape(-1, 3))
+    cells = find_cells(before, points, is_clamped=True)
+    _, phi, _ = read_taught(before, cells)
+    rows = cells.rows.numpy()
+    features = part(after, FEATURES)
+    error = np.abs(features[rows] - phi.numpy()[:, None]).max(axis=2)
+    error[~cells.exists.numpy()] = np.inf
+    least = np.full(len(features), np.inf)
+    np.minimum.at(least, rows.ravel(), error.ravel())
+    is_new = np.zeros(len(features), np.bool_)
+    is_new[touched] = part(before, CURVATURE, 1)[touched, 0] == 0
+    case.true(f"starts of {what} are those of samples", bool((least[is_new] < 1e-5).all()))
+    case.equal(f"other colours of {what}", features[~is_new], part(before, FEATURES)[~is_new])
+
+
+def _level_to_update(case: Case, num_touched: int) -> tuple[Level, np.ndarray, np.ndarray]:
+    """Return a level with gradients at some vertices; these, also as a list with gaps."""
+    level = random_field(case.random, True).color
+    part(level, SUM)[:] = case.random.random(part(level, SUM).shape) * 1e-6
+    touched = case.random.permutation(level.marks.size)[:num_touched].astype(np.int32)
+    gradient = case.random.normal(scale=1e-3, size=(num_touched, NUM_FEATURES))
+    part(level, GRADIENT)[touched] = gradient
+    level.marks.reshape(-1)[touched] = 1
+    gaps = np.full(2 * num_touched + 1, -1, np.int32)
+    gaps[np.sort(case.random.permutation(len(gaps))[:num_touched])] = touched
+    return level, touched, gaps
+
+
+def _compare_levels(case: Case, what: str, got: Level, wanted: Level) -> None:
+    for first, name in ((FEATURES, "features"), (GRADIENT, "gradient"), (SUM, "sums")):
+        close_by_largest(case, f"{name} of {what}", part(got, first), part(wanted, first), 1e-6)
+    case.true(f"marks of {what}", not got.marks.any())
+
+
+@check
+def field_updates(case: Case) -> None:
+    for num_touched in (0, 1, case.pick(331, 60_001)):
+        for smoothness in (0.0, 1e-3):
+            level, touched, gaps = _level_to_update(case, num_touched)
+            device = to_device(level._replace(marks=level.marks.astype(np.int32)))
+            field_ops.adagrad(device, to_device(gaps), 0.01, smoothness)
+            with using("reference"):
+                field_ops.adagrad(level, touched, 0.01, smoothness)
+            what = f"{num_touched} vertices, smoothness {smoothness}"
+            _compare_levels(case, what, to_host(device), level)
+        level, touched, gaps = _level_to_update(case, num_touched)
+        part(level, CURVATURE, 1)[touched[::3]] = 0.0  # of a corner with the weight 0
+        part(level, GRADIENT)[touched[::3]] = 0.0
+        device = to_device(level._replace(marks=level.marks.astype(np.int32)))
+        field_ops.relax(device, to_device(gaps), 5e-7)
+        with using("reference"):
+            field_ops.relax(level, touched, 5e-7)
+        _compare_levels(case, f"{num_touched} vertices, relaxed", to_host(device), level)
+
+
+@check
+def field_decoder(case: Case) -> None:
+    decoders = random_field(case.random, True).decoders
+    weights = [decoders.color_w1.astype(np.float64), decoders.color_w2.astype(np.float64)]
+    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
+    device, device_moments = to_device(decoders), cuda_step.new_moments()
+    for _ in range(3):
+        gradient = [case.random.normal(scale=1e-3, size=w.shape) for w in weights]
+        for w, g, (m, v) in zip(weights, gradient, moments, strict=True):
+            m += 0.1 * (g - m)
+            v += 0.01 * (g * g - v)
+            w -= 0.01 * m / np.sqrt(v)
+        tensors = field_ops.DecoderGradient(
+            *to_device(tuple(g.astype(np.float32) for g in gradient))
+        )
+        cuda_step.update_decoder(device, tensors, device_moments, 0.01)
+    got = to_host(device)
+    for name, w in zip(("color_w1", "color_w2"), weights, strict=True):
+        case.close(name, getattr(got, name), w.astype(np.float32), 1e-6, 1e-5)
+    for name in decoders._fields[:-2]:
+        case.equal(name, getattr(got, name), getattr(decoders, name))
