@@ -53,6 +53,7 @@ def insert_blocks(index: BlockIndex, coords: np.ndarray) -> bool:
     """Insert blocks (n, 3) int32 in order, skipping known ones; False once the capacity is used up.
 
     Coordinates beyond +-2^20 are ignored. Inserting again after growth continues where it stopped.
+    A GPU gives out slots in any order, and an index there never grows.
     """
     check_array("coords", coords, "int32", (None, 3))
     return implementation("blocks", coords).insert_blocks(index, coords)
@@ -83,6 +84,9 @@ def touch_band(
     *truncation_m). Each block met is stamped (`stamps` int32 (capacity,)) and listed once in
     `visible` int32 (capacity,). Returns their number, or -1 when the capacity is used up: then grow
     and call again with the same stamp and an empty list.
+
+    On a GPU it returns int32 (2,): the blocks listed, and how many samples met a block that found
+    no room and was left out. `stamp` may be a tensor (1,) there.
     """
     _check_view(depth_m, intrinsics, T_world_camera, stamps, visible)
     return implementation("blocks", depth_m).touch_band(
@@ -111,7 +115,8 @@ def touch_free(
 
     They hold what stood in free space that is now seen to be empty; integrating them carves it
     away. `offset` (v, u) is where the pixel lattice starts: moved from frame to frame, it reaches
-    every block in a few frames. Returns the new number of listed blocks.
+    every block in a few frames. Returns the new number of listed blocks. On a GPU `num_visible` is
+    what `touch_band` returned, updated in place; `offset` may be a tensor int32 (2,) there.
     """
     _check_view(depth_m, intrinsics, T_world_camera, stamps, visible)
     return implementation("blocks", depth_m).touch_free(

@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from kernels.blocks import MAX_COORD
 from kernels.cpu.compile import kernel
-from kernels.scalar.hashing import bucket, find, pack
+from kernels.scalar.hashing import bucket, find, is_in_range, pack
 from kernels.scalar.noise import truncation
+from kernels.scalar.view import num_band_parts, ray_through
 
 ZERO = np.float32(0.0)
 HALF = np.float32(0.5)
-ONE = np.float32(1.0)
 
 
 @kernel
@@ -17,10 +16,7 @@ def _insert(index, x, y, z):
     """Return the slot of a block, new or known; -1 if it is full, -2 if the coordinate is out of
     range.
     """
-    if (
-        x <= -MAX_COORD or y <= -MAX_COORD or z <= -MAX_COORD
-        or x >= MAX_COORD - 1 or y >= MAX_COORD - 1 or z >= MAX_COORD - 1
-    ):  # fmt: skip
+    if not is_in_range(x, y, z):
         return np.int32(-2)
     key = pack(x, y, z)
     mask = np.int64(index.keys.shape[0] - 1)
@@ -85,19 +81,14 @@ def touch_band(
     per_block = np.float32(1.0 / block_size_m)
     num_visible = 0
     for v in range(stride // 2, depth_m.shape[0], stride):
-        y = (np.float32(v) - intrinsics[3]) / intrinsics[1]
         for u in range(stride // 2, depth_m.shape[1], stride):
             z = depth_m[v, u]
             if z <= ZERO:
                 continue
-            x = (np.float32(u) - intrinsics[2]) / intrinsics[0]
             tau = truncation(z, noise, truncation_m)
-            ray_x = (T[0, 0] * x + T[0, 1] * y + T[0, 2]) * per_block
-            ray_y = (T[1, 0] * x + T[1, 1] * y + T[1, 2]) * per_block
-            ray_z = (T[2, 0] * x + T[2, 1] * y + T[2, 2]) * per_block
-            width = np.float32(2.0) * tau
-            num_steps = int(np.float32(2.0) * width * per_block) + 2
-            step = width / np.float32(num_steps)
+            ray_x, ray_y, ray_z = ray_through(u, v, intrinsics, T, per_block)
+            num_steps = num_band_parts(tau, per_block)
+            step = np.float32(2.0) * tau / np.float32(num_steps)
             last_x, last_y, last_z = np.int32(1 << 30), np.int32(0), np.int32(0)
             for s in range(num_steps + 1):
                 t = z - tau + step * np.float32(s)
@@ -127,16 +118,12 @@ def touch_free(
     T = T_world_camera
     per_block = np.float32(1.0 / block_size_m)
     for v in range(offset[0], depth_m.shape[0], stride):
-        y = (np.float32(v) - intrinsics[3]) / intrinsics[1]
         for u in range(offset[1], depth_m.shape[1], stride):
             z = depth_m[v, u]
             if z <= ZERO:
                 continue
-            x = (np.float32(u) - intrinsics[2]) / intrinsics[0]
             end = z - truncation(z, noise, truncation_m)
-            ray_x = (T[0, 0] * x + T[0, 1] * y + T[0, 2]) * per_block
-            ray_y = (T[1, 0] * x + T[1, 1] * y + T[1, 2]) * per_block
-            ray_z = (T[2, 0] * x + T[2, 1] * y + T[2, 2]) * per_block
+            ray_x, ray_y, ray_z = ray_through(u, v, intrinsics, T, per_block)
             t = np.float32(near_m)
             while t < end:
                 bx = np.int32(np.floor(ray_x * t + T[0, 3] * per_block))

@@ -5,6 +5,8 @@ import numpy as np
 from kernels.blocks import MAX_COORD
 from kernels.scalar.compile import inline
 
+GOLDEN = np.int64(-7046029254386353131)  # 2^64 / golden ratio
+
 
 @inline
 def pack(x, y, z):
@@ -17,9 +19,24 @@ def pack(x, y, z):
 
 
 @inline
+def is_in_range(x, y, z):
+    """Whether a block may exist here. Its neighbours then have keys of their own."""
+    return (
+        x > -MAX_COORD and y > -MAX_COORD and z > -MAX_COORD
+        and x < MAX_COORD - 1 and y < MAX_COORD - 1 and z < MAX_COORD - 1
+    )  # fmt: skip
+
+
+@inline
 def bucket(key, mask):
-    """Fibonacci hashing: the high bits of the product with 2^64 / golden ratio."""
-    return ((key * np.int64(-7046029254386353131)) >> np.int64(29)) & mask
+    """Fibonacci hashing: high bits of a product."""
+    return ((key * GOLDEN) >> np.int64(29)) & mask
+
+
+@inline
+def dither_offset(x, y, z):
+    """Return where the dither of a block starts: 9 bits that all of its coordinate decides."""
+    return ((pack(x, y, z) * GOLDEN) >> np.int64(55)) & np.int64(511)
 
 
 @inline
@@ -30,13 +47,14 @@ def find(index, x, y, z):
         return slot
     key = pack(x, y, z)
     mask = np.int64(index.keys.shape[0] - 1)
-    i = bucket(key, mask)
+    first = bucket(key, mask)
+    i = first
     while True:
         found = index.keys[i]
         if found == key:
             slot = index.slots[i]
             break
-        if found == -1:
-            break
         i = (i + 1) & mask
+        if found == -1 or i == first:  # a table that CUDA filled may have no empty place left
+            break
     return slot

@@ -1,0 +1,268 @@
+"""The block hash on CUDA; contracts in `kernels.blocks`.
+
+Blocks are inserted by launches one after the other, each of which sees all that those before it
+wrote. (1) Keys enter the table: of the threads with a key that is new, the one that swaps it for an
+empty place takes the next slot. (2) New blocks are linked with their neighbours. Only then (3) are
+slots looked up. Slots are given out in any order.
+
+A thread that finds no room left enters no key. Some threads may enter theirs before they see that
+the last slot is gone: such a key leads to slot -1, and nothing else tells it from a block that does
+not exist. Keys are never taken out, so capacity, which never grows, bounds them and the search.
+"""
+
+import math
+
+import numpy as np
+import torch
+from numba import cuda
+
+from kernels.cuda.arrays import empty, full, to_device, zeros
+from kernels.cuda.launch import STRIDED_BLOCKS, THREADS, kernel, launch, launch_over
+from kernels.scalar.compile import inline
+from kernels.scalar.hashing import bucket, find, is_in_range, pack
+from kernels.scalar.noise import truncation
+from kernels.scalar.view import num_band_parts, ray_through
+
+ZERO = np.float32(0.0)
+ONE = np.float32(1.0)
+HALF = np.float32(0.5)
+TWO = np.float32(2.0)
+EMPTY = np.int64(-1)
+BAND_LANES = 4  # threads a ray: its samples are looked up side by side
+FREE_LANES = 32
+MOST_SAMPLES = np.float32(1 << 16)  # of a ray, whatever its depth
+
+
+@inline
+def _enter(index, x, y, z):
+    """Give a block a place in the table and a slot, unless it is known or there is no room."""
+    if is_in_range(x, y, z):
+        key = pack(x, y, z)
+        mask = np.int64(index.keys.shape[0] - 1)
+        capacity = index.coords.shape[0]
+        i = bucket(key, mask)
+        for _ in range(index.keys.shape[0]):
+            found = index.keys[i]
+            if found == EMPTY:
+                if index.num_blocks[0] >= capacity:
+                    break
+                found = cuda.atomic.cas(index.keys, i, EMPTY, key)
+                if found == EMPTY:
+                    _take_slot(index, i, x, y, z)
+                    break
+            if found == key:
+                break
+            i = (i + 1) & mask
+
+
+@inline
+def _take_slot(index, place, x, y, z):
+    slot = cuda.atomic.add(index.num_blocks, 0, np.int32(1))
+    if slot < index.coords.shape[0]:
+        index.coords[slot, 0] = x
+        index.coords[slot, 1] = y
+        index.coords[slot, 2] = z
+        index.slots[place] = slot
+    else:
+        # never below the capacity again: each takes back what it added itself
+        cuda.atomic.add(index.num_blocks, 0, np.int32(-1))
+
+
+@kernel
+def _enter_coords(index, coords):
+    i = cuda.grid(1)
+    if i < coords.shape[0]:
+        _enter(index, coords[i, 0], coords[i, 1], coords[i, 2])
+
+
+@kernel
+def _link(index, first):
+    """Link the blocks from slot first[0] on with their neighbours. Where both of a pair are new,
+    both threads write the same.
+    """
+    end = min(index.num_blocks[0], np.int32(index.coords.shape[0])) * 8
+    for i in range(first[0] * 8 + cuda.grid(1), end, cuda.gridsize(1)):
+        slot, d = i >> 3, i & 7
+        x, y, z = index.coords[slot, 0], index.coords[slot, 1], index.coords[slot, 2]
+        dx, dy, dz = d >> 2, (d >> 1) & 1, d & 1
+        index.neighbors[slot, d] = find(index, x + dx, y + dy, z + dz)
+        behind = find(index, x - dx, y - dy, z - dz)
+        if behind >= 0:
+            index.neighbors[behind, d] = slot
+
+
+@kernel
+def _find(index, coords, slots):
+    i = cuda.grid(1)
+    if i < coords.shape[0]:
+        slots[i] = find(index, coords[i, 0], coords[i, 1], coords[i, 2])
+
+
+@kernel
+def _count_refused(index, coords, num_refused):
+    i = cuda.grid(1)
+    if i < coords.shape[0]:
+        x, y, z = coords[i, 0], coords[i, 1], coords[i, 2]
+        if is_in_range(x, y, z) and find(index, x, y, z) < 0:
+            cuda.atomic.add(num_refused, 0, np.int32(1))
+
+
+def insert_blocks(index, coords):
+    first = index.num_blocks.clone()
+    launch_over(_enter_coords, coords.shape[0], index, coords)
+    launch(_link, STRIDED_BLOCKS, THREADS, index, first)
+    num_refused = zeros((1,), torch.int32)
+    launch_over(_count_refused, coords.shape[0], index, coords, num_refused)
+    return int(num_refused) == 0
+
+
+def find_blocks(index, coords):
+    slots = empty((coords.shape[0],), torch.int32)
+    launch_over(_find, coords.shape[0], index, coords, slots)
+    return slots
+
+
+@inline
+def _list(slot, stamps, stamp, visible, num_visible):
+    """List a block once: by the thread that exchanges its old stamp."""
+    if stamps[slot] != stamp and cuda.atomic.exch(stamps, slot, stamp) != stamp:
+        visible[cuda.atomic.add(num_visible, 0, np.int32(1))] = slot
+
+
+@inline
+def _block_along(ray_x, ray_y, ray_z, T, per_block, t):
+    """Return the block at depth t of a ray that is `per_block` blocks long a metre."""
+    return (
+        np.int32(math.floor(ray_x * t + T[0, 3] * per_block)),
+        np.int32(math.floor(ray_y * t + T[1, 3] * per_block)),
+        np.int32(math.floor(ray_z * t + T[2, 3] * per_block)),
+    )
+
+
+@kernel
+def _walk_band(
+    index, depth_m, intrinsics, T, block_size_m, noise, truncation_m, stride, columns,
+    is_listing, stamps, stamp, visible, counts,
+):  # fmt: skip
+    """Enter the blocks in the band of each ray of the lattice or, once they are, list them."""
+    i = cuda.grid(1)
+    ray, lane = i // BAND_LANES, i % BAND_LANES
+    v, u = stride // 2 + ray // columns * stride, stride // 2 + ray % columns * stride
+    if v < depth_m.shape[0] and depth_m[v, u] > ZERO:
+        z = depth_m[v, u]
+        per_block = ONE / block_size_m
+        tau = truncation(z, noise, truncation_m)
+        ray_x, ray_y, ray_z = ray_through(u, v, intrinsics, T, per_block)
+        num_parts = num_band_parts(tau, per_block)
+        step = TWO * tau / np.float32(num_parts)
+        for s in range(lane, num_parts + 1, BAND_LANES):
+            t = z - tau + step * np.float32(s)
+            bx, by, bz = _block_along(ray_x, ray_y, ray_z, T, per_block, t)
+            if is_listing:
+                slot = find(index, bx, by, bz)
+                if slot >= 0:
+                    _list(slot, stamps, stamp[0], visible, counts)
+                elif is_in_range(bx, by, bz):
+                    cuda.atomic.add(counts, 1, np.int32(1))
+            else:
+                _enter(index, bx, by, bz)
+
+
+@kernel
+def _walk_free(
+    index, depth_m, intrinsics, T, block_size_m, noise, truncation_m, stride, columns,
+    offset, near_m, stamps, stamp, visible, counts,
+):  # fmt: skip
+    """List the blocks in front of the band of each ray of the lattice."""
+    i = cuda.grid(1)
+    ray, lane = i // FREE_LANES, i % FREE_LANES
+    v, u = offset[0] + ray // columns * stride, offset[1] + ray % columns * stride
+    if v < depth_m.shape[0] and u < depth_m.shape[1] and depth_m[v, u] > ZERO:
+        z = depth_m[v, u]
+        per_block = ONE / block_size_m
+        end = z - truncation(z, noise, truncation_m)
+        ray_x, ray_y, ray_z = ray_through(u, v, intrinsics, T, per_block)
+        step = HALF * block_size_m
+        num_samples = np.int32(min(max(end - near_m, ZERO) / step, MOST_SAMPLES)) + 1
+        for s in range(lane, num_samples, FREE_LANES):
+            t = near_m + step * np.float32(s)
+            if t < end:
+                bx, by, bz = _block_along(ray_x, ray_y, ray_z, T, per_block, t)
+                slot = find(index, bx, by, bz)
+                if slot >= 0:
+                    _list(slot, stamps, stamp[0], visible, counts)
+
+
+def touch_band(
+    index, depth_m, intrinsics, T_world_camera, block_size_m, noise, truncation_m,
+    stride, stamps, stamp, visible,
+):  # fmt: skip
+    h, w = depth_m.shape
+    rows, columns = (len(range(stride // 2, size, stride)) for size in (h, w))
+    counts = zeros((2,), torch.int32)
+    first = index.num_blocks.clone()
+    for is_listing in (False, True):
+        launch_over(
+            _walk_band, rows * columns * BAND_LANES, index, depth_m, intrinsics, T_world_camera,
+            block_size_m, noise, truncation_m, stride, columns, is_listing, stamps,
+            _as_tensor(stamp), visible, counts,
+        )  # fmt: skip
+        if not is_listing:
+            launch(_link, STRIDED_BLOCKS, THREADS, index, first)
+    return counts
+
+
+def touch_free(
+    index, depth_m, intrinsics, T_world_camera, block_size_m, noise, truncation_m,
+    stride, offset, near_m, stamps, stamp, visible, num_visible,
+):  # fmt: skip
+    h, w = depth_m.shape
+    rows, columns = (h + stride - 1) // stride, (w + stride - 1) // stride
+    if isinstance(offset, tuple):
+        offset = to_device(np.array(offset, np.int32))
+    launch_over(
+        _walk_free, rows * columns * FREE_LANES, index, depth_m, intrinsics, T_world_camera,
+        block_size_m, noise, truncation_m, stride, columns, offset, near_m, stamps,
+        _as_tensor(stamp), visible, num_visible,
+    )  # fmt: skip
+    return num_visible
+
+
+@kernel
+def _enter_cover(fine_index, first, level_index, fine_block_size_m, spacing_m):
+    """Enter the blocks at the eight corners of each fine block and one cell more."""
+    num_fine = min(fine_index.num_blocks[0], np.int32(fine_index.coords.shape[0]))
+    margin_m = np.float32(1.01) * spacing_m
+    per_block = np.float32(0.125) / spacing_m
+    for i in range(first[0] * 8 + cuda.grid(1), num_fine * 8, cuda.gridsize(1)):
+        slot, corner = i >> 3, i & 7
+        up_x, up_y, up_z = corner >> 2, (corner >> 1) & 1, corner & 1
+        x = _beyond(fine_index.coords[slot, 0], up_x, fine_block_size_m, margin_m)
+        y = _beyond(fine_index.coords[slot, 1], up_y, fine_block_size_m, margin_m)
+        z = _beyond(fine_index.coords[slot, 2], up_z, fine_block_size_m, margin_m)
+        _enter(
+            level_index, np.int32(math.floor(x * per_block)), np.int32(math.floor(y * per_block)),
+            np.int32(math.floor(z * per_block)),
+        )  # fmt: skip
+
+
+@inline
+def _beyond(coord, is_upper, size_m, margin_m):
+    """Return the end of a block's extent along one axis, the margin farther out."""
+    return np.float32(coord + is_upper) * size_m + (margin_m if is_upper else -margin_m)
+
+
+def cover_blocks(fine_index, first, level_index, fine_block_size_m, level_spacing_m):
+    """Insert the blocks of a coarser level that hold all cells round the fine blocks from slot
+    first[0] on, and one cell more. `first` is int32 (1,); nothing is read back.
+    """
+    first_of_level = level_index.num_blocks.clone()
+    launch(
+        _enter_cover, STRIDED_BLOCKS, THREADS, fine_index, first, level_index, fine_block_size_m,
+        level_spacing_m,
+    )  # fmt: skip
+    launch(_link, STRIDED_BLOCKS, THREADS, level_index, first_of_level)
+
+
+def _as_tensor(stamp):
+    return stamp if isinstance(stamp, torch.Tensor) else full((1,), stamp, torch.int32)
