@@ -44,7 +44,7 @@ def pick_rays(
 
     `readings` (h w + 1,) and `normals` (h // 4, w // 4, 3) are those of `kernels.tsdf.integrate`;
     `color` uint8 (h, w, 3), or (0, 0, 3) for a frame without. The weight is (sigma(1 m) /
-    sigma(z))^2 up to 1, times EDGE_WEIGHT beside an edge.
+    sigma(z))^2 up to 1, times EDGE_WEIGHT beside an edge. On a GPU the number of rays is read back.
     """
     h, w = image_size
     check_array("readings", readings, "float32", (h * w + 1,))
@@ -74,7 +74,8 @@ def sample_rays(
 
     Samples lie on the reading, at +-a along z, a the square of a uniform number times the
     truncation over the slope (but never nearer than near_m), and one between near_m and the band.
-    `distance_m` is slope times the way to the reading. All random numbers come from `seed`.
+    `distance_m` is slope times the way to the reading. All random numbers come from `seed`. On a
+    GPU, `kernels.cuda.rays.sample_window` does it for many frames in one launch.
     """
     check_array("pixel", rays.pixel, "uint32", (None,))
     check_array("intrinsics", intrinsics, "float32", (4,))

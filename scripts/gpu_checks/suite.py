@@ -1,6 +1,17 @@
 """All checks of kernels."""
 
-from gpu_checks import align, blocks, depth, field, field_step, image, mesh, solve
+from gpu_checks import align, blocks, depth, field, field_step, image, mesh, rays, solve
 from gpu_checks.check import CHECKS
 
-__all__ = ["CHECKS", "align", "blocks", "depth", "field", "field_step", "image", "mesh", "solve"]
+__all__ = [
+    "CHECKS",
+    "align",
+    "blocks",
+    "depth",
+    "field",
+    "field_step",
+    "image",
+    "mesh",
+    "rays",
+    "solve",
+]
