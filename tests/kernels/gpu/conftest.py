@@ -15,7 +15,6 @@ import pytest
 
 LIMIT_S = 280  # a test, with the fixtures that it waits for, has 300
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "scripts"))
 
 
 @dataclass(frozen=True)
