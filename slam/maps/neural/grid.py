@@ -94,9 +94,10 @@ class _GrowingLevel:
             self.stamps[self.stamps == stamp] = -1  # list them again
 
 
-def capacities(budget_bytes: int) -> dict[str, int]:
-    """Return how many blocks each level may have."""
-    block_bytes = dict.fromkeys(SHARES, BLOCK_BYTES) | {"fine": FINE_BLOCK_BYTES}
+def capacities(budget_bytes: int, more_bytes: int = 0, more_fine_bytes: int = 0) -> dict[str, int]:
+    """Return how many blocks each level may have, where one takes so many bytes more than here."""
+    block_bytes = dict.fromkeys(SHARES, BLOCK_BYTES + more_bytes)
+    block_bytes["fine"] = FINE_BLOCK_BYTES + more_fine_bytes
     return {
         name: max(1, int(share * budget_bytes / block_bytes[name]))
         for name, share in SHARES.items()

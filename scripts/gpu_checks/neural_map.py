@@ -1,0 +1,171 @@
+"""The neural map on the device against the one on the host: storage, training, poses and files."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gpu_checks.check import Case, check
+from kernels.cuda.arrays import to_device, to_host
+from kernels.cuda.inputs import Inputs
+from kernels.dispatch import using
+from kernels.field import NUM_FEATURES
+from kernels.rays import Rays
+from slam.camera import Camera, DepthNoise
+from slam.config import NeuralConfig
+from slam.frame import Frame
+from slam.geometry import se3_exp
+from slam.maps.cuda.neural import CudaNeuralMap
+from slam.maps.cuda.pool import RayPool
+from slam.maps.neural.grid import Grid
+from slam.maps.neural.keyframes import Keyframe, Keyframes
+from slam.maps.neural.map import NeuralMap
+from slam.maps.neural.neural_file import LEVELS
+
+NOISE = DepthNoise.rendered()
+
+
+@check
+def inputs_of_captured_launches(case: Case) -> None:
+    inputs = Inputs(number=np.zeros(1, np.int64), T=np.eye(4, dtype=np.float32), none=np.zeros(0))
+    places = [inputs[name].data_ptr() for name in ("number", "T")]
+    T = case.random.normal(size=(4, 4)).astype(np.float32)
+    inputs.write(T=T, number=7)
+    inputs["number"].add_(1)
+    case.equal("a matrix", to_host(inputs["T"]), T)
+    case.equal("a number", to_host(inputs["number"]), np.array([8]))
+    inputs.write(T=2 * T)
+    case.equal("another matrix", to_host(inputs["T"]), 2 * T)
+    case.true("they stay", places == [inputs[name].data_ptr() for name in ("number", "T")])
+
+
+@check
+def pool_of_rays(case: Case) -> None:
+    """It grows, and gives back what it got; overlaps are told as by whole keyframes."""
+    camera = Camera(40, 30, 35.0, 35.0, 19.5, 14.5)
+    pool, kept, whole = RayPool(64), Keyframes(), Keyframes()
+    for i, n in enumerate((50, 0, 1, 300, 200)):
+        pixel = np.sort(case.random.choice(1200, n, replace=False)).astype(np.uint32)
+        parts = case.random.uniform(0.5, 4.0, (2, n)).astype(np.float32)
+        rays = Rays(pixel, parts[0], parts[1], case.random.integers(0, 256, (n, 4), np.uint8))
+        T = se3_exp(case.random.normal(size=6) * 0.1)
+        whole.add(Keyframe(i, camera, T, rays, True, T))
+        kept.add(pool.keep(Keyframe(i, camera, T, to_device(rays), True, T)))
+    items: Any = kept.items
+    for got, own, wanted in zip(pool.downloaded(items), items, whole.items, strict=True):
+        for name, a, b in zip(Rays._fields, got.rays, wanted.rays, strict=True):
+            case.equal(f"{name} of {wanted.num_rays} rays", a, b)
+        case.equal("number of rays", own.num_rays, wanted.num_rays)
+        case.close("far_m", own.far_m, wanted.far_m, 1e-5)
+    case.equal(
+        "overlaps",
+        kept.overlaps(kept.items[-1], kept.items[:-1]),
+        whole.overlaps(whole.items[-1], whole.items[:-1]),
+    )
+
+
+def frames(case: Case) -> list[Frame]:
+    """Return images of a slanted wall with a box before it. In the last one, a ball is in the air
+    that was free before.
+    """
+    w, h = case.pick((40, 32), (160, 128))
+    camera = Camera(w, h, 0.9 * w, 0.9 * w, 0.5 * w - 0.5, 0.5 * h - 0.5)
+    v, u = np.mgrid[:h, :w]
+    made = []
+    for i in range(4):
+        z = 1.7 + 0.2 * u / w - 0.1 * v / h
+        z[v > 0.6 * h] -= 0.3
+        if i == 3:
+            z[np.hypot(v - 0.3 * h, u - 0.6 * w) < 0.2 * h] = 0.8
+        z += case.random.normal(size=z.shape) * 0.001
+        z[case.random.random(z.shape) < 0.02] = 0.0
+        color = np.stack([255 * u / w, 255 * v / h, np.full(u.shape, 90.0)], -1).astype(np.uint8)
+        made.append(Frame(i, i / 30.0, camera, z.astype(np.float32), color, NOISE))
+    return made
+
+
+def by_place(grid: Grid, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the blocks of a level in an order that does not depend on how they were inserted, and
+    their slots.
+    """
+    level = getattr(grid, name)
+    coords = level.level.blocks.coords[: level.count]
+    order = np.lexsort(coords.T)
+    return coords[order], order
+
+
+def compare(case: Case, when: str, got: Grid, wanted: Grid, tolerance: float, flips: float) -> None:
+    """Compare what two maps hold, block by block."""
+    for name in LEVELS:
+        (coords, order), (wanted_coords, wanted_order) = by_place(got, name), by_place(wanted, name)
+        case.equal(f"{when}: blocks of {name}", coords, wanted_coords)
+        if len(coords) != len(wanted_coords):
+            continue
+        features, others = (
+            getattr(grid, name).level.vertices[slots, :, :NUM_FEATURES]
+            for grid, slots in ((got, order), (wanted, wanted_order))
+        )
+        case.close(f"{when}: features of {name}", features, others, tolerance, flips=flips)
+        if name == "fine":
+            for part in ("sdf", "weight"):
+                case.close(
+                    f"{when}: {part} of the mean", getattr(got.mean, part)[order],
+                    getattr(wanted.mean, part)[wanted_order], 1.0, flips=2e-3,
+                )  # fmt: skip
+
+
+@check
+def neural_map(case: Case) -> None:
+    config = NeuralConfig(
+        coarse_spacing_m=0.6, middle_spacing_m=0.3, fine_spacing_m=0.12, color_spacing_m=0.12,
+        truncation_m=0.24, keyframe_every=2, ray_cell=4, window=3, rays=case.pick(24, 512),
+        first_steps=1, steps=1, budget_ms=0.0, budget_mb=16,
+    )  # fmt: skip
+    on_device, on_host = CudaNeuralMap(config, NOISE), NeuralMap(config, NOISE)
+    points = case.random.uniform((-0.8, -0.6, 1.2), (0.8, 0.6, 2.0), (case.pick(60, 5000), 3))
+    points = points.astype(np.float32)
+    for frame in frames(case):
+        i = frame.index
+        T = se3_exp(np.array([0.001, -0.002, 0.0015, 0.0, 0.001, -0.001]) * i)
+        on_device.integrate(frame, T)
+        with using("reference"):
+            on_host.integrate(frame, T)
+            wanted = on_host.query(points)
+        got = on_device.query(points)
+        content = on_device._content()
+        compare(
+            case, f"frame {i}", content.grid, on_host._grid, *((1e-4, 0.02), (2e-3, 0.05))[i > 0]
+        )
+        case.equal(f"frame {i}: where it is known", got.is_valid, wanted.is_valid)
+        case.close(f"frame {i}: distance", got.sdf_m, wanted.sdf_m, 2e-4, flips=0.02)
+    case.true("something is known", bool(wanted.is_valid.any()))
+    near = on_host._grid.fine.level.blocks.coords[: on_host._grid.fine.count, 2] < 1
+    case.true("the ball in the air is left out", not near.any())
+    case.equal("the keyframes", on_device.num_keyframes, on_host.num_keyframes)
+    for index, T in on_host.refined_poses().items():
+        case.close(f"pose of keyframe {index}", on_device.refined_poses()[index], T, 2e-5)
+    moved = on_host.refined_poses()[2] - on_host._keyframes.items[1].T_world_tracked
+    case.true("a pose was refined", bool(np.abs(moved).max() > 1e-5))
+    files(case, on_device, points)
+
+
+def files(case: Case, on_device: CudaNeuralMap, points: np.ndarray) -> None:
+    """Write on the device, read on the host, write there, read on the device."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "map.npz"
+        on_device.save(path)
+        with using("reference"):
+            on_host = NeuralMap.load(path)
+            wanted, wanted_rgb = on_host.query(points), on_host.color(points)
+            on_host.save(path)
+        loaded = CudaNeuralMap.load(path)
+    for name, map_ in (("original", on_device), ("loaded", loaded)):
+        got = map_.query(points)
+        case.equal(f"{name}: where it is known", got.is_valid, wanted.is_valid)
+        case.close(f"{name}: distance", got.sdf_m, wanted.sdf_m, 1e-5)
+        case.close(f"{name}: gradient", got.gradient, wanted.gradient, 1e-3, 1e-3)
+        case.close(f"{name}: color", map_.color(points), wanted_rgb, 1.0)
+    case.equal("loaded: frames", loaded.num_integrated, on_device.num_integrated)
+    case.equal("loaded: bytes", loaded.nbytes, on_device.nbytes)
+    case.equal("refused", on_device.num_refused, 0)
