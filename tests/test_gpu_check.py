@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from gpu_checks import end_to_end, kernel_checks, processes, sections, session, systems, timing
 from gpu_checks.report import Row, as_json, has_mismatch, markdown, text_table
-from gpu_checks.stages import Traffic, emit_kernels
+from gpu_checks.stages import GRADIENTS, Traffic, emit_kernels, training_step
 from gpu_checks.work import TINY, load_cpu_run, save_cpu_run
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "gpu_check.py"
@@ -90,6 +90,13 @@ def test_launches_are_timed_by_kernel(monkeypatch: pytest.MonkeyPatch):
     emit_kernels("s", times.values_ms(), 1, rows.append)
     assert [row.what for row in rows] == ["a", "b", "all of a frame"]
     assert rows[-1].value == pytest.approx(18_000)  # us
+
+
+def test_a_training_step_is_all_its_kernels():
+    row = training_step(
+        {GRADIENTS: [1.0, 2.0], "kernels.cuda.field_update:_adam": [3.0], "other:_kernel": [9.0]}
+    )
+    assert row.value == 3.0
 
 
 def test_first_launches_are_told_by_their_types(monkeypatch: pytest.MonkeyPatch):

@@ -31,6 +31,8 @@ NUM_FRAMES = 50
 COPY_SHARE = 60.0  # %, of a copy's bandwidth: what integration is to reach at 5 mm
 VOXEL_BYTES = 8
 INTEGRATE = "kernels.cuda.tsdf:_integrate"
+GRADIENTS = "kernels.cuda.field_step:_forward_backward"
+TRAINING = ("kernels.cuda.field_step:", "kernels.cuda.field_update:", "kernels.cuda.rays:_sample")
 _SIGNED = {torch.uint16: torch.int16}  # torch compares no others
 
 
@@ -112,7 +114,9 @@ def measure(workload: Workload, folder: Path, map_name: str, emit: Emit) -> None
         with one_by_one(), hooked(times.around):
             run_stages(config, frames, clock)
         emit_kernels(f"{map_name}, kernels{what}", times.values_ms(), len(frames), emit)
-        if map_name == "tsdf":
+        if map_name == "neural":
+            emit(training_step(times.values_ms()))
+        else:
             measure_integration(what, config, frames, clock, emit)
 
 
@@ -139,6 +143,15 @@ def emit_kernels(
     launches = sum(map(len, values_ms.values())) / num_frames
     note = f"{launches:.0f} launches"
     emit(Row(section, "all of a frame", 1e3 * sum(totals_ms.values()), "us", note=note))
+
+
+def training_step(values_ms: Mapping[str, Sequence[float]]) -> Row:
+    """Return what one step of training takes on the device, all its kernels together."""
+    parts_ms = {name: values for name, values in values_ms.items() if name.startswith(TRAINING)}
+    num_steps = len(values_ms.get(GRADIENTS, ()))
+    total_ms = sum(map(sum, parts_ms.values()))
+    note = f"{len(parts_ms)} kernels, {num_steps} steps"
+    return Row("neural, stages", "a training step", total_ms / max(num_steps, 1), "ms", note=note)
 
 
 class IntegrationWatch:
