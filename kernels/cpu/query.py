@@ -6,6 +6,7 @@ from numba import prange
 from kernels.cpu.compile import parallel_kernel
 from kernels.scalar.cell import gather_cell, locate
 from kernels.scalar.hashing import find
+from kernels.scalar.interpolate import trilinear_gradient
 
 NUM_CHUNKS = 16  # units of parallel work, whatever the number of threads
 
@@ -54,18 +55,10 @@ def query(index, blocks, points, voxel_size_m, sdf_unit_m):
                     known = known and blocks.weight[slots[c], voxels[c]] > 0
             if not known:
                 continue
-            # interpolate along z, then y, then x; differences on the way are the gradient
-            z00 = corner[0] + fz * (corner[1] - corner[0])
-            z01 = corner[2] + fz * (corner[3] - corner[2])
-            z10 = corner[4] + fz * (corner[5] - corner[4])
-            z11 = corner[6] + fz * (corner[7] - corner[6])
-            y0 = z00 + fy * (z01 - z00)
-            y1 = z10 + fy * (z11 - z10)
-            d0 = corner[1] - corner[0] + fy * (corner[3] - corner[2] - corner[1] + corner[0])
-            d1 = corner[5] - corner[4] + fy * (corner[7] - corner[6] - corner[5] + corner[4])
-            sdf_m[i] = (y0 + fx * (y1 - y0)) * unit
-            gradient[i, 0] = (y1 - y0) * slope
-            gradient[i, 1] = ((z01 - z00) + fx * ((z11 - z10) - (z01 - z00))) * slope
-            gradient[i, 2] = (d0 + fx * (d1 - d0)) * slope
+            distance, gx, gy, gz = trilinear_gradient(corner, fx, fy, fz)
+            sdf_m[i] = distance * unit
+            gradient[i, 0] = gx * slope
+            gradient[i, 1] = gy * slope
+            gradient[i, 2] = gz * slope
             is_valid[i] = True
     return sdf_m, gradient, is_valid

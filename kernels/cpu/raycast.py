@@ -7,6 +7,7 @@ from kernels.cpu.compile import kernel, parallel_kernel
 from kernels.scalar.cell import gather_cell, locate
 from kernels.scalar.compile import inline
 from kernels.scalar.hashing import find
+from kernels.scalar.interpolate import trilinear, trilinear_gradient
 from kernels.tsdf import WEIGHT_UNIT, RenderedArrays
 
 ZERO = np.float32(0.0)
@@ -68,18 +69,6 @@ def _cell(index, blocks, slot, lx, ly, lz, slots, voxels, corner):
             break
         corner[c] = np.float32(blocks.sdf[slots[c], voxels[c]])
     return known
-
-
-@inline
-def trilinear(corner, fx, fy, fz):
-    """Interpolate eight corners, x slowest."""
-    z00 = corner[0] + fz * (corner[1] - corner[0])
-    z01 = corner[2] + fz * (corner[3] - corner[2])
-    z10 = corner[4] + fz * (corner[5] - corner[4])
-    z11 = corner[6] + fz * (corner[7] - corner[6])
-    y0 = z00 + fy * (z01 - z00)
-    y1 = z10 + fy * (z11 - z10)
-    return y0 + fx * (y1 - y0)
 
 
 @parallel_kernel
@@ -192,14 +181,8 @@ def _shade(
     bz, lz, gz = locate(pz)
     slot = find(index, bx, by, bz)
     if slot >= 0 and _cell(index, blocks, slot, lx, ly, lz, slots, voxels, corner):
-        residual = trilinear(corner, gx, gy, gz) * unit
-        depth_m[v, u] = t_hit + residual * per_length
-        nx = (ONE - gy) * ((ONE - gz) * (corner[4] - corner[0]) + gz * (corner[5] - corner[1]))
-        nx += gy * ((ONE - gz) * (corner[6] - corner[2]) + gz * (corner[7] - corner[3]))
-        ny = (ONE - gx) * ((ONE - gz) * (corner[2] - corner[0]) + gz * (corner[3] - corner[1]))
-        ny += gx * ((ONE - gz) * (corner[6] - corner[4]) + gz * (corner[7] - corner[5]))
-        nz = (ONE - gx) * ((ONE - gy) * (corner[1] - corner[0]) + gy * (corner[3] - corner[2]))
-        nz += gx * ((ONE - gy) * (corner[5] - corner[4]) + gy * (corner[7] - corner[6]))
+        distance, nx, ny, nz = trilinear_gradient(corner, gx, gy, gz)
+        depth_m[v, u] = t_hit + distance * unit * per_length
         length = np.sqrt(nx * nx + ny * ny + nz * nz)
         if length > ZERO:
             normals[v, u, 0] = nx / length

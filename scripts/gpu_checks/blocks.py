@@ -125,23 +125,25 @@ def blocks_touch(case: Case) -> None:
         indices = [to_device(host), to_device(host)]
         stamps, visible = np.full(capacity, -1, np.int32), np.full(capacity, -7, np.int32)
         with using("reference"):
-            num = block_ops.touch_band(host, *view, stamps, 4, visible)
+            in_band = (*view, stamps, 4, visible)
+            num = block_ops.touch_band(host, *in_band)
             band = coords_of(host, visible[:num])
-            num = block_ops.touch_free(host, *view, offset, 0.1, stamps, 4, visible, num)
+            in_front = (*view, offset, 0.1, stamps, 4, visible, num)
+            num = block_ops.touch_free(host, *in_front)
             both = coords_of(host, visible[:num])
 
         offsets = to_device(np.array(offset, np.int32))
         four = to_device(np.full(1, 4, np.int32))
         for index, stamp, where in ((indices[0], 4, offset), (indices[1], four, offsets)):
-            on_device = to_device(view)
             stamps, visible = (to_device(np.full(capacity, value, np.int32)) for value in (-1, -7))
-            count = block_ops.touch_band(index, *on_device, stamps, stamp, visible)
+            on_device = to_device(view)
+            in_band = [index, *on_device, stamps, stamp, visible]
+            count = block_ops.touch_band(*in_band)
             case.equal(f"refused of {size}", to_host(count)[1], np.int32(0))
             listed, num = to_host((visible, count))
             compare_listed(case, f"band of {size}", to_host(index), listed, int(num[0]), band)
-            count = block_ops.touch_free(
-                index, *on_device, where, 0.1, stamps, stamp, visible, count
-            )
+            in_front = [index, *on_device, where, 0.1, stamps, stamp, visible, count]
+            count = block_ops.touch_free(*in_front)
             listed, num = to_host((visible, count))
             compare_listed(case, f"free of {size}", to_host(index), listed, int(num[0]), both)
             stamped = np.flatnonzero(to_host(stamps) == 4).astype(np.int32)

@@ -1,6 +1,17 @@
 """All checks of kernels."""
 
-from gpu_checks import align, blocks, depth, field, field_step, image, mesh, rays, solve
+from gpu_checks import (
+    align,
+    blocks,
+    depth,
+    field,
+    field_step,
+    image,
+    mesh,
+    query,
+    rays,
+    solve,
+)
 from gpu_checks.check import CHECKS
 
 __all__ = [
@@ -12,6 +23,7 @@ __all__ = [
     "field_step",
     "image",
     "mesh",
+    "query",
     "rays",
     "solve",
 ]
