@@ -61,14 +61,15 @@ def session_metrics(
         "warmup_s": warmup_s,
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "device": device.description,
-        "versions": versions(),
+        "versions": versions(device),
     }
 
 
-def versions() -> dict[str, str]:
+def versions(device: Device) -> dict[str, str]:
     """Return the versions that a figure depends on."""
     found = {"python": platform.python_version()}
-    for name in ("twinmap", "numpy", "numba", "opencv-python"):
+    on_cuda = ("torch", "numba-cuda") if device.kind == "cuda" else ()
+    for name in ("twinmap", "numpy", "numba", "opencv-python", *on_cuda):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -66,7 +66,13 @@ def _class_of(kind: str, device: DeviceKind) -> Any:
     """Return a MapClass, which the run-time type checks of tests cannot recognise."""
     if device == "cpu":
         return MAPS[kind]
-    raise SlamError(f"the {kind} map has no CUDA kernels yet; use --device cpu")
+    if kind == "neural":
+        from slam.maps.cuda.neural import CudaNeuralMap
+
+        return CudaNeuralMap
+    from slam.maps.cuda.tsdf import CudaTsdfMap
+
+    return CudaTsdfMap
 
 
 def kind_of(path: Path) -> str:

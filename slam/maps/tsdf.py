@@ -19,12 +19,12 @@ from slam.maps.base import UNSEEN_COLOR, Mesh, Rendering, SdfSamples
 from slam.maps.readings import surface_readings
 from slam.maps.tsdf_base import (
     BAND_STRIDE,
-    DITHER,
-    DITHER_STEP,
     FAR_M,
     FREE_STRIDE,
     NEAR_M,
     FusedMap,
+    dither_of,
+    free_offset_of,
 )  # fmt: skip
 from slam.maps.tsdf_color import nearest_colors
 from slam.maps.tsdf_file import TsdfContent
@@ -97,7 +97,7 @@ class TsdfMap(FusedMap):
                 frame.depth_noise.coefficients,
                 self.truncation_m,
                 self.config.max_weight,
-                np.roll(DITHER, DITHER_STEP * self.num_integrated),
+                dither_of(self.num_integrated),
             )
             self.num_integrated += 1
 
@@ -125,7 +125,7 @@ class TsdfMap(FusedMap):
             visible[:num_band] = np.flatnonzero(self._stamps == stamp)
         num_visible = block_ops.touch_free(
             storage.index, depth_m, frame.camera.intrinsics, T, block_size_m, noise,
-            self.truncation_m, FREE_STRIDE, self._free_offset(), NEAR_M, self._stamps, stamp,
+            self.truncation_m, FREE_STRIDE, free_offset_of(stamp), NEAR_M, self._stamps, stamp,
             visible, num_band,
         )  # fmt: skip
         return visible[:num_visible]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Float32
 
 from slam.camera import DepthNoise
 from slam.config import TsdfConfig, check_tsdf
@@ -17,10 +18,19 @@ NEAR_M = 0.1
 FAR_M = 8.0
 BAND_STRIDE = 6  # pixels that allocate: at 5 m they are 6 cm apart, still under a block
 FREE_STRIDE = 16  # the lattice of free-space rays moves from frame to frame
-DITHER = np.random.default_rng(0).random(1024, dtype=np.float32)
-DITHER_STEP = 101  # by which it is rolled from frame to frame
+_DITHER = np.random.default_rng(0).random(1024, dtype=np.float32)
 
 MapOnDevice = TypeVar("MapOnDevice", bound="FusedMap")
+
+
+def free_offset_of(number: int) -> tuple[int, int]:
+    """Return where the lattice of free-space rays of the frame of this number starts."""
+    return number * 7 % FREE_STRIDE, number * 11 % FREE_STRIDE
+
+
+def dither_of(number: int) -> Float32[np.ndarray, "1024"]:
+    """Return the dither of the frame of this number; see `kernels.tsdf.integrate`."""
+    return np.roll(_DITHER, 101 * number)
 
 
 class FusedMap(ABC):
@@ -51,11 +61,6 @@ class FusedMap(ABC):
     @abstractmethod
     def _take(self, content: TsdfContent) -> bool:
         """Go on with the blocks of a file; False where they do not fit."""
-
-    def _free_offset(self) -> tuple[int, int]:
-        """Return where the present frame's lattice of free-space rays starts."""
-        number = self.num_integrated
-        return number * 7 % FREE_STRIDE, number * 11 % FREE_STRIDE
 
     def set_effort(self, share: float) -> None:  # noqa: B027 (no map has to do more)
         """Do nothing: all that `integrate` does is needed."""

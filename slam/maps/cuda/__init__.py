@@ -1,1 +1,3 @@
-"""The maps on a GPU: imported only where there is one."""
+"""The maps on a GPU. What they hold never moves, so captured launches stay valid; frames, queries
+and results are NumPy arrays, as everywhere.
+"""
