@@ -34,6 +34,8 @@ NUM_BAND = 3  # samples of a ray about its reading: on it, and a pair before and
 NUM_SAMPLES = NUM_BAND + 1  # and one in free space
 BELL_WIDTH = 0.15  # of the rendering weight 1 / (1 + (s / width)^2)^2, in truncations
 FREE_COARSE = 0.25  # free space is at least this far from surfaces, in coarse truncations
+NEWTON_STEPS = 2  # of rendering, from the mean's surface to the field's
+MIN_RAY_SLOPE = 0.1  # of the distance along the ray; flatter crossings stay on the mean's surface
 
 
 class Level(NamedTuple):

@@ -5,13 +5,11 @@ from jaxtyping import Float32, Float64, UInt8
 
 from kernels import field as field_ops
 from kernels import tsdf as tsdf_ops
-from kernels.field import Field
+from kernels.field import MIN_RAY_SLOPE, NEWTON_STEPS, Field
 from slam.camera import Camera
 from slam.maps.base import UNSEEN_COLOR, Rendering
 
 NEAR_M, FAR_M = 0.1, 8.0
-NUM_STEPS = 2
-MIN_SLOPE = 0.1  # of the distance along the ray; flatter crossings stay on the mean's surface
 
 
 def render_field(
@@ -32,11 +30,11 @@ def render_field(
     rays = (np.stack([x, y, np.ones(len(u))], axis=1) @ T_world_camera[:3, :3].T).astype(np.float32)
     z = traced.depth_m[v, u]
     limit_m = field.fine.spacing_m
-    for _ in range(NUM_STEPS):
+    for _ in range(NEWTON_STEPS):
         sdf_m, gradient, is_valid = field_ops.query(field, T[:3, 3] + rays * z[:, None])
         slope = np.einsum("ij,ij->i", gradient, rays)
-        step_m = -sdf_m / np.minimum(slope, -MIN_SLOPE)
-        z += np.where(is_valid & (slope < -MIN_SLOPE), np.clip(step_m, -limit_m, limit_m), 0.0)
+        step_m = -sdf_m / np.minimum(slope, -MIN_RAY_SLOPE)
+        z += np.where(is_valid & (slope < -MIN_RAY_SLOPE), np.clip(step_m, -limit_m, limit_m), 0.0)
     points = T[:3, 3] + rays * z[:, None]
     _, gradient, _ = field_ops.query(field, points)
     length = np.linalg.norm(gradient, axis=1, keepdims=True)
