@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
-from kernels.cuda.field_render import render
 
 from kernels import field as field_ops
 from kernels import rays as ray_ops
 from kernels.cuda.arrays import to_device, to_host
+from kernels.cuda.field_render import render
 from kernels.field import Field
 from slam.camera import Camera, DepthNoise
 from slam.config import NeuralConfig
