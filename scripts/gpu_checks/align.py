@@ -14,13 +14,19 @@ INTRINSICS = np.array([30.0, 31.0, 19.3, 14.6], np.float32)  # of images of 40 x
 SIZE = (30, 40)
 
 
-def compare(case: Case, what: str, got: NormalEquations, wanted: NormalEquations) -> None:
+def compare(
+    case: Case,
+    what: str,
+    got: NormalEquations,
+    wanted: NormalEquations,
+    tolerance: float = 1e-5,
+) -> None:
     """Every entry against the size that its row and column give it; a residual in a hundred may be
     on the other side of a limit.
     """
     size = np.sqrt(np.maximum(np.diag(wanted.H), 1e-12))
     flips = max(wanted.count // 100, 1) if wanted.count > 50 else 0
-    share = 1e-5 + flips / max(wanted.count, 1)
+    share = tolerance + flips / max(wanted.count, 1)
     norm = np.sqrt(wanted.squared_error) + 1e-12
     case.close(f"{what}: H", got.H / np.outer(size, size), wanted.H / np.outer(size, size), share)
     case.close(f"{what}: b", got.b / (size * norm), wanted.b / (size * norm), share)
@@ -93,4 +99,6 @@ def align_photometric(case: Case) -> None:
         depth_m = case.random.uniform(0.8, 2.5, SIZE) * (case.random.random(SIZE) < 0.9)
         arguments = points, intensities, image, depth_m.astype(np.float32), INTRINSICS
         arguments = *arguments, random_pose(case), 2.5, 4.0, 3.0
-        compare(case, f"{num} points", *both(align_ops.align_photometric, *arguments))
+        got, wanted = both(align_ops.align_photometric, *arguments)
+        # a pixel is off by 4e-6 of its place; the image is noise, so its slope is then by 1e-4
+        compare(case, f"{num} points", got, wanted, 2e-4)

@@ -164,7 +164,7 @@ def field_decoder(case: Case) -> None:
         for w, g, (m, v) in zip(weights, gradient, moments, strict=True):
             m += 0.1 * (g - m)
             v += 0.01 * (g * g - v)
-            w -= 0.01 * m / np.sqrt(v)
+            w -= 0.01 * m / (np.sqrt(v) + 1e-12)  # it matters where a gradient is tiny
         tensors = field_ops.DecoderGradient(
             *to_device(tuple(g.astype(np.float32) for g in gradient))
         )
