@@ -1,50 +1,60 @@
 """How many steps of training a frame's time budget has room for, on a device that works later."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
-from kernels.cuda.arrays import DEVICE
+from kernels.cuda.launch import IS_SIMULATED
 
 
 class Pace:
-    """Takes the times of frames on the device by events and plans the next frames by them.
+    """Takes the times of frames on the device by events, and plans the next frames by them.
 
-    The host only enqueues and never waits for the device, so it cannot watch a clock between two
-    steps as on the CPU. It plans with the last frame whose times are known instead, a few frames
-    ago. Until there is one, and in the simulator, all steps are taken.
+    The host only enqueues and never waits for the device, so it cannot look at a clock between two
+    steps as on the CPU. It goes by the last frame whose times are known, which was a few frames
+    ago. Until there is one, and always in the simulator, all steps are taken.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, new_event: Callable[[], Any] | None = None) -> None:
+        self._new_event = new_event or _timing_event
         self._fuse_ms = self._step_ms = 0.0
-        self._frame: tuple[list[torch.cuda.Event], int] | None = None  # that is being timed
-        self._marks: list[torch.cuda.Event] = []
+        self._marks: list[Any] = []
+        self._timed: tuple[list[Any], int] | None = None  # a frame that the device may be busy with
 
     def mark(self) -> None:
         """Note the device's time: before fusion, before the first step and after the last."""
-        if DEVICE.type == "cpu":  # the simulator
-            return
-        event = torch.cuda.Event(enable_timing=True)
-        event.record()
-        self._marks.append(event)
+        self._marks.append(self._new_event())
+        self._marks[-1].record()
 
     def planned(self, most: int, budget_ms: float) -> int:
-        """Return how many steps to take: as many as begin within the budget, one at least."""
-        self._read()
-        if self._step_ms == 0.0 or math.isinf(budget_ms):
-            return most
-        return max(min(most, 1), min(most, math.ceil((budget_ms - self._fuse_ms) / self._step_ms)))
-
-    def finish(self, num_steps: int) -> None:
-        """End a frame of three marks, in which so many steps were taken."""
-        if self._frame is None and num_steps > 0 and self._marks:
-            self._frame = (self._marks, num_steps)
-        self._marks = []
-
-    def _read(self) -> None:
-        """Take over the times of the frame that is being timed, if the device is through it."""
-        if self._frame is not None and self._frame[0][-1].query():
-            (start, fused, end), num_steps = self._frame
+        """Return how many steps to take: those that begin within the budget, one at least."""
+        if self._timed is not None and self._timed[0][-1].query():
+            (start, fused, end), num_steps = self._timed
             self._fuse_ms = start.elapsed_time(fused)
             self._step_ms = fused.elapsed_time(end) / num_steps
-            self._frame = None
+            self._timed = None
+        if self._step_ms <= 0.0 or math.isinf(budget_ms):
+            return most
+        return min(most, max(1, math.ceil((budget_ms - self._fuse_ms) / self._step_ms)))
+
+    def finish(self, num_steps: int) -> None:
+        """End a frame, after three marks, in which so many steps were taken."""
+        if self._timed is None and num_steps > 0:
+            self._timed = self._marks, num_steps
+        self._marks = []
+
+
+class _NoEvent:
+    """The simulator's: no time passes in it."""
+
+    def record(self) -> None:
+        pass
+
+    def query(self) -> bool:
+        return False
+
+
+def _timing_event() -> Any:
+    return _NoEvent() if IS_SIMULATED else torch.cuda.Event(enable_timing=True)
