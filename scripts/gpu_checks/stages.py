@@ -100,7 +100,7 @@ def run_stages(
 
 def measure(workload: Workload, folder: Path, map_name: str, emit: Emit) -> None:
     """Measure the stages with graphs, then every launch without them."""
-    frames, clock = load_frames(workload, folder, NUM_FRAMES), new_clock()
+    frames, clock = load_frames(workload, folder, min(NUM_FRAMES, workload.num_frames)), new_clock()
     sizes_m = (workload.voxel_size_m, FINE_M) if map_name == "tsdf" else (None,)
     for voxel_size_m in sizes_m:
         what = "" if voxel_size_m is None else f" at {1e3 * voxel_size_m:g} mm"

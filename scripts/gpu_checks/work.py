@@ -22,8 +22,9 @@ class Workload:
     """What is run: a walk through the synthetic room."""
 
     camera: Camera
-    num_frames: int  # for the frame rate
-    num_compared: int  # of them on the CPU, too
+    num_rendered: int  # from the beginning, or once round
+    num_frames: int  # for the frame rate, round and round
+    num_compared: int  # on the CPU, too
     voxel_size_m: float = TsdfConfig().voxel_size_m
     budget_mb: int = TsdfConfig().budget_mb
 
@@ -34,8 +35,8 @@ class Workload:
         return Config(map=map_name, deterministic=True, tsdf=tsdf, tracking=TrackingConfig())
 
 
-FULL = Workload(CAMERA, num_frames=240, num_compared=100)
-TINY = Workload(CAMERA.scaled(0.15), 3, 3, voxel_size_m=0.16, budget_mb=4)  # for the simulator
+FULL = Workload(CAMERA, room.walk().period_frames, num_frames=600, num_compared=100)
+TINY = Workload(CAMERA.scaled(0.15), 3, 3, 3, voxel_size_m=0.16, budget_mb=4)  # for the simulator
 
 
 @dataclass(frozen=True)
@@ -55,21 +56,22 @@ def truth(workload: Workload, num_frames: int) -> Trajectory:
 
 
 def render_frames(workload: Workload, folder: Path) -> None:
-    """Render all frames into two files."""
-    scene, poses = room.scene(), room.walk().poses(workload.num_frames)
+    """Render into two files."""
+    scene, poses = room.scene(), room.walk().poses(workload.num_rendered)
     rendered = [scene.render(workload.camera, T_world_camera) for T_world_camera in poses]
     np.save(folder / "depth_m.npy", np.stack([depth_m for depth_m, _ in rendered]))
     np.save(folder / "color.npy", np.stack([color for _, color in rendered]))
 
 
-def load_frames(workload: Workload, folder: Path, limit: int | None = None) -> Sequence[Frame]:
-    """Load the first frames into memory."""
-    depth_m = np.load(folder / "depth_m.npy", mmap_mode="r")[:limit]
-    color = np.load(folder / "color.npy", mmap_mode="r")[:limit]
+def load_frames(workload: Workload, folder: Path, num_frames: int) -> Sequence[Frame]:
+    """Load the first frames into memory; more than were rendered go round again."""
+    num_loaded = min(num_frames, workload.num_rendered)
+    depth_m = np.array(np.load(folder / "depth_m.npy", mmap_mode="r")[:num_loaded])
+    color = np.array(np.load(folder / "color.npy", mmap_mode="r")[:num_loaded])
     noise = DepthNoise.rendered()
     return [
-        Frame(i, i / FRAME_RATE_HZ, workload.camera, np.array(depth), np.array(rgb), noise)
-        for i, (depth, rgb) in enumerate(zip(depth_m, color, strict=True))
+        Frame(i, i / FRAME_RATE_HZ, workload.camera, depth_m[k], color[k], noise)
+        for i, k in enumerate(np.arange(num_frames) % num_loaded)
     ]
 
 
