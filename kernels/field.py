@@ -180,15 +180,15 @@ def gradients(
     Returns losses, the colour decoder's gradient, and per level the vertices touched first by this
     call (int32, slot * 512 + vertex, each once): all corners of the cells of samples that have a
     gradient, or on the colour level a curvature. On a GPU nothing is read back: losses are tensors,
-    the lists have a place for each corner of each sample, -1 where it is not listed, and which of
-    the samples is a vertex' first is not said.
+    the lists have a place for each corner of each sample, -1 where it is not listed (`adagrad` and
+    `relax` leave that out), and which sample is a vertex' first is not said.
     """
     _check_batch(batch)
     return implementation("field_step", batch.points).gradients(field, batch, weights)
 
 
 def adagrad(level: Level, touched: np.ndarray, rate: float, smoothness: float) -> None:
-    """Update touched vertices (-1 is left out) from their gradients, which are zeroed, in place.
+    """Update touched vertices from their gradients, which are zeroed, in place.
 
     `smoothness` times the sum of differences to the six neighbours in the same block is added to
     the gradient first. AdaGrad (Duchi et al. 2011) divides by the root of the sum of all squared
@@ -200,8 +200,7 @@ def adagrad(level: Level, touched: np.ndarray, rate: float, smoothness: float) -
 
 
 def relax(level: Level, touched: np.ndarray, limit: float) -> None:
-    """Move touched colour vertices (as in `adagrad`) by their gradient over their curvature, in
-    place.
+    """Move touched colour vertices by their gradient over their curvature, in place.
 
     `gradients` adds to a vertex's curvature its share of what moving the whole cell would add to
     that of the loss, 2 color r w_i / sum w_i / num_rays times the trilinear weight: so the first
