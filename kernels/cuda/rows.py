@@ -15,7 +15,7 @@ from kernels.scalar.compile import inline
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
-THREADS = 128  # a block
+THREADS = 256  # a block
 PARTS = THREADS // NUM_SUMS
 NUM_ROWS = 9
 # of shared memory; a row of other than a multiple of 32, or all would lie in one memory bank

@@ -35,10 +35,8 @@ from kernels.scalar.compile import inline
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 FLOOR = np.float32(1e-12)  # 1 / m^2: no direction is less certain than a kilometre
-THREADS = 128
-PARTS = THREADS // (2 * NUM_SUMS)  # of the sums of each kind
+THREADS = 2 * NUM_SUMS  # one for each sum of each kind; enough for the matrices, too
 GEOMETRIC, PHOTOMETRIC = 0, 1
-PARTS_SHAPE: Any = (2, PARTS, NUM_SUMS)
 SUMS_SHAPE: Any = (2, NUM_SUMS)
 
 
@@ -124,31 +122,22 @@ def _step(sums, num_geometric, cloud, state, stage, weighting):
     """
     matrix = cuda.shared.array(PAIR_SHAPE, float32)
     vectors = cuda.shared.array(PAIR_SHAPE, float32)
-    parts = cuda.shared.array(PARTS_SHAPE, float32)
     totals = cuda.shared.array(SUMS_SHAPE, float32)
     b = cuda.shared.array(SIZE, float32)
     twist = cuda.shared.array(SIZE, float32)
     partners = cuda.const.array_like(PARTNERS)
-    t = cuda.threadIdx.x
+    t: Any = cuda.threadIdx.x
     values = state.values
     if values[ENDED + stage.number] > ZERO:
         return
 
-    kind, part, k = t // (PARTS * NUM_SUMS), t // NUM_SUMS % PARTS, t % NUM_SUMS
+    kind, k = t // NUM_SUMS, t % NUM_SUMS
+    first = num_geometric if kind == PHOTOMETRIC else 0
+    last = sums.shape[0] if kind == PHOTOMETRIC else num_geometric
     total = ZERO
-    for row in range(
-        part + (num_geometric if kind == PHOTOMETRIC else 0),
-        sums.shape[0] if kind == PHOTOMETRIC else num_geometric,
-        PARTS,
-    ):
-        total += sums[row, k]
-    parts[kind, part, k] = total
-    cuda.syncthreads()
-    if t < 2 * NUM_SUMS:
-        total = ZERO
-        for n in range(PARTS):
-            total += parts[t // NUM_SUMS, n, k]
-        totals[t // NUM_SUMS, k] = total
+    for block in range(first, last):
+        total += sums[block, k]
+    totals[kind, k] = total
     cuda.syncthreads()
 
     # the geometric information in its eigenvectors, from which what noise tells is taken off

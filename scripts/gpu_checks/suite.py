@@ -11,7 +11,9 @@ from gpu_checks import (
     mesh,
     query,
     rays,
+    registration,
     solve,
+    tracking,
 )
 from gpu_checks.check import CHECKS
 
@@ -27,5 +29,7 @@ __all__ = [
     "mesh",
     "query",
     "rays",
+    "registration",
     "solve",
+    "tracking",
 ]

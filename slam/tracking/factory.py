@@ -8,5 +8,12 @@ from slam.tracking.host import HostAligner
 def dense_tracker(
     config: TrackingConfig, device: str = "cpu", has_map: bool = False
 ) -> DenseTracker:
-    """Make the dense tracker of a device, "cpu" or "cuda"; see `DenseTracker` for `has_map`."""
-    return DenseTracker(config, HostAligner(config), has_map)
+    """Make the dense tracker of a device, "cpu" or "cuda"; see `DenseTracker` for `has_map`.
+
+    Projective geometry, which is there to study, is aligned on the CPU whatever the device.
+    """
+    if device == "cpu" or config.geometry != "sdf":
+        return DenseTracker(config, HostAligner(config), has_map)
+    from slam.tracking.cuda.aligner import CudaAligner
+
+    return DenseTracker(config, CudaAligner(config), has_map)

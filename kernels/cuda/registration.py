@@ -1,0 +1,180 @@
+"""Aligning a frame on the device: all iterations are enqueued, nothing is read back.
+
+Each iteration is two launches: one linearises both residuals at the present pose, one adds up and
+steps (`kernels.cuda.solve`). The launches of a stage that has converged return at once.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numba import cuda, float32
+
+from kernels.align import NUM_SUMS
+from kernels.cuda import field_query, query
+from kernels.cuda.arrays import empty
+from kernels.cuda.launch import kernel, launch
+from kernels.cuda.rows import (
+    FACTORS,
+    PARTS_SHAPE,
+    ROWS_SHAPE,
+    THREADS,
+    add_parts,
+    add_rows,
+    clear_row,
+    put_row,
+)
+from kernels.cuda.solve import step
+from kernels.cuda.state import (
+    ENDED,
+    HAS_KEYFRAME,
+    OFFSET,
+    FrameCloud,
+    PhotometricLevel,
+    PoseState,
+    Stage,
+    Weighting,
+)
+from kernels.field import Field
+from kernels.scalar.align import intensity_residual, rotated_back, sdf_residual, transformed
+from kernels.scalar.compile import inline
+from kernels.tsdf import TsdfGrid
+
+ZERO = np.float32(0.0)
+
+sample_grid = query.sample
+sample_field = field_query.sample
+
+
+@inline
+def _first(cloud, level, state, stage, block, num_geometric):
+    """Return which point of the cloud or of the keyframe is the block's first; -1 for none."""
+    if block < num_geometric:
+        first, num_points = block * THREADS * stage.point_step, cloud.num_points[0]
+    else:
+        first, num_points = (block - num_geometric) * THREADS, _num_textured(level, state)
+    return first if first < num_points else -1
+
+
+@inline
+def _num_textured(level, state):
+    """Return how many of the keyframe's points there are to compare with."""
+    has_keyframe = state.values[HAS_KEYFRAME] > ZERO
+    return min(level.num_points[0], level.points.shape[0]) if has_keyframe else 0
+
+
+@inline
+def _put_geometric(rows, t, cloud, state, stage, i, sdf_m, gx, gy, gz):
+    """Put the residual of the cloud's point i, where the map's distance and gradient are these."""
+    T = state.T_world_camera
+    is_used, gx, gy, gz, residual = sdf_residual(sdf_m, gx, gy, gz, T, stage.max_distance_m)
+    if is_used:
+        x, y, z = cloud.points[i, 0], cloud.points[i, 1], cloud.points[i, 2]
+        put_row(rows, t, gx, gy, gz, x, y, z, residual, cloud.sigma_m[i], stage.scale)
+
+
+@inline
+def _put_photometric(rows, t, level, state, stage, sigma, i):
+    """Put the residual of the keyframe's point i."""
+    if i < _num_textured(level, state):
+        points = level.points
+        T = state.T_world_camera
+        x, y, z = transformed(state.T_world_keyframe, points[i, 0], points[i, 1], points[i, 2])
+        x, y, z = rotated_back(T, x - T[0, 3], y - T[1, 3], z - T[2, 3])
+        is_used, gx, gy, gz, residual = intensity_residual(
+            x, y, z, level.intensities[i], level.image, level.depth_m, level.intrinsics
+        )
+        if is_used:
+            residual -= state.values[OFFSET]
+            put_row(rows, t, gx, gy, gz, x, y, z, residual, sigma, stage.scale)
+
+
+@kernel
+def _linearise_grid(grid, cloud, level, state, stage, sigma, num_geometric, sums):
+    """The first `num_geometric` blocks are of the cloud, the others of the keyframe."""
+    rows = cuda.shared.array(ROWS_SHAPE, float32)
+    parts = cuda.shared.array(PARTS_SHAPE, float32)
+    t: Any = cuda.threadIdx.x
+    block: Any = cuda.blockIdx.x
+    if state.values[ENDED + stage.number] > ZERO:  # the same for all threads
+        return
+    first = _first(cloud, level, state, stage, block, num_geometric)
+    if first < 0:
+        if t < NUM_SUMS:
+            sums[block, t] = ZERO
+        return
+    clear_row(rows, t)
+    if block < num_geometric:
+        i = first + t * stage.point_step
+        if i < cloud.num_points[0]:
+            points = cloud.points
+            x, y, z = transformed(state.T_world_camera, points[i, 0], points[i, 1], points[i, 2])
+            is_known, sdf_m, gx, gy, gz = sample_grid(grid, x, y, z)
+            if is_known:
+                _put_geometric(rows, t, cloud, state, stage, i, sdf_m, gx, gy, gz)
+    else:
+        _put_photometric(rows, t, level, state, stage, sigma, first + t)
+    cuda.syncthreads()
+    add_rows(rows, parts, cuda.const.array_like(FACTORS), t)
+    cuda.syncthreads()
+    add_parts(parts, t, sums, block)
+
+
+@kernel
+def _linearise_field(field, cloud, level, state, stage, sigma, num_geometric, sums):
+    """As `_linearise_grid`."""
+    rows = cuda.shared.array(ROWS_SHAPE, float32)
+    parts = cuda.shared.array(PARTS_SHAPE, float32)
+    t: Any = cuda.threadIdx.x
+    block: Any = cuda.blockIdx.x
+    if state.values[ENDED + stage.number] > ZERO:
+        return
+    first = _first(cloud, level, state, stage, block, num_geometric)
+    if first < 0:
+        if t < NUM_SUMS:
+            sums[block, t] = ZERO
+        return
+    clear_row(rows, t)
+    if block < num_geometric:
+        i = first + t * stage.point_step
+        if i < cloud.num_points[0]:
+            points = cloud.points
+            x, y, z = transformed(state.T_world_camera, points[i, 0], points[i, 1], points[i, 2])
+            is_known, sdf_m, gx, gy, gz = sample_field(field, x, y, z)
+            if is_known:
+                _put_geometric(rows, t, cloud, state, stage, i, sdf_m, gx, gy, gz)
+    else:
+        _put_photometric(rows, t, level, state, stage, sigma, first + t)
+    cuda.syncthreads()
+    add_rows(rows, parts, cuda.const.array_like(FACTORS), t)
+    cuda.syncthreads()
+    add_parts(parts, t, sums, block)
+
+
+def _num_blocks(num_items: int, num_each: int) -> int:
+    return (num_items + num_each - 1) // num_each
+
+
+def align(
+    map_: TsdfGrid | Field,
+    cloud: FrameCloud,
+    levels: Sequence[PhotometricLevel],
+    state: PoseState,
+    stages: Sequence[tuple[Stage, int]],
+    weighting: Weighting,
+) -> None:
+    """Update `state` by the iterations of all stages, each with its photometric level and its
+    number of iterations.
+    """
+    kernel: Any = _linearise_field if isinstance(map_, Field) else _linearise_grid
+    for (stage, num_iterations), level in zip(stages, levels, strict=True):
+        num_geometric = _num_blocks(cloud.points.shape[0], stage.point_step * THREADS)
+        num_blocks = num_geometric + _num_blocks(level.points.shape[0], THREADS)
+        sums = empty((num_blocks, NUM_SUMS), torch.float32)
+        for _ in range(num_iterations):
+            launch(
+                kernel, num_blocks, THREADS, map_, cloud, level, state, stage,
+                weighting.intensity_sigma, num_geometric, sums,
+            )  # fmt: skip
+            step(sums, num_geometric, cloud, state, stage, weighting)

@@ -1,0 +1,98 @@
+"""One step against the neural field: what aligning frames with a TSDF, which `tracking` checks,
+does not run.
+"""
+
+import numpy as np
+
+from gpu_checks.check import Case, check
+from gpu_checks.random_field import on_device, random_field, random_points
+from gpu_checks.solve import WEIGHTING
+from kernels import align as align_ops
+from kernels import field as field_ops
+from kernels.align import NormalEquations
+from kernels.cuda import registration
+from kernels.cuda.arrays import to_device, to_host
+from kernels.cuda.state import (
+    HAS_KEYFRAME,
+    NUM_STATE,
+    SQUARED_ERROR,
+    WEIGHT,
+    FrameCloud,
+    PhotometricLevel,
+    Stage,
+    pose_state,
+)
+from kernels.dispatch import using
+from kernels.field import Field
+from slam.geometry import inverse, se3_exp
+from slam.tracking.solve import information, solve, without_noise
+
+STAGE = Stage(0, 2, 3.0, 0.05, 0.005)
+INTRINSICS = np.array([40.0, 41.0, 19.3, 14.6], np.float32)  # of images of 40 x 30
+
+
+def equations(
+    field: Field, cloud: FrameCloud, level: PhotometricLevel, T: np.ndarray, T_keyframe: np.ndarray
+) -> tuple[NormalEquations, NormalEquations]:
+    """Return both residuals as the definitions linearise them."""
+    chosen = slice(None, int(cloud.num_points[0]), STAGE.point_step)
+    points, sigma_m = (np.ascontiguousarray(a[chosen]) for a in (cloud.points, cloud.sigma_m))
+    num_textured = int(level.num_points[0])
+    rotation = np.ascontiguousarray(T[:3, :3], np.float32)
+    with using("reference"):
+        world = (points @ T[:3, :3].T + T[:3, 3]).astype(np.float32)
+        samples = field_ops.query(field, world)
+        geometric = align_ops.align_sdf(
+            points, sigma_m, *samples, rotation, STAGE.scale, STAGE.max_distance_m
+        )
+        photometric = align_ops.align_photometric(
+            level.points[:num_textured], level.intensities[:num_textured], level.image,
+            level.depth_m, level.intrinsics, (inverse(T) @ T_keyframe).astype(np.float32), 0.0,
+            WEIGHTING.intensity_sigma, STAGE.scale,
+        )  # fmt: skip
+    return geometric, photometric
+
+
+@check
+def field_registration(case: Case) -> None:
+    for is_seeded in (True, False):
+        field = random_field(case.random, is_seeded)
+        most, num_points, num_textured = case.pick((500, 301, 199), (20_000, 15_001, 3001))
+        T = se3_exp(np.array([0.02, -0.01, -1.0, 0.02, 0.03, -0.02]))
+        T_keyframe = T @ se3_exp(case.random.normal(size=6) * 0.01)
+        points = random_points(case.random, (most,)) + np.array([0.0, 0.0, 1.0], np.float32)
+        lengths_m = case.random.uniform(0.002, 0.01, most).astype(np.float32)
+        one = np.ones(1, np.float32)
+        cloud = FrameCloud(points, lengths_m, np.full(1, num_points, np.int32), one, one)
+        level = PhotometricLevel(
+            points[: most // 2].copy(),
+            case.random.uniform(100.0, 150.0, most // 2).astype(np.float32),
+            np.full(1, num_textured, np.int32),
+            case.random.uniform(100.0, 150.0, (30, 40)).astype(np.float32),
+            case.random.uniform(0.7, 1.5, (30, 40)).astype(np.float32),
+            INTRINSICS,
+        )
+        geometric, photometric = equations(field, cloud, level, T, T_keyframe)
+        kept, _ = without_noise(
+            information(geometric, 1.0, WEIGHTING.geometric_share), WEIGHTING.normal_variance
+        )
+        total = kept + information(photometric, 1.0, WEIGHTING.photometric_share)
+        wanted = solve(total, 1.0, STAGE.max_uncertainty_m)
+
+        numbers = np.zeros(NUM_STATE, np.float32)
+        numbers[:12], numbers[12:24] = T[:3].ravel(), T_keyframe[:3].ravel()
+        numbers[24 + HAS_KEYFRAME] = 1.0
+        state = pose_state(to_device(numbers))
+        registration.align(
+            on_device(field), to_device(cloud), [to_device(level)], state, [(STAGE, 1)], WEIGHTING
+        )
+        values = to_host(state.values)
+        # a residual in a hundred may be on the other side of a limit
+        what = f"seeded {is_seeded}"
+        for name, number in (("squared_error", SQUARED_ERROR), ("weight", WEIGHT)):
+            ours, theirs = float(values[number]), float(getattr(geometric, name))
+            case.close(f"{name}, {what}", ours, theirs, 1e-6, 0.01)
+        moved = T @ se3_exp(wanted.twist)
+        limit = 1e-6 + 0.02 * float(np.abs(wanted.twist).sum())
+        got = to_host(state.T_world_camera).astype(np.float64)
+        case.close(f"pose, {what}", got, moved[:3], limit)

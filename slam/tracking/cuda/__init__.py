@@ -1,0 +1,1 @@
+"""Tracking on a GPU. Imported for a GPU only."""

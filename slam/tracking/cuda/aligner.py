@@ -1,0 +1,181 @@
+"""Alignment on a GPU: everything is enqueued at once, and the pose is all that is read back."""
+
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from kernels.cuda import registration, state
+from kernels.cuda.arrays import to_host
+from kernels.cuda.graph import Graph
+from kernels.cuda.inputs import Inputs
+from kernels.cuda.state import NUM_STATE, Stage, Weighting
+from kernels.field import Field
+from kernels.tsdf import TsdfGrid
+from slam.config import TrackingConfig
+from slam.frame import Frame
+from slam.geometry import Transform, orthonormalise
+from slam.maps.base import Map
+from slam.tracking.aligner import Extent
+from slam.tracking.base import TrackResult
+from slam.tracking.cuda.keyframe import KeyframeTensors
+from slam.tracking.cuda.prepare import Preparation, PreparedTensors
+from slam.tracking.fit import Fit, too_few_points, track_result
+from slam.tracking.host import HostAligner
+from slam.tracking.stages import (
+    CONVERGED_M,
+    GEOMETRIC_SHARE,
+    MIN_POINTS,
+    PHOTOMETRIC_SHARE,
+    STAGES,
+)
+
+ITERATIONS = [
+    (Stage(n, s.point_step, s.scale, s.max_distance_m, s.max_uncertainty_m), s.max_iterations)
+    for n, s in enumerate(STAGES)
+]
+
+
+@runtime_checkable
+class DeviceMap(Protocol):
+    """A map whose storage is on the GPU, in tensors that never move."""
+
+    @property
+    def on_device(self) -> TsdfGrid | Field:
+        """All that a point query takes."""
+        ...
+
+
+class _Keyframe(NamedTuple):
+    frame: Frame
+    T_world_camera: Transform
+
+
+class _Loop(NamedTuple):
+    """The captured launches that align frames with a map."""
+
+    map: Map
+    prepared: PreparedTensors
+    graph: Graph
+
+
+class CudaAligner:
+    """See `slam.tracking.aligner.Aligner`; for point-to-SDF geometry.
+
+    The map has to be a `DeviceMap`. The search after a loss, which is rare, runs on the CPU.
+    """
+
+    def __init__(self, config: TrackingConfig) -> None:
+        self._config = config
+        self._weighting = Weighting(
+            GEOMETRIC_SHARE, PHOTOMETRIC_SHARE, config.normal_variance, config.intensity_sigma,
+            CONVERGED_M,
+        )  # fmt: skip
+        self._inputs = Inputs(state=np.zeros(NUM_STATE, np.float32))
+        self._preparation: Preparation | None = None
+        self._frame: Frame | None = None
+        self._extent: Extent | None = None
+        self._loop: _Loop | None = None
+        self._tensors = KeyframeTensors()
+        self._keyframe: _Keyframe | None = None
+        self._host = HostAligner(config)
+        self._host_keyframe: _Keyframe | None = None
+
+    def load(self, frame: Frame) -> None:
+        """Take the frame that all else is about."""
+        camera, noise = frame.camera, frame.depth_noise
+        if self._preparation is None or self._preparation.of != (camera, noise):
+            self._preparation = Preparation(camera, noise)
+        self._preparation.run(frame)
+        self._frame, self._extent = frame, None
+
+    def extent(self) -> Extent:
+        """Measure the frame; before `align` this reads from the device."""
+        if self._extent is None:
+            cloud = self._prepared().cloud
+            num_points, lever_m = to_host((cloud.num_points, cloud.lever_m))
+            self._extent = _extent(int(num_points[0]), float(lever_m[0]))
+        return self._extent
+
+    def align(self, map_: Map, T_start: Transform) -> TrackResult:
+        """Align from T_start."""
+        self._inputs.write(state=self._start(T_start))
+        self._loop_of(map_).graph.run()
+        numbers = to_host(self._inputs["state"]).astype(np.float64)
+        values = numbers[24:]
+        num_points = int(values[state.NUM_POINTS])
+        self._extent = _extent(num_points, float(values[state.LEVER_M]))
+        if num_points < MIN_POINTS:
+            return too_few_points(num_points, T_start)
+        T_world_camera = np.eye(4)
+        T_world_camera[:3] = numbers[:12].reshape(3, 4)
+        fit = Fit(
+            squared_error=float(values[state.SQUARED_ERROR]),
+            weight=float(values[state.WEIGHT]),
+            num_points=-(-num_points // STAGES[-1].point_step),
+            sigma_m=float(values[state.SIGMA_M]),
+            conditioning=float(values[state.CONDITIONING]),
+            uncertainty_m=float(values[state.UNCERTAINTY_M]),
+            num_iterations=int(values[state.NUM_ITERATIONS]),
+        )
+        return track_result(orthonormalise(T_world_camera), fit, self._config)
+
+    def search(self, map_: Map, T_last: Transform) -> Transform:
+        """Look in a wider surrounding of T_last for a pose to align from; on the CPU."""
+        if self._keyframe is not None and self._host_keyframe is not self._keyframe:
+            self._host.load(self._keyframe.frame)
+            self._host.set_keyframe(self._keyframe.T_world_camera)
+            self._host_keyframe = self._keyframe
+        self._host.load(self._loaded())
+        return self._host.search(map_, T_last)
+
+    def set_keyframe(self, T_world_camera: Transform) -> bool:
+        """Make the frame the keyframe; False without colour."""
+        frame = self._loaded()
+        if frame.color is None:
+            return False
+        self._tensors.pick(self._prepared())
+        self._keyframe = _Keyframe(frame, T_world_camera)
+        return True
+
+    def _loaded(self) -> Frame:
+        assert self._frame is not None
+        return self._frame
+
+    def _prepared(self) -> PreparedTensors:
+        assert self._preparation is not None
+        assert self._preparation.prepared is not None
+        return self._preparation.prepared
+
+    def _start(self, T_start: Transform) -> np.ndarray:
+        """Return the state before the first iteration."""
+        numbers = np.zeros(NUM_STATE, np.float32)
+        numbers[:12] = T_start[:3].ravel()
+        has_keyframe = self._keyframe is not None and self._loaded().color is not None
+        if self._keyframe is not None and has_keyframe and self._config.photometric:
+            numbers[12:24] = self._keyframe.T_world_camera[:3].ravel()
+            numbers[24 + state.HAS_KEYFRAME] = 1.0
+        return numbers
+
+    def _loop_of(self, map_: Map) -> _Loop:
+        """Return the launches for a map and the present tensors."""
+        prepared, loop = self._prepared(), self._loop
+        if loop is None or loop.map is not map_ or loop.prepared is not prepared:
+            if not isinstance(map_, DeviceMap):
+                raise TypeError(f"expected a map on a GPU, got {type(map_).__name__}")
+            on_device = map_.on_device
+            levels = self._tensors.against(prepared)
+            numbers: torch.Tensor = self._inputs["state"]
+
+            def enqueue() -> None:
+                registration.align(
+                    on_device, prepared.cloud, levels, state.pose_state(numbers), ITERATIONS,
+                    self._weighting,
+                )  # fmt: skip
+
+            loop = self._loop = _Loop(map_, prepared, Graph(enqueue))
+        return loop
+
+
+def _extent(num_points: int, lever_m: float) -> Extent:
+    return Extent(num_points, lever_m if num_points else 1.0)
