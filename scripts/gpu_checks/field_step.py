@@ -65,7 +65,7 @@ def _compare_gradients(case: Case, what: str, field: Field, batch: RayBatch) -> 
     got_losses = np.array([float(loss) for loss in got[0]])
     case.close(f"losses of {what}", got_losses, np.array(losses), 1e-6, 1e-4)
     for name, a, b in zip(("w1", "w2"), to_host(got[1]), d_decoder, strict=True):
-        close_by_largest(case, f"gradient by {name} of {what}", a, b, 1e-4, flips=0.02)
+        close_by_largest(case, f"gradient by {name} of {what}", a, b, 1e-4, flips=0.07)
     levels = zip(SPACINGS_M, on_host(field)[:4], wanted[:4], got[2], touched, strict=True)
     for name, level, expected, got_rows, rows in levels:
         listed = to_host(got_rows)
@@ -87,7 +87,7 @@ def _compare_gradients(case: Case, what: str, field: Field, batch: RayBatch) -> 
                 f"{name} features of {what}", part(level, FEATURES), part(expected, FEATURES)
             )
     curvature = part(on_host(field).color, CURVATURE, 1), part(wanted.color, CURVATURE, 1)
-    close_by_largest(case, f"curvature of {what}", *curvature, 1e-5)
+    close_by_largest(case, f"curvature of {what}", *curvature, 5e-5)
     case.equal(f"taught vertices of {what}", curvature[0] > 0, curvature[1] > 0)
     _compare_starts(case, what, before.color, on_host(field).color, touched[COLOR], batch)
 

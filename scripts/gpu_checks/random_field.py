@@ -17,15 +17,16 @@ from kernels.field import (
     RayBatch,
 )
 
-SPACINGS_M = {"coarse": 0.48, "middle": 0.12, "fine": 0.03, "color": 0.02}
+# powers of two: dividing by them is exact, so that all backends find the same cells
+SPACINGS_M = {"coarse": 1 / 2, "middle": 1 / 8, "fine": 1 / 32, "color": 1 / 64}
 TRUNCATION_M = 0.12
 UNIT_M = TRUNCATION_M / 32000.0
 HALF_M = 0.3  # random points lie in a cube of twice this size, round the origin
 
 
 def random_field(random: np.random.Generator, is_seeded: bool) -> Field:
-    """Return a field of random features where one block in ten is missing, one vertex in a hundred
-    has no mean, and a third of the colour vertices is not taught.
+    """Return a field of random features where a tenth of the blocks is missing, one vertex in a
+    hundred has no mean, and a third of the colour vertices is not taught.
     """
     coarse, middle, fine, color = (_random_level(name, random) for name in SPACINGS_M)
     mean = tsdf_ops.new_blocks(len(fine.vertices))
@@ -45,8 +46,10 @@ def random_field(random: np.random.Generator, is_seeded: bool) -> Field:
 
 def _random_level(name: str, random: np.random.Generator) -> Level:
     reach = int(np.ceil(HALF_M / (8 * SPACINGS_M[name])))
-    coords = np.argwhere(np.ones((2 * reach,) * 3)) - reach
-    coords = random.permutation(coords)[: int(np.ceil(0.9 * len(coords)))].astype(np.int32)
+    coords = random.permutation(np.argwhere(np.ones((2 * reach,) * 3)) - reach)
+    is_kept = np.arange(len(coords)) < int(0.9 * len(coords))
+    is_kept |= (coords == 0).all(axis=1)  # most coarse cells have a corner there
+    coords = coords[is_kept].astype(np.int32)
     index = block_ops.new_index(len(coords) + 1)
     assert block_ops.insert_blocks(index, coords)
     vertices, marks = field_ops.new_vertices(len(coords) + 1)
@@ -80,7 +83,7 @@ def random_points(random: np.random.Generator, shape: tuple[int, ...]) -> np.nda
     """Return points in the field, some of them on its vertices."""
     points = random.uniform(-HALF_M, HALF_M, (*shape, 3))
     on_vertex = random.random((*shape, 1)) < 0.05
-    return np.where(on_vertex, np.round(points / 0.12) * 0.12, points).astype(np.float32)
+    return np.where(on_vertex, np.round(8.0 * points) / 8.0, points).astype(np.float32)
 
 
 def random_batch(random: np.random.Generator, num_rays: int) -> RayBatch:
