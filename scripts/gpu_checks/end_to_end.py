@@ -87,6 +87,7 @@ def compare(workload: Workload, folder: Path, map_name: str, emit: Emit) -> None
         emit(row)
     if map_name == "tsdf":
         emit(_repeated(section, gpu, run_system(config, frames, "cuda")))
+    del gpu  # a map on a GPU holds the memory of its whole budget
     _compare_parts(workload, map_name, frames, cpu, (cpu_map, cpu_vertices_m), emit)
 
 

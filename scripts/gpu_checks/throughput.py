@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -32,14 +33,9 @@ def measure(workload: Workload, folder: Path, map_name: str, emit: Emit) -> None
     sizes_m = (workload.voxel_size_m, FINE_M) if map_name == "tsdf" else (None,)
     for voxel_size_m in sizes_m:
         what = "" if voxel_size_m is None else f" at {1e3 * voxel_size_m:g} mm"
-        config = _free(workload.config(map_name, voxel_size_m))
+        config = replace(workload.config(map_name, voxel_size_m), deterministic=False)
         target = TARGET_FPS[map_name] if voxel_size_m != FINE_M else None
         _measure_one(section, what, config, frames, target, workload, emit)
-
-
-def _free(config: Config) -> Config:
-    """Return the config of a run that does not wait for the map after each frame."""
-    return Config(map=config.map, tsdf=config.tsdf, tracking=config.tracking)
 
 
 def _measure_one(

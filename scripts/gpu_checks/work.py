@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from slam.camera import Camera, DepthNoise
-from slam.config import Config, TrackingConfig, TsdfConfig
+from slam.config import Config, NeuralConfig, TsdfConfig
 from slam.frame import Frame
 from slam.scenes import room
 from slam.scenes.walk import FRAME_RATE_HZ
@@ -26,13 +26,14 @@ class Workload:
     num_frames: int  # for the frame rate, round and round
     num_compared: int  # on the CPU, too
     voxel_size_m: float = TsdfConfig().voxel_size_m
-    budget_mb: int = TsdfConfig().budget_mb
+    budget_mb: int = TsdfConfig().budget_mb  # a map
 
     def config(self, map_name: str, voxel_size_m: float | None = None) -> Config:
         """Return the config of a run in turns: the CPU repeats it bit by bit."""
         voxel_size_m = self.voxel_size_m if voxel_size_m is None else voxel_size_m
         tsdf = TsdfConfig(voxel_size_m=voxel_size_m, budget_mb=self.budget_mb)
-        return Config(map=map_name, deterministic=True, tsdf=tsdf, tracking=TrackingConfig())
+        neural = NeuralConfig(budget_mb=self.budget_mb)
+        return Config(map=map_name, deterministic=True, tsdf=tsdf, neural=neural)
 
 
 FULL = Workload(CAMERA, room.walk().period_frames, num_frames=600, num_compared=100)
