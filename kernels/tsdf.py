@@ -70,6 +70,7 @@ def integrate(
     truncation_m: tuple[float, float],
     max_weight: float,
     dither: np.ndarray,
+    num_visible: np.ndarray | None = None,
 ) -> None:
     """Fuse one frame into the visible blocks, in place (Curless and Levoy's running average).
 
@@ -81,8 +82,12 @@ def integrate(
     = clip(3 sigma(z), *truncation_m) at the voxel's own depth; readings below -tau are dropped and
     those above tau clamped. Colour is fused within a third of tau. `rgba` is uint32 (h w + 1,), red
     in the low byte, or empty for a frame without colour. Values are rounded down after adding
-    `dither`, float32 (1024,) in [0, 1), element (37 slot & 511) + voxel: plain rounding would
-    freeze every average as soon as its weight is large.
+    `dither`, float32 (1024,) in [0, 1), element (hash of the block's coordinate & 511) + voxel:
+    plain rounding would freeze every average as soon as its weight is large. The hash is the 9 high
+    bits of its 64-bit key times 2^64 / golden ratio (`kernels.scalar.hashing`).
+
+    On a GPU `num_visible`, as `kernels.blocks.touch_band` returns it, may say how much of `visible`
+    counts; without it, and on the CPU, all of it does.
     """
     num_pixels = image_size[0] * image_size[1]
     if min(image_size) < 4:
@@ -94,9 +99,10 @@ def integrate(
     check_array("intrinsics", intrinsics, "float32", (4,))
     check_array("T_camera_world", T_camera_world, "float32", (4, 4))
     check_array("dither", dither, "float32", (1024,))
+    counted = () if num_visible is None else (num_visible,)
     implementation("tsdf", readings).integrate(
         index, blocks, visible, readings, normals, rgba, image_size, intrinsics, T_camera_world,
-        voxel_size_m, sdf_unit_m, noise, truncation_m, max_weight, dither,
+        voxel_size_m, sdf_unit_m, noise, truncation_m, max_weight, dither, *counted,
     )  # fmt: skip
 
 

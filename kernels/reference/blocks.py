@@ -12,6 +12,7 @@ from kernels.blocks import MAX_COORD, BlockIndex
 from kernels.reference.depth import sigma
 
 Coord = tuple[int, int, int]
+GOLDEN = -7046029254386353131  # 2^64 / golden ratio
 
 
 def insert_blocks(index: BlockIndex, coords: np.ndarray) -> bool:
@@ -161,7 +162,7 @@ def fill_table(index: BlockIndex) -> None:
 def _enter_key(index: BlockIndex, key: int, slot: int) -> None:
     """Enter a new key from its bucket on: Fibonacci hashing, linear probing."""
     mask = len(index.keys) - 1
-    i = key * -7046029254386353131 >> 29 & mask
+    i = key * GOLDEN >> 29 & mask
     while index.keys[i] != -1:
         i = i + 1 & mask
     index.keys[i] = key

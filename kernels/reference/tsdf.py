@@ -3,6 +3,7 @@
 import numpy as np
 
 from kernels.blocks import BlockIndex
+from kernels.reference.blocks import GOLDEN, pack
 from kernels.reference.depth import sigma
 from kernels.tsdf import MAX_COLOR_WEIGHT, WEIGHT_UNIT, TsdfBlocks
 
@@ -46,11 +47,16 @@ def integrate(
         weight = np.where((depth_m > 0) & (along > 0) & (distance_m > -tau), weight, 0.0)
 
         clamped = np.minimum(distance_m, tau) / sdf_unit_m
-        rounding = dither[(37 * slot) % 512 :][:512].astype(np.float64)
+        rounding = dither[dither_offset(index.coords[slot]) :][:512].astype(np.float64)
         _fuse(blocks.sdf[slot], blocks.weight[slot], clamped, weight, max_units, rounding)
         if len(rgba):
             color_weight = np.where(np.abs(distance_m) < tau / 3.0, weight, 0.0)
             _fuse_color(blocks.color[slot], rgba[pixel], color_weight, rounding)
+
+
+def dither_offset(coord: np.ndarray) -> int:
+    """Return where the dither of a block starts."""
+    return int(pack(coord[None])[0]) * GOLDEN >> 55 & 511
 
 
 def camera_points(coord: np.ndarray, T_camera_world: np.ndarray, voxel_size_m: float) -> np.ndarray:

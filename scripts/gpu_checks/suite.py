@@ -14,6 +14,7 @@ from gpu_checks import (
     registration,
     solve,
     tracking,
+    tsdf,
 )
 from gpu_checks.check import CHECKS
 
@@ -32,4 +33,5 @@ __all__ = [
     "registration",
     "solve",
     "tracking",
+    "tsdf",
 ]

@@ -1,0 +1,112 @@
+"""TSDF integration against its definition."""
+
+import numpy as np
+
+from gpu_checks.check import Case, check
+from gpu_checks.depth import NOISE, random_depth
+from gpu_checks.volumes import (
+    SDF_UNIT_M,
+    TRUNCATION_M,
+    VOXEL_SIZE_M,
+    Volume,
+    empty_volume,
+    fill_randomly,
+)
+from kernels import depth as depth_ops
+from kernels import tsdf as tsdf_ops
+from kernels.cuda.arrays import to_device, to_host
+from kernels.dispatch import using
+from slam.geometry import inverse, se3_exp
+
+MAX_WEIGHT = 128.0
+
+
+def random_frame(case: Case, size: tuple[int, int], has_color: bool) -> list:
+    """Return readings, normals, rgba, image size, intrinsics and T_camera_world of a frame."""
+    h, w = size
+    depth_m = random_depth(case, size)
+    intrinsics = np.array([0.9 * w, 0.91 * w, w / 2 - 0.513, h / 2 - 0.487], np.float32)
+    with using("cpu"):
+        quarter = depth_ops.halve_depth(depth_ops.halve_depth(depth_m, NOISE), NOISE)
+        gradient = depth_ops.inverse_depth_gradient(quarter, NOISE)
+        normals = depth_ops.normals(quarter, gradient, intrinsics / np.float32(4.0))
+        readings = depth_ops.mark_edges(depth_m, NOISE)
+    packed = case.random.integers(0, 1 << 24, h * w + 1, np.uint32)
+    T = inverse(se3_exp(case.random.normal(size=6) * 0.2)).astype(np.float32)
+    return [readings, normals, packed if has_color else packed[:0], size, intrinsics, T]
+
+
+def blocks_before(case: Case, num: int, T_camera_world: np.ndarray) -> Volume:
+    """Return blocks in front of a camera, near and behind the surfaces of `random_depth`, and a few
+    that it does not see; anything may be in them.
+    """
+    z = case.random.uniform(0.3, 2.9, num)
+    side = z[:, None] * case.random.uniform(-0.7, 0.7, (num, 2))
+    places = np.column_stack([side, np.where(case.random.random(num) < 0.1, -z, z)])
+    T = inverse(T_camera_world.astype(np.float64))
+    coords = np.floor((places @ T[:3, :3].T + T[:3, 3]) / (8 * VOXEL_SIZE_M))
+    volume = empty_volume(coords)
+    fill_randomly(case, volume)
+    return volume
+
+
+def compare(case: Case, what: str, got: Volume, wanted: Volume, start: Volume) -> None:
+    """Two tiers: float32 moves a reading by less than a unit, or over a border by far."""
+    for name, most in (("sdf", 2.0), ("weight", 1.0), ("color", 1.0)):
+        after, defined = (getattr(volume.blocks, name) for volume in (got, wanted))
+        case.close(f"{what}: {name}", after, defined, most, flips=0.01)
+    changed = wanted.blocks.sdf != start.blocks.sdf
+    # a light old value hides no error; a heavy one does not let float32's show
+    is_heavy = changed & (start.blocks.weight >= 20000)
+    is_equal = got.blocks.sdf[is_heavy] == wanted.blocks.sdf[is_heavy]
+    case.true(f"{what}: rounded otherwise", not is_heavy.any() or is_equal.mean() > 0.9)
+    for name in ("sdf", "weight", "color"):
+        before, after = (getattr(volume.blocks, name) for volume in (start, got))
+        case.equal(
+            f"{what}: {name} beyond the end", after[start.num_blocks :], before[start.num_blocks :]
+        )
+
+
+def on_device(
+    volume: Volume, visible: np.ndarray, frame: list, dither: np.ndarray, count: int | None
+) -> Volume:
+    """Integrate a frame on the device into a copy of a volume."""
+    index, blocks = to_device((volume.index, volume.blocks))
+    arguments = to_device((visible, *frame, VOXEL_SIZE_M, SDF_UNIT_M, NOISE, TRUNCATION_M))
+    num_visible = None if count is None else to_device(np.array([count, 0], np.int32))
+    all_arguments = [index, blocks, *arguments, MAX_WEIGHT, to_device(dither), num_visible]
+    tsdf_ops.integrate(*all_arguments)
+    return Volume(*to_host((index, blocks)))
+
+
+@check
+def tsdf_integrate(case: Case) -> None:
+    dither = case.random.random(1024, np.float32)
+    tiny = case.pick((24, 32), (480, 640))
+    for size, num, has_color in (
+        ((4, 4), 0, True), ((4, 9), 1, False), ((7, 5), 5, True), (tiny, case.pick(24, 3000), True),
+        (tiny, case.pick(10, 1000), False),
+    ):  # fmt: skip
+        what = f"{size} into {num}{' with colour' if has_color else ''}"
+        frame = random_frame(case, size, has_color)
+        start = blocks_before(case, num, frame[-1])
+        visible = case.random.permutation(start.num_blocks).astype(np.int32)
+        count = len(visible) - len(visible) // 4
+        wanted = start.copy()
+        arguments = [
+            wanted.index, wanted.blocks, visible[:count], *frame, VOXEL_SIZE_M, SDF_UNIT_M, NOISE,
+            TRUNCATION_M, MAX_WEIGHT, dither,
+        ]  # fmt: skip
+        with using("reference"):
+            tsdf_ops.integrate(*arguments)
+        counted = on_device(start, visible, frame, dither, count)
+        compare(case, what, counted, wanted, start)
+        changed = (wanted.blocks.sdf != start.blocks.sdf).mean()
+        case.true(f"{what}: changed {changed:.3f}", num < 6 or changed > 0.02)
+
+        # in another order, and without a count, bit by bit the same
+        again = on_device(start, visible[:count][::-1].copy(), frame, dither, None)
+        for name in ("sdf", "weight", "color"):
+            case.equal(
+                f"{what}: {name} again", getattr(again.blocks, name), getattr(counted.blocks, name)
+            )
