@@ -15,7 +15,7 @@ from slam.camera import Camera, DepthNoise
 from slam.config import TrackingConfig
 from slam.frame import Frame
 from slam.geometry import inverse, rotation_angle_rad, se3_exp
-from slam.maps.base import SdfSamples
+from slam.maps.base import Rendering, SdfSamples
 from slam.tracking.base import TrackResult, TrackState
 from slam.tracking.cuda.aligner import CudaAligner
 from slam.tracking.host import HostAligner
@@ -40,6 +40,15 @@ class Corner:
         grid = self.grid
         sizes = float(grid.voxel_size_m), float(grid.sdf_unit_m)
         return SdfSamples(*tsdf_ops.query(grid.blocks, grid.voxels, points, *sizes))
+
+    def render(self, camera: Camera, T_world_camera: np.ndarray) -> Rendering:
+        """Cast the camera's rays into the map."""
+        grid, T = self.grid, T_world_camera.astype(np.float32)
+        rendered = tsdf_ops.raycast(
+            grid.blocks, grid.voxels, (camera.height, camera.width), camera.intrinsics, T,
+            float(grid.voxel_size_m), float(grid.sdf_unit_m), TRUNCATION_M, (0.1, 4.0),
+        )  # fmt: skip
+        return Rendering(*rendered)
 
 
 def corner(voxel_size_m: float) -> Corner:
@@ -107,6 +116,9 @@ def tracking(case: Case) -> None:
     for index in range(1, case.pick(2, 8)):
         for has_color in case.pick((True,), (True, False)):
             compare(case, map_, host, device, view(camera, index, has_color))
+    with using("reference"):  # the search runs on the host, with a keyframe of its own
+        wanted = host.search(map_, np.eye(4))
+        case.equal("a search", device.search(map_, np.eye(4)), wanted)
     empty = Frame(9, 0.3, camera, np.zeros_like(first.depth_m), None, first.depth_noise)
     device.load(empty)
     T_start = se3_exp(MOTION)
