@@ -6,13 +6,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from gpu_checks import end_to_end, kernel_checks, processes, sections, session, systems, timing
 from gpu_checks.report import Row, as_json, has_mismatch, markdown, text_table
-from gpu_checks.stages import GRADIENTS, Traffic, emit_kernels, training_step
+from gpu_checks.stages import GRADIENTS, Traffic, changed_bytes, emit_kernels, training_step
 from gpu_checks.work import TINY, load_cpu_run, save_cpu_run
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "gpu_check.py"
@@ -108,10 +110,19 @@ def test_first_launches_are_told_by_their_types(monkeypatch: pytest.MonkeyPatch)
     assert len(first.seconds) == 3  # the second differs in nothing that a kernel is compiled for
 
 
-def test_needed_bytes_are_at_most_all():
-    everything = Traffic(512.0, 1.0, 1.0, 0)
-    assert everything.needed_bytes == everything.whole_bytes == 512 * 16
-    assert Traffic(512.0, 0.0, 0.0, 0).needed_bytes == 512 * 4
+def test_bytes_are_counted_by_sectors():
+    voxels = tuple(torch.zeros(shape, dtype=dtype) for shape, dtype in (
+        ((3, 512), torch.int16), ((3, 512), torch.uint16), ((3, 4, 512), torch.uint8)
+    ))  # fmt: skip
+
+    def integrate(frame: object, T_world_camera: object) -> None:
+        voxels[0][1, 15:17] = 7  # two sectors
+        voxels[1].view(torch.int16)[2, :16] = -1  # one
+        voxels[2][0, :, 40] = 1  # one a channel
+
+    map_ = SimpleNamespace(on_device=SimpleNamespace(voxels=voxels), integrate=integrate)
+    assert changed_bytes(map_, None, None) == 7 * 32
+    assert Traffic(1.0, 4096.0, 0).changed_bytes == Traffic(1.0, 0.0, 0).whole_bytes == 2 * 4096
 
 
 def python(code: str) -> list[str]:
@@ -189,7 +200,6 @@ def test_an_error_in_a_section_is_a_row(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_without_a_gpu_it_says_so(tmp_path: Path):
-    torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     run = subprocess.run(

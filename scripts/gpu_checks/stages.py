@@ -30,10 +30,11 @@ WARM_UP_FRAMES = 10
 NUM_FRAMES = 50
 COPY_SHARE = 60.0  # %, of a copy's bandwidth: what integration is to reach at 5 mm
 VOXEL_BYTES = 8
+IMAGE_BYTES = 4 + 4 + 12 / 16  # a pixel
+SECTOR = 32  # bytes: the least that the device's memory reads or writes
 INTEGRATE = "kernels.cuda.tsdf:_integrate"
 GRADIENTS = "kernels.cuda.field_step:_forward_backward"
 TRAINING = ("kernels.cuda.field_step:", "kernels.cuda.field_update:", "kernels.cuda.rays:_sample")
-_SIGNED = {torch.uint16: torch.int16}  # torch compares no others
 
 
 class TimedAligner:
@@ -191,58 +192,52 @@ def measure_integration(
     watch = IntegrationWatch(clock)
     with one_by_one(), hooked(watch.around):
         _, map_, T_last = run_stages(config, frames[:-1], clock)
-        touched, colored = changed_voxels(map_, frames[-1], T_last)
-    num_blocks = _after(watch.num_blocks, WARM_UP_FRAMES)
-    voxels = 512.0 * statistics.median(num_blocks)
-    share = 1.0 / max(512.0 * watch.num_blocks[-1], 1.0)
-    moved = Traffic(voxels, touched * share, colored * share, frames[0].depth_m.size)
+        sector_bytes = changed_bytes(map_, frames[-1], T_last)
+    num_blocks = statistics.median(_after(watch.num_blocks, WARM_UP_FRAMES))
+    share = num_blocks / max(watch.num_blocks[-1], 1)
+    moved = Traffic(num_blocks, share * sector_bytes, frames[0].depth_m.size)
     ms = statistics.median(_after(watch.values_ms(), WARM_UP_FRAMES))
-    emit(Row(section, "blocks a frame", voxels / 512.0, note=moved.text))
+    emit(Row(section, "blocks a frame", num_blocks, note="median"))
     emit(Row(section, "integrate", 1e3 * ms, "us"))
     copied = timing.copy_bandwidth(clock, 1 << (12 if IS_SIMULATED else 30))
     emit(Row(section, "copy on the device", 1e-9 * copied, "GB/s", note="bytes read and written"))
-    needed, whole = 1e3 * moved.needed_bytes / ms, 1e3 * moved.whole_bytes / ms
+    changed, whole = 1e3 * moved.changed_bytes / ms, 1e3 * moved.whole_bytes / ms
     is_target = config.tsdf.voxel_size_m == FINE_M
-    emit(Row(section, "bandwidth, bytes that it needs", 1e-9 * needed, "GB/s"))
-    emit(Row(section, "its share of the copy's", 100.0 * needed / copied, "%",
+    note = f"{1e-6 * moved.changed_bytes:.3g} MB: sectors that change, read and written; images"
+    emit(Row(section, "bandwidth", 1e-9 * changed, "GB/s", note=note))
+    emit(Row(section, "its share of the copy's", 100.0 * changed / copied, "%",
              target=COPY_SHARE if is_target else None, is_floor=True))  # fmt: skip
-    emit(Row(section, "share, all listed voxels read and written", 100.0 * whole / copied, "%"))
+    note = f"{1e-6 * moved.whole_bytes:.3g} MB"
+    emit(Row(section, "share, as if all blocks were", 100.0 * whole / copied, "%", note=note))
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What integrating a frame moves at the least: every listed voxel's distance and weight are
-    read, those that change are written, and colour is read and written where it changes.
-    """
+    """What integrating a frame moves."""
 
-    num_voxels: float  # listed
-    touched: float  # share of them
-    colored: float
+    num_blocks: float  # listed
+    sector_bytes: float  # of their sectors that change
     num_pixels: int
 
     @property
-    def needed_bytes(self) -> float:
-        a_voxel = 4.0 + 4.0 * self.touched + 8.0 * self.colored
-        return self.num_voxels * a_voxel + 8.75 * self.num_pixels  # reading, colour, normal
+    def changed_bytes(self) -> float:
+        """Sectors that change, read and written; reading, colour and normal of every pixel."""
+        return 2.0 * self.sector_bytes + IMAGE_BYTES * self.num_pixels
 
     @property
     def whole_bytes(self) -> float:
-        """As if every listed voxel was read and written whole."""
-        return 2.0 * VOXEL_BYTES * self.num_voxels + 8.75 * self.num_pixels
-
-    @property
-    def text(self) -> str:
-        megabytes = 1e-6 * self.needed_bytes
-        return f"{self.touched:.0%} of the voxels change, {self.colored:.0%} in colour: " + (
-            f"{megabytes:.3g} MB"
-        )
+        """As if every voxel of the listed blocks was read and written."""
+        return 2.0 * VOXEL_BYTES * 512.0 * self.num_blocks + IMAGE_BYTES * self.num_pixels
 
 
-def changed_voxels(map_: Any, frame: Frame, T_world_camera: Transform) -> tuple[int, int]:
-    """Integrate a frame; return how many voxels change, and how many change in colour."""
-    voxels = [part.view(_SIGNED.get(part.dtype, part.dtype)) for part in map_.on_device.voxels]
-    sdf, weight, color = (part.clone() for part in voxels)
+def changed_bytes(map_: Any, frame: Frame, T_world_camera: Transform) -> int:
+    """Integrate a frame; return the bytes of the sectors, 32 bytes each, that hold a change: the
+    device reads and writes no less than a sector.
+    """
+    voxels = [part.view(torch.uint8).flatten(1) for part in map_.on_device.voxels]
+    before = [part.clone() for part in voxels]
     map_.integrate(frame, T_world_camera)
-    is_touched = (voxels[0] != sdf) | (voxels[1] != weight)
-    is_colored = (voxels[2] != color).any(dim=1)
-    return int(is_touched.sum()), int(is_colored.sum())
+    return sum(
+        SECTOR * int((now != then).view(len(now), -1, SECTOR).any(dim=2).sum())
+        for now, then in zip(voxels, before, strict=True)
+    )
