@@ -107,7 +107,7 @@ class DeviceGrid:
             own, copy = getattr(self, name).level, getattr(grid, name)
             n = int(own.blocks.num_blocks)
             copy.insert(to_host(own.blocks.coords[:n]))
-            copy.level.vertices[:n] = to_host(own.vertices[:n])
+            torch.from_numpy(copy.level.vertices[:n]).copy_(own.vertices[:n])
         n = grid.fine.count
         grid.mean.sdf[:n] = to_host(self.field.mean.sdf[:n])
         grid.mean.weight[:n] = to_host(self.field.mean.weight[:n])
