@@ -126,9 +126,11 @@ def neural_map(case: Case) -> None:
     on_device, on_host = CudaNeuralMap(config, NOISE), NeuralMap(config, NOISE)
     points = case.random.uniform((-0.8, -0.6, 1.2), (0.8, 0.6, 2.0), (case.pick(60, 5000), 3))
     points = points.astype(np.float32)
+    # not the identity, from where vertices lie between two pixels exactly
+    start = se3_exp(case.random.uniform(-0.02, 0.02, 6))
     for frame in frames(case):
         i = frame.index
-        T = se3_exp(np.array([0.001, -0.002, 0.0015, 0.0, 0.001, -0.001]) * i)
+        T = start @ se3_exp(np.array([0.001, -0.002, 0.0015, 0.0, 0.001, -0.001]) * i)
         on_device.integrate(frame, T)
         with using("reference"):
             on_host.integrate(frame, T)
