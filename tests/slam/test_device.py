@@ -1,19 +1,27 @@
 """Where a run runs, and what is said where that is not on a GPU."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from kernels.threads import NUM_THREADS
 from slam import device
+from slam.camera import Camera
 from slam.cli import main
 from slam.config import Config, NeuralConfig
 from slam.device import Obstacle, find_obstacle, resolve
 from slam.doctor.machine import check_gpu
 from slam.errors import SlamError
+from slam.maps.tsdf_file import read_tsdf
 from slam.output import load_run
+from slam.sources import synthetic
 
+ROOT = Path(__file__).resolve().parents[2]
 ON_CPU = f"cpu, {NUM_THREADS} threads"
 
 
@@ -145,3 +153,40 @@ def test_a_run_says_where_it_ran(monkeypatch, tmp_path):
     log = (tmp_path / "run.log").read_text()
     assert log.count("CUDA") == 1
     assert f"INFO slam.run: device {ON_CPU} (no CUDA device)" in log
+
+
+TINY = Camera(40, 32, 33.3, 33.1, 19.3, 15.2)  # the simulator runs some thousand threads a second
+SIMULATED = f"""
+import sys
+from slam.camera import Camera
+from slam.cli import main
+from slam.sources import synthetic
+synthetic.CAMERA = {TINY!r}
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_run_on_cuda_leaves_what_one_on_the_cpu_leaves(monkeypatch, tmp_path):
+    """With the true poses: the tracker has no use for images so small."""
+    words = ["run", "synthetic:wall", "--limit", "2", "--use-gt-poses"]
+    words += ["--tsdf.voxel-size-m", "0.08", "--tsdf.budget-mb", "4"]
+    cpu, cuda = tmp_path / "cpu", tmp_path / "cuda"
+    simulator = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-c", SIMULATED, *words, "--device", "cuda", "--out", str(cuda)],
+        env=os.environ | simulator, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    monkeypatch.setattr(synthetic, "CAMERA", TINY)
+    assert main([*words, "--device", "cpu", "--out", str(cpu)]) == 0
+
+    on_cuda, on_cpu = load_run(cuda), load_run(cpu)
+    assert on_cuda.metrics["device"] == "cuda, numba's simulator"
+    assert on_cpu.metrics["device"] == ON_CPU
+    assert {"torch", "numba-cuda"} <= on_cuda.metrics["versions"].keys()
+    got, wanted = read_tsdf(on_cuda.map_path), read_tsdf(on_cpu.map_path)
+    order = np.lexsort(wanted.coords.T[::-1])
+    np.testing.assert_array_equal(got.coords, wanted.coords[order])
+    is_off = np.abs(got.sdf.astype(int) - wanted.sdf[order]) > 1
+    assert is_off.mean() < 0.005
+    assert main(["mesh", str(cuda)]) == 0
