@@ -35,12 +35,12 @@ class Walk:
 
 def walk(case: Case) -> Walk:
     """Return frames with and without colour; the first has neither blocks nor a past."""
-    w, h, voxel_size_m = case.pick((40, 30, 0.05), (320, 240, 0.01))
+    w, h, voxel_size_m = case.pick((40, 30, 0.08), (320, 240, 0.01))
     # no voxel is to lie in the middle between two pixels
     camera = Camera(w, h, 0.913 * w, 0.907 * w, 0.487 * w, 0.479 * h)
     v, u = np.mgrid[:h, :w] / w
     frames = []
-    for index in range(3):
+    for index in range(case.pick(2, 4)):
         z = 1.3 + 0.4 * u + 0.2 * v + np.where(u > 0.6, 0.5, 0.0)
         z += case.random.normal(size=(h, w)) * 0.002
         z[case.random.random((h, w)) < 0.03] = 0.0
@@ -49,7 +49,9 @@ def walk(case: Case) -> Walk:
         T_world_camera[:3, 3] = 0.03 * index, -0.02 * index, 0.01
         frame = Frame(index, index / 30, camera, z.astype(np.float32), color, NOISE)
         frames.append((frame, T_world_camera))
-    return Walk(camera, frames, TsdfConfig(voxel_size_m=voxel_size_m, budget_mb=256))
+    return Walk(
+        camera, frames, TsdfConfig(voxel_size_m=voxel_size_m, truncation_voxels=4.0, budget_mb=256)
+    )
 
 
 def defined(function: Callable[..., Result], *arguments: Any) -> Result:
