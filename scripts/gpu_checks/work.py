@@ -1,7 +1,7 @@
 """What the sections share on disk: the frames, and what the CPU makes of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ class Workload:
     num_compared: int  # on the CPU, too
     voxel_size_m: float = TsdfConfig().voxel_size_m
     budget_mb: int = TsdfConfig().budget_mb  # a map
+    depth_noise: DepthNoise = field(default_factory=DepthNoise.rendered)
 
     def config(self, map_name: str, voxel_size_m: float | None = None) -> Config:
         """Return the config of a run in turns: the CPU repeats it bit by bit."""
@@ -37,7 +38,8 @@ class Workload:
 
 
 FULL = Workload(CAMERA, room.walk().period_frames, num_frames=600, num_compared=100)
-TINY = Workload(CAMERA.scaled(0.15), 3, 3, 3, voxel_size_m=0.16, budget_mb=4)  # for the simulator
+# for the simulator: large pixels and voxels, so readings are taken for less than they are
+TINY = Workload(CAMERA.scaled(0.15), 2, 2, 2, 0.08, 4, DepthNoise(0.006, 0.006, 0.0))
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,8 @@ def load_frames(workload: Workload, folder: Path, num_frames: int) -> Sequence[F
     num_loaded = min(num_frames, workload.num_rendered)
     depth_m = np.array(np.load(folder / "depth_m.npy", mmap_mode="r")[:num_loaded])
     color = np.array(np.load(folder / "color.npy", mmap_mode="r")[:num_loaded])
-    noise = DepthNoise.rendered()
     return [
-        Frame(i, i / FRAME_RATE_HZ, workload.camera, depth_m[k], color[k], noise)
+        Frame(i, i / FRAME_RATE_HZ, workload.camera, depth_m[k], color[k], workload.depth_noise)
         for i, k in enumerate(np.arange(num_frames) % num_loaded)
     ]
 
