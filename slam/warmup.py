@@ -36,6 +36,8 @@ def warm_up(config: Config, device: DeviceKind = "cpu") -> float:
         frame = _frame(index)
         result = tracker.track(frame, map_)
         map_.integrate(frame, result.T_world_camera)
+    far = replace(_frame(3), depth_m=_frame(3).depth_m + np.float32(1.0))
+    tracker.track(far, map_)  # is lost, which takes the kernels of the search
     map_.render(CAMERA.scaled(0.25), np.eye(4))
     map_.mesh()
     return time.perf_counter() - start_s
