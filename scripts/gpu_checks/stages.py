@@ -15,7 +15,6 @@ from gpu_checks.end_to_end import Emit
 from gpu_checks.record import name_of
 from gpu_checks.report import Row
 from gpu_checks.systems import parts
-from gpu_checks.throughput import FINE_M
 from gpu_checks.timing import Clock, LaunchTimes, hooked, new_clock
 from gpu_checks.work import Workload, load_frames
 from kernels.cuda import graph
@@ -102,7 +101,7 @@ def run_stages(
 def measure(workload: Workload, folder: Path, map_name: str, emit: Emit) -> None:
     """Measure the stages with graphs, then every launch without them."""
     frames, clock = load_frames(workload, folder, min(NUM_FRAMES, workload.num_frames)), new_clock()
-    sizes_m = (workload.voxel_size_m, FINE_M) if map_name == "tsdf" else (None,)
+    sizes_m = (workload.voxel_size_m, workload.fine_voxel_size_m) if map_name == "tsdf" else (None,)
     for voxel_size_m in sizes_m:
         what = "" if voxel_size_m is None else f" at {1e3 * voxel_size_m:g} mm"
         config = workload.config(map_name, voxel_size_m)
@@ -118,7 +117,8 @@ def measure(workload: Workload, folder: Path, map_name: str, emit: Emit) -> None
         if map_name == "neural":
             emit(training_step(times.values_ms()))
         else:
-            measure_integration(what, config, frames, clock, emit)
+            target = COPY_SHARE if voxel_size_m == workload.fine_voxel_size_m else None
+            measure_integration(what, config, frames, clock, target, emit)
 
 
 @contextmanager
@@ -185,7 +185,12 @@ def _function(kernel: Any) -> Any:
 
 
 def measure_integration(
-    what: str, config: Config, frames: Sequence[Frame], clock: Clock, emit: Emit
+    what: str,
+    config: Config,
+    frames: Sequence[Frame],
+    clock: Clock,
+    target: float | None,
+    emit: Emit,
 ) -> None:
     """Report the bandwidth of integration, as a share of a copy's."""
     section = f"tsdf, integration{what}"
@@ -202,11 +207,10 @@ def measure_integration(
     copied = timing.copy_bandwidth(clock, 1 << (12 if IS_SIMULATED else 30))
     emit(Row(section, "copy on the device", 1e-9 * copied, "GB/s", note="bytes read and written"))
     changed, whole = 1e3 * moved.changed_bytes / ms, 1e3 * moved.whole_bytes / ms
-    is_target = config.tsdf.voxel_size_m == FINE_M
     note = f"{1e-6 * moved.changed_bytes:.3g} MB: sectors that change, read and written; images"
     emit(Row(section, "bandwidth", 1e-9 * changed, "GB/s", note=note))
     emit(Row(section, "its share of the copy's", 100.0 * changed / copied, "%",
-             target=COPY_SHARE if is_target else None, is_floor=True))  # fmt: skip
+             target=target, is_floor=True))  # fmt: skip
     note = f"{1e-6 * moved.whole_bytes:.3g} MB"
     emit(Row(section, "share, as if all blocks were", 100.0 * whole / copied, "%", note=note))
 

@@ -21,7 +21,6 @@ from slam.frame import Frame
 REPEATS = 3
 UNREPLAYED_FRAMES = 150
 TARGET_FPS = {"tsdf": 1100.0, "neural": 300.0}
-FINE_M = 0.005
 
 
 def measure(workload: Workload, folder: Path, map_name: str, emit: Emit) -> None:
@@ -30,11 +29,11 @@ def measure(workload: Workload, folder: Path, map_name: str, emit: Emit) -> None
     """
     frames = load_frames(workload, folder, workload.num_frames)
     section = f"{map_name}, tracking and mapping, {len(frames)} frames"
-    sizes_m = (workload.voxel_size_m, FINE_M) if map_name == "tsdf" else (None,)
+    sizes_m = (workload.voxel_size_m, workload.fine_voxel_size_m) if map_name == "tsdf" else (None,)
     for voxel_size_m in sizes_m:
         what = "" if voxel_size_m is None else f" at {1e3 * voxel_size_m:g} mm"
         config = replace(workload.config(map_name, voxel_size_m), deterministic=False)
-        target = TARGET_FPS[map_name] if voxel_size_m != FINE_M else None
+        target = None if voxel_size_m == workload.fine_voxel_size_m else TARGET_FPS[map_name]
         _measure_one(section, what, config, frames, target, workload, emit)
 
 

@@ -26,6 +26,7 @@ class Workload:
     num_frames: int  # for the frame rate, round and round
     num_compared: int  # on the CPU, too
     voxel_size_m: float = TsdfConfig().voxel_size_m
+    fine_voxel_size_m: float = 0.005
     budget_mb: int = TsdfConfig().budget_mb  # a map
     depth_noise: DepthNoise = field(default_factory=DepthNoise.rendered)
 
@@ -39,7 +40,7 @@ class Workload:
 
 FULL = Workload(CAMERA, room.walk().period_frames, num_frames=600, num_compared=100)
 # for the simulator: large pixels and voxels, so readings are taken for less than they are
-TINY = Workload(CAMERA.scaled(0.15), 2, 2, 2, 0.08, 4, DepthNoise(0.006, 0.006, 0.0))
+TINY = Workload(CAMERA.scaled(0.15), 2, 2, 2, 0.08, 0.06, 4, DepthNoise(0.006, 0.006, 0.0))
 
 
 @dataclass(frozen=True)
