@@ -8,12 +8,13 @@ from kernels.scalar.cell import gather_cell, locate
 from kernels.scalar.compile import inline
 from kernels.scalar.hashing import find
 from kernels.scalar.interpolate import trilinear, trilinear_gradient
+from kernels.scalar.raycast import CELL, cells_over_block, exit_block
+from kernels.scalar.view import ray_through
 from kernels.tsdf import WEIGHT_UNIT, RenderedArrays
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 HALF = np.float32(0.5)
-CELL = 16  # pixels of the range image that says between which depths blocks lie
 NOTHING = np.float32(1e9)
 
 
@@ -28,29 +29,16 @@ def _block_ranges(index, h, w, intrinsics, T_camera_world, block_size_m, near, f
     ranges[:, :, 0] = NOTHING
     ranges[:, :, 1] = ZERO
     radius = np.float32(0.8660254) * block_size_m
-    fx, fy, cx, cy = intrinsics[0], intrinsics[1], intrinsics[2], intrinsics[3]
     for s in range(index.num_blocks[0]):
         x = (np.float32(index.coords[s, 0]) + HALF) * block_size_m
         y = (np.float32(index.coords[s, 1]) + HALF) * block_size_m
         z = (np.float32(index.coords[s, 2]) + HALF) * block_size_m
         depth = T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3]
-        if depth + radius < near or depth - radius > far:
-            continue
         cam_x = T[0, 0] * x + T[0, 1] * y + T[0, 2] * z + T[0, 3]
         cam_y = T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3]
-        nearest = max(depth - radius, near)
-        # the box round the block's sphere, seen from its nearest and its farthest depth
-        farthest = depth + radius
-        left = min((cam_x - radius) / nearest, (cam_x - radius) / farthest) * fx + cx
-        right = max((cam_x + radius) / nearest, (cam_x + radius) / farthest) * fx + cx
-        top = min((cam_y - radius) / nearest, (cam_y - radius) / farthest) * fy + cy
-        bottom = max((cam_y + radius) / nearest, (cam_y + radius) / farthest) * fy + cy
-        if right < ZERO or bottom < ZERO or left > np.float32(w) or top > np.float32(h):
-            continue
-        u0 = int(max(left, ZERO)) // CELL
-        u1 = min(int(min(right, np.float32(w))) // CELL, gw - 1)
-        v0 = int(max(top, ZERO)) // CELL
-        v1 = min(int(min(bottom, np.float32(h))) // CELL, gh - 1)
+        v0, v1, u0, u1, nearest, farthest = cells_over_block(
+            cam_x, cam_y, depth, radius, near, far, h, w, intrinsics
+        )
         for v in range(v0, v1 + 1):
             for u in range(u0, u1 + 1):
                 ranges[v, u, 0] = min(ranges[v, u, 0], nearest)
@@ -98,7 +86,6 @@ def raycast(
         slots = np.empty(8, np.int32)
         voxels = np.empty(8, np.int32)
         corner = np.empty(8, np.float32)
-        y = (np.float32(v) - intrinsics[3]) / intrinsics[1]
         last_x, last_y, last_z = np.int32(1 << 30), np.int32(0), np.int32(0)
         slot = np.int32(-1)
         for u in range(w):
@@ -106,11 +93,8 @@ def raycast(
             end = min(ranges[v // CELL, u // CELL, 1], far)
             if t >= end:
                 continue
-            x = (np.float32(u) - intrinsics[2]) / intrinsics[0]
             # everything below is in voxels along z-depth t
-            ray_x = (T[0, 0] * x + T[0, 1] * y + T[0, 2]) * per_voxel
-            ray_y = (T[1, 0] * x + T[1, 1] * y + T[1, 2]) * per_voxel
-            ray_z = (T[2, 0] * x + T[2, 1] * y + T[2, 2]) * per_voxel
+            ray_x, ray_y, ray_z = ray_through(u, v, intrinsics, T, per_voxel)
             start_x, start_y, start_z = (
                 T[0, 3] * per_voxel,
                 T[1, 3] * per_voxel,
@@ -129,9 +113,11 @@ def raycast(
                     last_x, last_y, last_z = bx, by, bz
                 if slot < 0:
                     before = ZERO
-                    t += (
-                        _exit_block(px, py, pz, ray_x, ray_y, ray_z) + np.float32(0.05) * per_length
-                    )
+                    out = exit_block(
+                        np.float32(lx) + gx, np.float32(ly) + gy, np.float32(lz) + gz,
+                        ray_x, ray_y, ray_z,
+                    )  # fmt: skip
+                    t += out + np.float32(0.05) * per_length
                     continue
                 if not _cell(index, blocks, slot, lx, ly, lz, slots, voxels, corner):
                     before = ZERO
@@ -153,19 +139,6 @@ def raycast(
                 t_before = t
                 t += max(min(distance, band) * np.float32(0.9), np.float32(0.6)) * per_length
     return RenderedArrays(depth_m, normals, color, confidence)
-
-
-@inline
-def _exit_block(px, py, pz, ray_x, ray_y, ray_z):
-    """Return how far along t the ray leaves the block that holds point p (in voxels)."""
-    nearest = np.float32(1e9)
-    for p, ray in ((px, ray_x), (py, ray_y), (pz, ray_z)):
-        inside = p - np.floor(p * np.float32(0.125)) * np.float32(8.0)
-        if ray > np.float32(1e-6):
-            nearest = min(nearest, (np.float32(8.0) - inside) / ray)
-        elif ray < np.float32(-1e-6):
-            nearest = min(nearest, -inside / ray)
-    return nearest
 
 
 @inline

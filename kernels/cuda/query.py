@@ -18,14 +18,18 @@ UNKNOWN = np.float32(1e9)
 
 
 @inline
-def read_corner(index, blocks, slot, lx, ly, lz, c):
-    """Return the distance of corner c of a cell that begins in block `slot`, in units; UNKNOWN
-    where it is.
-    """
+def corner_place(index, slot, lx, ly, lz, c):
+    """Return slot, -1 for none, and voxel of corner c of a cell that begins in block `slot`."""
     x, y, z = lx + (c >> 2), ly + ((c >> 1) & 1), lz + (c & 1)
     d = ((x >> 3) << 2) | ((y >> 3) << 1) | (z >> 3)
     s = slot if d == 0 else index.neighbors[slot, d]
-    voxel = ((x & 7) << 6) | ((y & 7) << 3) | (z & 7)
+    return s, ((x & 7) << 6) | ((y & 7) << 3) | (z & 7)
+
+
+@inline
+def read_corner(index, blocks, slot, lx, ly, lz, c):
+    """Return the distance of corner c, in units; UNKNOWN where it is."""
+    s, voxel = corner_place(index, slot, lx, ly, lz, c)
     value = UNKNOWN
     if s >= 0 and blocks.weight[s, voxel] > 0:
         value = np.float32(blocks.sdf[s, voxel])

@@ -1,0 +1,73 @@
+"""Ray casting of the TSDF against its definition, and against the CPU, which steps the same way."""
+
+import numpy as np
+
+from gpu_checks.check import Case, check
+from gpu_checks.volumes import SDF_UNIT_M, TRUNCATION_M, VOXEL_SIZE_M, Volume, ball, empty_volume
+from kernels import tsdf as tsdf_ops
+from kernels.cuda.arrays import to_device, to_host
+from kernels.dispatch import using
+from slam.geometry import se3_exp
+
+DEPTH_RANGE_M = (0.1, 3.0)
+
+
+def render(
+    volume: Volume, backend: str, size: tuple[int, int], T: np.ndarray
+) -> tsdf_ops.RenderedArrays:
+    """Cast a camera's rays."""
+    h, w = size
+    intrinsics = np.array([1.1 * w, 1.1 * w, w / 2 - 0.4, h / 2 - 0.3], np.float32)
+    arguments = [
+        volume.index, volume.blocks, size, intrinsics, T, VOXEL_SIZE_M, SDF_UNIT_M,
+        TRUNCATION_M[0], DEPTH_RANGE_M,
+    ]  # fmt: skip
+    if backend == "cuda":
+        return to_host(tsdf_ops.raycast(*to_device(tuple(arguments))))
+    with using(backend):
+        return tsdf_ops.raycast(*arguments)
+
+
+@check
+def raycast(case: Case) -> None:
+    volume = ball(case, 0.3, 0.08)
+    T = np.eye(4)
+    T[:3, 3] = [0.0, 0.0, -0.9]
+    for size in ((1, 1), (9, 17), case.pick((24, 32), (120, 160))):
+        T_world_camera = (se3_exp(case.random.normal(size=6) * 0.2) @ T).astype(np.float32)
+        got, wanted, cpu = (
+            render(volume, name, size, T_world_camera) for name in ("cuda", "reference", "cpu")
+        )
+        num = size[0] * size[1]
+        # Rays that graze the ball or a hole may go either way, and one is a large share of few.
+        flips = 0.02 + 1.0 / num
+        case.close(f"depth of {size} as the CPU's", got.depth_m, cpu.depth_m, 1e-4, flips=flips)
+        case.close(f"normals of {size} as the CPU's", got.normals, cpu.normals, 1e-2, flips=flips)
+        case.close(f"color of {size} as the CPU's", got.color, cpu.color, 1, flips=flips)
+        case.close(
+            f"confidence of {size} as the CPU's", got.confidence, cpu.confidence, 1e-2, 1e-2,
+            flips=flips,
+        )  # fmt: skip
+        # the chord between two samples leaves the curve by some hundredths of a voxel
+        both = (got.depth_m > 0) & (wanted.depth_m > 0)
+        differs = (got.depth_m > 0) != (wanted.depth_m > 0)
+        case.true(f"{size}: hits differ", differs.mean() <= 0.03 + 1.0 / num)
+        case.close(
+            f"depth of {size}", got.depth_m[both], wanted.depth_m[both], 0.06 * VOXEL_SIZE_M,
+            flips=0.05 + 1.0 / num,
+        )  # fmt: skip
+        cosine = (got.normals * wanted.normals).sum(axis=-1)[both]
+        case.true(f"normals of {size}", num < 100 or bool(np.median(cosine) > 0.99))
+        case.true(f"{size}: {both.mean():.2f} hits", num < 100 or both.mean() > 0.05)
+
+
+@check
+def raycast_of_nothing(case: Case) -> None:
+    """No blocks, no pixels, and a camera inside of a block."""
+    T = np.eye(4, dtype=np.float32)
+    for volume, size in ((empty_volume(np.zeros((0, 3))), (5, 7)), (ball(case, 0.2, 0.06), (0, 0))):
+        got = render(volume, "cuda", size, T)
+        case.true(f"nothing in {size}", all(not array.any() for array in got))
+    volume = ball(case, 0.3, 0.08)
+    got, cpu = (render(volume, name, (6, 8), T) for name in ("cuda", "cpu"))
+    case.close("depth from inside", got.depth_m, cpu.depth_m, 1e-4, flips=0.05)
