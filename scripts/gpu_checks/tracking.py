@@ -109,7 +109,8 @@ def tracking(case: Case) -> None:
         host.load(first)
         extent = host.extent()
         assert host.set_keyframe(np.eye(4))
-    case.equal("points", device.extent().num_points, extent.num_points)
+    # a pixel at a threshold may have a slope on one and none on the other
+    case.close("points", device.extent().num_points, extent.num_points, 0, 0.005)
     case.close("median depth", device.extent().median_depth_m, extent.median_depth_m, 1e-2)
     assert device.set_keyframe(np.eye(4))
     # a device captures the launches of the first frames and replays those of the others
@@ -140,8 +141,9 @@ def compare(case: Case, map_: Any, host: HostAligner, device: CudaAligner, frame
     case.close(f"{what}: mm between poses", distance_mm, 0.0, 0.05)
     case.close(f"{what}: degrees between poses", angle_deg, 0.0, 0.005)
     case.true(f"{what}: {got.state}, not {wanted.state}", got.state is wanted.state)
-    case.equal(f"{what}: iterations", got.num_iterations, wanted.num_iterations)
-    case.close(f"{what}: inliers", got.inlier_ratio, wanted.inlier_ratio, 1e-3)
+    # each of the two stages may end one step sooner or later
+    case.close(f"{what}: iterations", got.num_iterations, wanted.num_iterations, 2)
+    case.close(f"{what}: inliers", got.inlier_ratio, wanted.inlier_ratio, 5e-3)
     case.close(f"{what}: residual", got.residual_m, wanted.residual_m, 1e-5)
     case.close(f"{what}: conditioning", got.conditioning, wanted.conditioning, 1e-3)
     for _ in range(case.pick(0, 3)):  # in the simulator it repeats anyway
