@@ -66,8 +66,8 @@ def pool_of_rays(case: Case) -> None:
 
 
 def frames(case: Case) -> list[Frame]:
-    """Return images of a slanted wall with a box before it. In the last one, a ball is in the air
-    that was free before.
+    """Return images of a slanted wall with a box before it; the second has lost its colour. In the
+    last one, a ball is in the air that was free before.
     """
     w, h = case.pick((40, 32), (160, 128))
     camera = Camera(w, h, 0.9 * w, 0.9 * w, 0.5 * w - 0.5, 0.5 * h - 0.5)
@@ -81,7 +81,8 @@ def frames(case: Case) -> list[Frame]:
         z += case.random.normal(size=z.shape) * 0.001
         z[case.random.random(z.shape) < 0.02] = 0.0
         color = np.stack([255 * u / w, 255 * v / h, np.full(u.shape, 90.0)], -1).astype(np.uint8)
-        made.append(Frame(i, i / 30.0, camera, z.astype(np.float32), color, NOISE))
+        seen = None if i == 1 else color
+        made.append(Frame(i, i / 30.0, camera, z.astype(np.float32), seen, NOISE))
     return made
 
 
@@ -129,7 +130,7 @@ def neural_map(case: Case) -> None:
     # not the identity, from where vertices lie between two pixels exactly
     start = se3_exp(case.random.uniform(-0.02, 0.02, 6))
     for frame in frames(case):
-        i = frame.index
+        i, camera = frame.index, frame.camera
         T = start @ se3_exp(np.array([0.001, -0.002, 0.0015, 0.0, 0.001, -0.001]) * i)
         on_device.integrate(frame, T)
         with using("reference"):
@@ -150,6 +151,14 @@ def neural_map(case: Case) -> None:
     moved = on_host.refined_poses()[2] - on_host._keyframes.items[1].T_world_tracked
     case.true("a pose was refined", bool(np.abs(moved).max() > 1e-5))
     files(case, on_device, points)
+    camera = camera.scaled(case.pick(0.4, 1.0))
+    with using("reference"):
+        wanted_view = on_host.render(camera, start)
+    view = on_device.render(camera, start)
+    case.true("something is seen", bool((wanted_view.depth_m > 0).mean() > 0.5))
+    for name in ("depth_m", "normals", "confidence"):
+        a, b = getattr(view, name), getattr(wanted_view, name)
+        case.close(f"view: {name}", a, b, 0.01, 0.01, flips=0.05)
 
 
 def files(case: Case, on_device: CudaNeuralMap, points: np.ndarray) -> None:

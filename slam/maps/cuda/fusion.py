@@ -25,11 +25,12 @@ class FrameFusion:
     replayed, and nothing is read back.
     """
 
-    def __init__(self, grid: DeviceGrid, like: Frame) -> None:
+    def __init__(self, grid: DeviceGrid, free_space: DeviceFreeSpace | None, like: Frame) -> None:
+        """Prepare for frames `like` one; without a `free_space` all readings stay."""
         self.frame = DeviceFrame(like)
         self.readings: SurfaceReadings | None = None  # of the last keyframe
         self._grid = grid
-        self._free_space = DeviceFreeSpace(like) if grid.config.reject_movers else None
+        self._free_space = free_space
         self._no_color: Any = empty((0,), torch.uint32)
         self._first = zeros((1,), torch.int32)
         self._graphs = [Graph(partial(self._enqueue, is_keyframe)) for is_keyframe in (False, True)]

@@ -9,8 +9,7 @@ from torch.nn.functional import max_pool2d
 from kernels import blocks as block_ops
 from kernels import field as field_ops
 from kernels import tsdf as tsdf_ops
-from kernels.cuda.arrays import DEVICE, empty, full, to_device
-from slam.frame import Frame
+from kernels.cuda.arrays import DEVICE, empty, full, to_device, zeros
 from slam.maps.cuda.frame import DeviceFrame
 from slam.maps.neural.movers import (
     FREE_M,
@@ -28,10 +27,9 @@ ANY_LENGTH_M = (0.0, 1000.0)
 
 
 class DeviceFreeSpace:
-    """Remembers free space and finds the readings that contradict it, in frames that are alike."""
+    """Remembers free space and finds the readings that contradict it."""
 
-    def __init__(self, like: Frame) -> None:
-        h, w = like.depth_m.shape
+    def __init__(self) -> None:
         self._index: Any = to_device(block_ops.new_index(MAX_BLOCKS))
         self._blocks: Any = to_device(tsdf_ops.new_blocks(MAX_BLOCKS))
         self._stamps: Any = full((MAX_BLOCKS,), -1, torch.int32)
@@ -39,11 +37,7 @@ class DeviceFreeSpace:
         self._unit_m = TRUNCATION_M / 32000.0
         self._dither: Any = full((1024,), 0.5, torch.float32)
         self._noise, self._whole_ray = to_device((NOISE, WHOLE_RAY))
-        # normals that look at the camera: so coarse a grid needs no better ones
-        self._facing = to_device(np.tile(np.array([0, 0, 1], np.float32), (h // 4, w // 4, 1)))
         self._no_color: Any = empty((0,), torch.uint32)
-        self._v = torch.arange(LATTICE // 2, h, LATTICE, device=DEVICE)[:, None]
-        self._u = torch.arange(LATTICE // 2, w, LATTICE, device=DEVICE)
 
     def remember(self, frame: DeviceFrame) -> None:
         """Fuse a keyframe, with all that moves in it."""
@@ -54,8 +48,11 @@ class DeviceFreeSpace:
             self._whole_ray, ANY_LENGTH_M, 2 * LATTICE, self._stamps, frame.stamp, self._visible,
         )  # fmt: skip
         readings: Any = torch.cat([depth_m.flatten(), depth_m.new_zeros(1)])
+        # normals that look at the camera: so coarse a grid needs no better ones
+        facing: Any = zeros((frame.image_size[0] // 4, frame.image_size[1] // 4, 3), torch.float32)
+        facing[:, :, 2] = 1.0
         tsdf_ops.integrate(
-            self._index, self._blocks, self._visible, readings, self._facing, self._no_color,
+            self._index, self._blocks, self._visible, readings, facing, self._no_color,
             frame.image_size, frame.intrinsics, frame.T_camera_world, SPACING_M, self._unit_m,
             self._noise, (TRUNCATION_M, TRUNCATION_M), MEMORY, self._dither, num_visible,
         )  # fmt: skip
@@ -68,7 +65,9 @@ class DeviceFreeSpace:
         h, w = frame.image_size
         z = depth_m[LATTICE // 2 :: LATTICE, LATTICE // 2 :: LATTICE]
         fx, fy, cx, cy = frame.intrinsics
-        x, y = (self._u - cx) / fx * z, (self._v - cy) / fy * z
+        v = torch.arange(LATTICE // 2, h, LATTICE, device=DEVICE)[:, None]
+        u = torch.arange(LATTICE // 2, w, LATTICE, device=DEVICE)
+        x, y = (u - cx) / fx * z, (v - cy) / fy * z
         points: Any = torch.stack([x, y, z], -1).reshape(-1, 1, 3)
         points = (points * T[:3, :3]).sum(-1) + T[:3, 3]
         sdf_m, _, is_remembered = tsdf_ops.query(

@@ -19,6 +19,7 @@ from slam.maps.base import UNSEEN_COLOR, Rendering, SdfSamples
 from slam.maps.cuda.adjustment import pool_equations
 from slam.maps.cuda.fusion import FrameFusion
 from slam.maps.cuda.grid import DeviceGrid
+from slam.maps.cuda.movers import DeviceFreeSpace
 from slam.maps.cuda.pace import Pace
 from slam.maps.cuda.pool import RayPool
 from slam.maps.cuda.training import DeviceTrainer
@@ -44,7 +45,8 @@ class CudaNeuralMap(KeyframedMap):
         self._pool = RayPool()
         self._trainer = DeviceTrainer(self._grid.field, self._pool, config, depth_noise)
         self._pace = Pace()
-        self._fusion: FrameFusion | None = None
+        self._free_space = DeviceFreeSpace() if config.reject_movers else None
+        self._fusions: list[FrameFusion] = []  # for frames with colour and those that lost it
         self._lock = threading.Lock()
 
     @property
@@ -70,10 +72,12 @@ class CudaNeuralMap(KeyframedMap):
             self.num_integrated += 1
 
     def _fusion_of(self, frame: Frame) -> FrameFusion:
-        """Return what fuses frames like this; there is a new one where their format changes."""
-        if self._fusion is None or not self._fusion.frame.is_like(frame):
-            self._fusion = FrameFusion(self._grid, frame)
-        return self._fusion
+        """Return what fuses frames like this."""
+        for fusion in self._fusions:
+            if fusion.frame.is_like(frame):
+                return fusion
+        self._fusions.append(FrameFusion(self._grid, self._free_space, frame))
+        return self._fusions[-1]
 
     def _add_keyframe(self, frame: Frame, fusion: FrameFusion, T_world_camera: Transform) -> None:
         """Keep some of a frame's rays, and choose the keyframes to train on with it."""
