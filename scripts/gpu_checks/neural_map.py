@@ -158,7 +158,8 @@ def neural_map(case: Case) -> None:
     case.true("something is seen", bool((wanted_view.depth_m > 0).mean() > 0.5))
     for name in ("depth_m", "normals", "confidence"):
         a, b = getattr(view, name), getattr(wanted_view, name)
-        case.close(f"view: {name}", a, b, 0.01, 0.01, flips=0.05)
+        # the definition steps in another way, and so past other holes of so coarse a map
+        case.close(f"view: {name}", a, b, 0.01, 0.01, flips=0.12)
 
 
 def files(case: Case, on_device: CudaNeuralMap, points: np.ndarray) -> None:

@@ -43,7 +43,7 @@ class DeviceFreeSpace:
         """Fuse a keyframe, with all that moves in it."""
         depth_m = frame.depth_m
         middle_m: Any = torch.where(depth_m > 0, 0.5 * (depth_m + TRUNCATION_M), 0.0)
-        num_visible = block_ops.touch_band(
+        num_visible: Any = block_ops.touch_band(
             self._index, middle_m, frame.intrinsics, frame.T_world_camera, 8 * SPACING_M,
             self._whole_ray, ANY_LENGTH_M, 2 * LATTICE, self._stamps, frame.stamp, self._visible,
         )  # fmt: skip
