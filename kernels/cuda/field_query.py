@@ -32,12 +32,12 @@ def sample(field, x, y, z):
     the gradient (x, y, z); zeros where it is not.
     """
     sdf_m, gx, gy, gz = ZERO, ZERO, ZERO, ZERO
-    fine_cell = find_cell(field.fine, x, y, z)
-    is_known, mean, mx, my, mz = mean_with_slope(field.fine, field.mean, fine_cell)
+    fine_cell = find_cell(field.fine, x, y, z, False)
+    is_known, mean, mx, my, mz = mean_with_slope(field.mean, fine_cell)
     if is_known:
-        middle_cell = find_cell(field.middle, x, y, z)
-        _, x0, x1, x2, x3 = interpolate(field.fine, fine_cell)
-        has_middle, m0, m1, m2, m3 = interpolate(field.middle, middle_cell)
+        middle_cell = find_cell(field.middle, x, y, z, False)
+        x0, x1, x2, x3 = interpolate(field.fine, fine_cell)
+        m0, m1, m2, m3 = interpolate(field.middle, middle_cell)
         decoders = field.decoders
         g0, g1, g2, g3, d0, d1, d2, d3 = residual_gradient(
             decoders.fine_w1, decoders.fine_w2, x0, x1, x2, x3, m0, m1, m2, m3
@@ -54,7 +54,7 @@ def sample(field, x, y, z):
         per_spacing = ONE / field.fine.spacing_m
         gx, gy, gz = (gx + unit * mx), (gy + unit * my), (gz + unit * mz)
         gx, gy, gz = gx * per_spacing, gy * per_spacing, gz * per_spacing
-        if has_middle:
+        if middle_cell[0]:
             hx, hy, hz = slope(field.middle, middle_cell, d0, d1, d2, d3)
             per_spacing = ONE / field.middle.spacing_m
             gx, gy, gz = gx + hx * per_spacing, gy + hy * per_spacing, gz + hz * per_spacing
@@ -87,10 +87,10 @@ def query(field, points):
 def _predict(level, w1, w2, truncation_m, points, sdf_m, is_known):
     i = cuda.grid(1)
     if i < points.shape[0]:
-        cell = find_cell(level, points[i, 0], points[i, 1], points[i, 2])
-        exists, x0, x1, x2, x3 = interpolate(level, cell)
+        cell = find_cell(level, points[i, 0], points[i, 1], points[i, 2], False)
+        x0, x1, x2, x3 = interpolate(level, cell)
         sdf_m[i] = decode(w1, w2, x0, x1, x2, x3) * truncation_m  # zeros decode to zero
-        is_known[i] = exists
+        is_known[i] = cell[0]
 
 
 def predict(field, points):
@@ -106,7 +106,7 @@ def predict(field, points):
 @inline
 def sample_color(level, w1, w2, x, y, z):
     """Return whether the colour is known at a world point, and red, green and blue, uint8."""
-    is_taught, _, x0, x1, x2, x3 = interpolate_taught(level, find_cell(level, x, y, z))
+    is_taught, _, x0, x1, x2, x3 = interpolate_taught(level, find_cell(level, x, y, z, True))
     red, green, blue = np.uint8(0), np.uint8(0), np.uint8(0)
     if is_taught:
         r, g, b = decode_color(w1, w2, x0, x1, x2, x3)

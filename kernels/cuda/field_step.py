@@ -29,7 +29,6 @@ from kernels.field import (
     Losses,
 )
 from kernels.scalar.compile import inline
-from kernels.scalar.field_cell import corner_row
 from kernels.scalar.field_decode import (
     HIDDEN,
     HIDDEN_COLOR,
@@ -61,14 +60,17 @@ LOSSES_SHAPE, COLORS_SHAPE = (NUM_LOSSES, THREADS), (NUM_COLOR, THREADS)
 
 
 @inline
-def _store_cell(level, l, cell, exists, is_clamped, rows, fractions, s):
+def _store_cell(l, cell, exists, rows, fractions, s):
     """Keep a sample's cell for the scatter; rows are -1 where there is none."""
-    slot, lx, ly, lz, fx, fy, fz = cell
-    for c in range(8):
-        row = np.int32(-1)
-        if exists:
-            row = np.int32(corner_row(level.blocks, slot, lx, ly, lz, c, is_clamped))
-        rows[l, c, s] = row
+    _, corners, fx, fy, fz = cell
+    rows[l, 0, s] = corners[0] if exists else np.int32(-1)
+    rows[l, 1, s] = corners[1] if exists else np.int32(-1)
+    rows[l, 2, s] = corners[2] if exists else np.int32(-1)
+    rows[l, 3, s] = corners[3] if exists else np.int32(-1)
+    rows[l, 4, s] = corners[4] if exists else np.int32(-1)
+    rows[l, 5, s] = corners[5] if exists else np.int32(-1)
+    rows[l, 6, s] = corners[6] if exists else np.int32(-1)
+    rows[l, 7, s] = corners[7] if exists else np.int32(-1)
     fractions[l, 0, s], fractions[l, 1, s], fractions[l, 2, s] = fx, fy, fz
 
 
@@ -146,9 +148,10 @@ def _forward_backward(
         distance = batch.distance_m[ray, j]
         target = min(max(distance * per_truncation, -ONE), ONE)
 
-        cell = find_cell(field.coarse, x, y, z)
-        exists, x0, x1, x2, x3 = interpolate(field.coarse, cell)
-        _store_cell(field.coarse, COARSE, cell, exists, False, rows, fractions, s)
+        cell = find_cell(field.coarse, x, y, z, False)
+        exists, _, _, _, _ = cell
+        x0, x1, x2, x3 = interpolate(field.coarse, cell)
+        _store_cell(COARSE, cell, exists, rows, fractions, s)
         h0, h1, h2, h3 = decode_gradient(coarse_w1, coarse_w2, x0, x1, x2, x3)
         value = h0 * x0 + h1 * x1 + h2 * x2 + h3 * x3
         e = ZERO
@@ -159,9 +162,10 @@ def _forward_backward(
         losses[0, t] = share * e * e
         _store_gradient(d_features, COARSE, s, TWO * weights.coarse * share * e, h0, h1, h2, h3)
 
-        cell = find_cell(field.middle, x, y, z)
-        exists, m0, m1, m2, m3 = interpolate(field.middle, cell)
-        _store_cell(field.middle, MIDDLE, cell, exists, False, rows, fractions, s)
+        cell = find_cell(field.middle, x, y, z, False)
+        exists, _, _, _, _ = cell
+        m0, m1, m2, m3 = interpolate(field.middle, cell)
+        _store_cell(MIDDLE, cell, exists, rows, fractions, s)
         h0, h1, h2, h3 = decode_gradient(middle_w1, middle_w2, m0, m1, m2, m3)
         base = h0 * m0 + h1 * m1 + h2 * m2 + h3 * m3
         e = ZERO
@@ -170,10 +174,11 @@ def _forward_backward(
         losses[1, t] = share * e * e
         _store_gradient(d_features, MIDDLE, s, TWO * share * e, h0, h1, h2, h3)
 
-        cell = find_cell(field.fine, x, y, z)
-        exists, x0, x1, x2, x3 = interpolate(field.fine, cell)
-        _store_cell(field.fine, FINE, cell, exists, False, rows, fractions, s)
-        is_known, mean, _, _, _ = mean_with_slope(field.fine, field.mean, cell)
+        cell = find_cell(field.fine, x, y, z, False)
+        exists, _, _, _, _ = cell
+        x0, x1, x2, x3 = interpolate(field.fine, cell)
+        _store_cell(FINE, cell, exists, rows, fractions, s)
+        is_known, mean, _, _, _ = mean_with_slope(field.mean, cell)
         if field.is_seeded:
             base = mean * (field.sdf_unit_m * per_truncation)
         g0, g1, g2, g3, h0, h1, h2, h3 = residual_gradient(
@@ -194,9 +199,10 @@ def _forward_backward(
             w = bell * bell
             slope = MINUS_FOUR * ratio * PER_BELL * bell * bell * bell
 
-        cell = find_cell(field.color, x, y, z)
-        exists = cell[0] >= 0 and j < NUM_BAND
-        _store_cell(field.color, COLOR, cell, exists, True, rows, fractions, s)
+        cell = find_cell(field.color, x, y, z, True)
+        exists, _, _, _, _ = cell
+        exists = exists and j < NUM_BAND
+        _store_cell(COLOR, cell, exists, rows, fractions, s)
         if exists:
             _, bits, k0, k1, k2, k3 = interpolate_taught(field.color, cell)
             start[0, s], start[1, s], start[2, s], start[3, s] = k0, k1, k2, k3

@@ -32,7 +32,8 @@ def decode_gradient(w1, w2, x0, x1, x2, x3):
     for k in range(HIDDEN):
         a0, a1, a2, a3 = w1[0, k], w1[1, k], w1[2, k], w1[3, k]
         pre = a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3
-        act = w2[k] if pre > ZERO else ZERO
+        weight = w2[k]
+        act = weight if pre > ZERO else ZERO
         g0 += act * a0
         g1 += act * a1
         g2 += act * a2
@@ -50,8 +51,9 @@ def residual_gradient(w1, w2, x0, x1, x2, x3, m0, m1, m2, m3):
         b0, b1, b2, b3 = w1[4, k], w1[5, k], w1[6, k], w1[7, k]
         below = b0 * m0 + b1 * m1 + b2 * m2 + b3 * m3
         pre = below + a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3
-        act = w2[k] if pre > ZERO else ZERO
-        change = act - (w2[k] if below > ZERO else ZERO)
+        weight = w2[k]
+        act = weight if pre > ZERO else ZERO
+        change = act - (weight if below > ZERO else ZERO)
         g0 += act * a0
         g1 += act * a1
         g2 += act * a2

@@ -48,7 +48,7 @@ def close_by_largest(
 
 @check
 def field_gradients(case: Case) -> None:
-    for num_rays in (0, 1, case.pick(41, 2048)):
+    for num_rays in (0, 1, case.pick(35, 2048)):
         for is_seeded in (True, False):
             field = on_device(random_field(case.random, is_seeded))
             for step in range(2 if is_seeded else 1):  # the second adds to the first
