@@ -1,7 +1,7 @@
 """What the sections share on disk: the frames, and what the CPU makes of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,18 +29,25 @@ class Workload:
     fine_voxel_size_m: float = 0.005
     budget_mb: int = TsdfConfig().budget_mb  # a map
     depth_noise: DepthNoise = field(default_factory=DepthNoise.rendered)
+    neural: NeuralConfig = field(default_factory=NeuralConfig)
 
     def config(self, map_name: str, voxel_size_m: float | None = None) -> Config:
         """Return the config of a run in turns: the CPU repeats it bit by bit."""
         voxel_size_m = self.voxel_size_m if voxel_size_m is None else voxel_size_m
         tsdf = TsdfConfig(voxel_size_m=voxel_size_m, budget_mb=self.budget_mb)
-        neural = NeuralConfig(budget_mb=self.budget_mb)
+        neural = replace(self.neural, budget_mb=self.budget_mb)
         return Config(map=map_name, deterministic=True, tsdf=tsdf, neural=neural)
 
 
 FULL = Workload(CAMERA, room.walk().period_frames, num_frames=600, num_compared=100)
 # for the simulator: large pixels and voxels, so readings are taken for less than they are
-TINY = Workload(CAMERA.scaled(0.15), 2, 2, 2, 0.08, 0.06, 4, DepthNoise(0.006, 0.006, 0.0))
+TINY = Workload(
+    CAMERA.scaled(0.15), 2, 2, 2, 0.08, 0.06, 4, DepthNoise(0.006, 0.006, 0.0),
+    NeuralConfig(
+        first_steps=1, steps=1, rays=48, ray_cell=8, fine_spacing_m=0.08, color_spacing_m=0.08,
+        truncation_m=0.2,
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
