@@ -87,7 +87,9 @@ def align_projective(case: Case) -> None:
         normals = case.random.normal(size=(*SIZE, 3)).astype(np.float32)
         arguments = points, sigma_m, model_points.astype(np.float32), normals, INTRINSICS
         arguments = *arguments, random_pose(case), 3.0, 0.5
-        compare(case, f"{num} points", *both(align_ops.align_projective, *arguments))
+        got, wanted = both(align_ops.align_projective, *arguments)
+        # a distance is a difference of metres: its last bits weigh where the only one is short
+        compare(case, f"{num} points", got, wanted, 1e-3)
 
 
 @check
