@@ -7,11 +7,12 @@ import torch
 
 from kernels import blocks as block_ops
 from kernels import tsdf as tsdf_ops
-from kernels.cuda.arrays import DEVICE, full, to_device, to_host, zeros
+from kernels.cuda.arrays import full, to_device, to_host, zeros
 from kernels.field import RECORD, Decoders, Field, Level
 from slam.config import NeuralConfig
 from slam.errors import SlamError
 from slam.maps.cuda.memory import granted_bytes
+from slam.maps.cuda.report import Report
 from slam.maps.neural.grid import BLOCK_BYTES, FINE_BLOCK_BYTES, Grid, capacities
 from slam.maps.neural.neural_file import LEVELS
 
@@ -75,26 +76,27 @@ class DeviceGrid:
             config.seed_with_mean,
         )
         self.num_refused = zeros((1,), torch.int32)  # frames
-        self._told = torch.zeros(5, dtype=torch.int32, pin_memory=DEVICE.type == "cuda")
+        self._report = Report(len(LEVELS) + 1)
+        self._counters = [0] * (len(LEVELS) + 1)
 
     @property
     def _levels(self) -> list[DeviceLevel]:
         return [getattr(self, name) for name in LEVELS]
 
-    def tell(self) -> None:
-        """Have the counters copied to the host, some time soon."""
+    def wait(self) -> None:
+        """Wait for the device, and take note of how many blocks there are now."""
         counters = [level.level.blocks.num_blocks for level in self._levels]
-        self._told.copy_(torch.cat([*counters, self.num_refused]), non_blocking=True)
+        self._counters = self._report.wait(torch.cat([*counters, self.num_refused]))
 
     @property
-    def told_refused(self) -> int:
-        """Frames of which some block was refused, as of a moment ago."""
-        return int(self._told[4])
+    def frames_refused(self) -> int:
+        """Frames of which some block was refused, up to the last one."""
+        return self._counters[-1]
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the blocks in use, as of a moment ago."""
-        used = dict(zip(LEVELS, self._told.tolist(), strict=False))
+        """Bytes of the blocks in use after the last frame."""
+        used = dict(zip(LEVELS, self._counters, strict=False))
         others = used["coarse"] + used["middle"] + used["color"]
         return others * (BLOCK_BYTES + MORE_BYTES) + used["fine"] * (
             FINE_BLOCK_BYTES + MORE_FINE_BYTES
@@ -133,4 +135,4 @@ class DeviceGrid:
         mean.weight[:n].view(torch.int16).copy_(to_device(grid.mean.weight[:n].view(np.int16)))
         for tensor, array in zip(self.field.decoders, grid.decoders, strict=True):
             tensor.copy_(to_device(array))
-        self.tell()
+        self.wait()

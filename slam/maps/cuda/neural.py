@@ -35,8 +35,9 @@ class CudaNeuralMap(KeyframedMap):
     """`slam.maps.neural.map.NeuralMap` with everything large on the GPU: the same method, files and
     promises.
 
-    `integrate` enqueues work and returns. Only keyframes read something back: how many rays they
-    have, some of those, and what refines poses. Memory for the whole budget is taken at once.
+    `integrate` enqueues a frame's work whole and waits for its end. Only keyframes read something
+    back before: how many rays they have, some of those, and what refines poses. Memory for the
+    whole budget is taken at once.
     """
 
     def __init__(self, config: NeuralConfig, depth_noise: DepthNoise) -> None:
@@ -67,8 +68,8 @@ class CudaNeuralMap(KeyframedMap):
             num_steps = self._pace.planned(*self._effort_now())
             self._trainer.run(num_steps)
             self._pace.mark()
+            self._grid.wait()
             self._pace.finish(num_steps)
-            self._grid.tell()
             self.num_integrated += 1
 
     def _fusion_of(self, frame: Frame) -> FrameFusion:
@@ -135,10 +136,10 @@ class CudaNeuralMap(KeyframedMap):
 
     @property
     def num_refused(self) -> int:
-        """Frames whose new blocks did not all fit into the budget, as of a moment ago."""
-        return self._grid.told_refused
+        """Frames whose new blocks did not all fit into the budget."""
+        return self._grid.frames_refused
 
     @property
     def nbytes(self) -> int:
-        """Bytes of blocks in use and of keyframes, as of a moment ago."""
+        """Bytes of blocks in use and of keyframes."""
         return self._grid.nbytes + self._keyframes.nbytes

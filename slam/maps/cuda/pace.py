@@ -10,18 +10,16 @@ from kernels.cuda.launch import IS_SIMULATED
 
 
 class Pace:
-    """Takes the times of frames on the device by events, and plans the next frames by them.
+    """Times a frame on the device by events, and plans the next one by it.
 
-    The host only enqueues and never waits for the device, so it cannot look at a clock between two
-    steps as on the CPU. It goes by the last frame whose times are known, which was a few frames
-    ago. Until there is one, and always in the simulator, all steps are taken.
+    The host enqueues a frame's work whole, so it cannot look at a clock between two steps as on the
+    CPU. Until a frame has been timed, and always in the simulator, all steps are taken.
     """
 
     def __init__(self, new_event: Callable[[], Any] | None = None) -> None:
         self._new_event = new_event or _timing_event
         self._fuse_ms = self._step_ms = 0.0
         self._marks: list[Any] = []
-        self._timed: tuple[list[Any], int] | None = None  # a frame that the device may be busy with
 
     def mark(self) -> None:
         """Note the device's time: before fusion, before the first step and after the last."""
@@ -30,20 +28,19 @@ class Pace:
 
     def planned(self, most: int, budget_ms: float) -> int:
         """Return how many steps to take: those that begin within the budget, one at least."""
-        if self._timed is not None and self._timed[0][-1].query():
-            (start, fused, end), num_steps = self._timed
-            self._fuse_ms = start.elapsed_time(fused)
-            self._step_ms = fused.elapsed_time(end) / num_steps
-            self._timed = None
         if self._step_ms <= 0.0 or math.isinf(budget_ms):
             return most
         return min(most, max(1, math.ceil((budget_ms - self._fuse_ms) / self._step_ms)))
 
     def finish(self, num_steps: int) -> None:
-        """End a frame, after three marks, in which so many steps were taken."""
-        if self._timed is None and num_steps > 0:
-            self._timed = self._marks, num_steps
+        """End a frame, after three marks, in which so many steps were taken; the device must be
+        through with it.
+        """
+        start, fused, end = self._marks
         self._marks = []
+        if num_steps > 0:
+            self._fuse_ms = start.elapsed_time(fused)
+            self._step_ms = fused.elapsed_time(end) / num_steps
 
 
 class _NoEvent:
@@ -52,8 +49,8 @@ class _NoEvent:
     def record(self) -> None:
         pass
 
-    def query(self) -> bool:
-        return False
+    def elapsed_time(self, later: "_NoEvent") -> float:
+        return 0.0
 
 
 def _timing_event() -> Any:

@@ -11,13 +11,13 @@ from kernels import blocks as block_ops
 from kernels import mesh as mesh_ops
 from kernels import tsdf as tsdf_ops
 from kernels.cuda.arrays import DEVICE, to_device, to_host
-from kernels.cuda.launch import IS_SIMULATED
 from kernels.tsdf import TsdfGrid
 from slam.camera import Camera, DepthNoise
 from slam.config import TsdfConfig
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.maps.base import UNSEEN_COLOR, Mesh, Rendering, SdfSamples
+from slam.maps.cuda.report import Report
 from slam.maps.cuda.tsdf_fusion import TsdfFusion
 from slam.maps.cuda.tsdf_storage import in_order, new_storage
 from slam.maps.tsdf_base import FAR_M, NEAR_M, FusedMap
@@ -38,7 +38,7 @@ class CudaTsdfMap(FusedMap):
         """Make an empty map for `capacity` blocks; None = what the budget gives."""
         super().__init__(config, depth_noise)
         self._storage = new_storage(self.most_blocks if capacity is None else capacity)
-        self._host_report = torch.zeros(2, dtype=torch.int32, pin_memory=not IS_SIMULATED)
+        self._report = Report(2)
         self._fusion: TsdfFusion | None = None
         self._num_blocks = 0
         self._lock = threading.Lock()
@@ -62,7 +62,7 @@ class CudaTsdfMap(FusedMap):
         """Fuse a posed frame: allocate its band, carve its free space, average all."""
         with self._lock:
             self._fusion_of(frame).run(frame, T_world_camera, self.num_integrated)
-            self._num_blocks, num_left_out = self._read_report()
+            self._num_blocks, num_left_out = self._report.wait(self._storage.report)
             self.num_refused += num_left_out > 0
             self.num_integrated += 1
 
@@ -73,16 +73,6 @@ class CudaTsdfMap(FusedMap):
                 self._storage, self.config, self.sdf_unit_m, self.truncation_m, frame
             )
         return self._fusion
-
-    def _read_report(self) -> tuple[int, int]:
-        """Wait for the frame, without Python's lock, and return what it reports."""
-        self._host_report.copy_(self._storage.report, non_blocking=True)
-        if not IS_SIMULATED:
-            done = torch.cuda.Event()
-            done.record()
-            done.synchronize()
-        num_blocks, num_left_out = self._host_report.tolist()
-        return num_blocks, num_left_out
 
     def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:
         """Evaluate the signed distance at world points."""

@@ -12,11 +12,10 @@ from slam.maps.cuda.pace import Pace
 
 
 class Device:
-    """A clock that stands still, and whether the device has come so far."""
+    """A clock that stands still."""
 
     def __init__(self) -> None:
         self.now_ms = 0.0
-        self.is_through = True
 
     def event(self) -> "Event":
         return Event(self)
@@ -28,9 +27,6 @@ class Event:
 
     def record(self) -> None:
         self.at_ms = self._device.now_ms
-
-    def query(self) -> bool:
-        return self._device.is_through
 
     def elapsed_time(self, later: "Event") -> float:
         return later.at_ms - self.at_ms
@@ -72,14 +68,6 @@ def test_no_step_more_than_there_may_be(frame):
     frame(1.0, 1.0, 2, 20.0)
     assert frame(1.0, 1.0, 0, 20.0) == 0
     assert frame(1.0, 1.0, 2, 20.0) == 2
-
-
-def test_a_busy_device_is_not_waited_for(frame, device):
-    frame(5.0, 2.0, 3, 20.0)
-    device.is_through = False
-    assert frame(5.0, 2.0, 3, 0.0) == 3
-    device.is_through = True
-    assert frame(5.0, 2.0, 3, 0.0) == 1
 
 
 def test_one_slow_frame_does_not_last(frame):
