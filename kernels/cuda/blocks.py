@@ -17,8 +17,7 @@ import torch
 from numba import cuda
 
 from kernels.cuda.arrays import empty, full, to_device, zeros
-from kernels.cuda.launch import STRIDED_BLOCKS, THREADS, kernel, launch, launch_over
-from kernels.scalar.compile import inline
+from kernels.cuda.launch import STRIDED_BLOCKS, THREADS, device, kernel, launch, launch_over
 from kernels.scalar.hashing import bucket, find, is_in_range, pack
 from kernels.scalar.noise import truncation
 from kernels.scalar.view import num_band_parts, ray_through
@@ -33,7 +32,7 @@ FREE_LANES = 32
 MOST_SAMPLES = np.float32(1 << 16)  # of a ray, whatever its depth
 
 
-@inline
+@device
 def _enter(index, x, y, z):
     """Give a block a place in the table and a slot, unless it is known or there is no room."""
     if is_in_range(x, y, z):
@@ -55,7 +54,7 @@ def _enter(index, x, y, z):
             i = (i + 1) & mask
 
 
-@inline
+@device
 def _take_slot(index, place, x, y, z):
     slot = cuda.atomic.add(index.num_blocks, 0, np.int32(1))
     if slot < index.coords.shape[0]:
@@ -122,14 +121,14 @@ def find_blocks(index, coords):
     return slots
 
 
-@inline
+@device
 def _list(slot, stamps, stamp, visible, num_visible):
     """List a block once: by the thread that exchanges its old stamp."""
     if stamps[slot] != stamp and cuda.atomic.exch(stamps, slot, stamp) != stamp:
         visible[cuda.atomic.add(num_visible, 0, np.int32(1))] = slot
 
 
-@inline
+@device
 def _block_along(ray_x, ray_y, ray_z, T, per_block, t):
     """Return the block at depth t of a ray that is `per_block` blocks long a metre."""
     return (
@@ -246,7 +245,7 @@ def _enter_cover(fine_index, first, level_index, fine_block_size_m, spacing_m):
         )  # fmt: skip
 
 
-@inline
+@device
 def _beyond(coord, is_upper, size_m, margin_m):
     """Return the end of a block's extent along one axis, the margin farther out."""
     return np.float32(coord + is_upper) * size_m + (margin_m if is_upper else -margin_m)

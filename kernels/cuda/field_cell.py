@@ -8,6 +8,7 @@ of some other vertices.
 
 import numpy as np
 
+from kernels.cuda.launch import device
 from kernels.field import CURVATURE
 from kernels.scalar.cell import corner_weight, locate
 from kernels.scalar.compile import inline
@@ -18,7 +19,7 @@ ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 
 
-@inline
+@device
 def _find_corner(index, slot, lx, ly, lz, c, is_clamped):
     """Return whether the block of a corner exists, and its row: `kernels.scalar.field_cell` without
     branches. Missing ones are replaced by vertices of the cell's own block.
@@ -36,7 +37,7 @@ def _find_corner(index, slot, lx, ly, lz, c, is_clamped):
     return exists, np.int32((there << 9) | ((x & 7) << 6) | ((y & 7) << 3) | (z & 7))
 
 
-@inline
+@device
 def find_cell(level, x, y, z, is_clamped):
     """Return the cell of a level round a world point; `is_clamped` as in `kernels.field`."""
     per_spacing = ONE / level.spacing_m
@@ -65,7 +66,7 @@ def record_of(vertices, row):
     return vertices[np.uint64(row >> 9), np.uint64(row & 511)]
 
 
-@inline
+@device
 def _corners(vertices, rows, q):
     """Return number q of the records at the corners."""
     return (
@@ -80,7 +81,7 @@ def _corners(vertices, rows, q):
     )
 
 
-@inline
+@device
 def interpolate(level, cell):
     """Return the four features, zeros where there is no cell."""
     exists, rows, fx, fy, fz = cell
@@ -93,7 +94,7 @@ def interpolate(level, cell):
     return a0, a1, a2, a3
 
 
-@inline
+@device
 def _taught_weight(curvature, c, fx, fy, fz):
     """Return the weight of a corner among those that are taught, and its bit if it is not."""
     weight = corner_weight(c, fx, fy, fz)
@@ -101,7 +102,7 @@ def _taught_weight(curvature, c, fx, fy, fz):
     return weight if is_taught else ZERO, np.int32(0) if is_taught else np.int32(1 << c)
 
 
-@inline
+@device
 def _weighted(weights, values):
     low = weights[0] * values[0] + weights[1] * values[1]
     low += weights[2] * values[2] + weights[3] * values[3]
@@ -110,7 +111,7 @@ def _weighted(weights, values):
     return low + high
 
 
-@inline
+@device
 def interpolate_taught(level, cell):
     """Return whether a reading has taught any corner of a colour cell, which of them none has (a
     bit each), and the features of those that are taught, zeros without one.
@@ -140,14 +141,14 @@ def interpolate_taught(level, cell):
     return is_taught, untaught, a0, a1, a2, a3
 
 
-@inline
+@device
 def _mean_of(mean, row):
     """Return a vertex' fused mean, and whether it is known."""
     block, vertex = np.uint64(row >> 9), np.uint64(row & 511)
     return np.float32(mean.sdf[block, vertex]), mean.weight[block, vertex] > 0
 
 
-@inline
+@device
 def mean_with_slope(mean, cell):
     """Return whether all corners of a fine cell know their mean distance, that interpolated, and
     its derivatives by the fractions, all in its units.
@@ -169,13 +170,13 @@ def mean_with_slope(mean, cell):
     return is_known, value, dx, dy, dz
 
 
-@inline
+@device
 def _along(vertices, row, g0, g1, g2, g3):
     record = record_of(vertices, row)
     return g0 * record[0] + g1 * record[1] + g2 * record[2] + g3 * record[3]
 
 
-@inline
+@device
 def slope(level, cell, g0, g1, g2, g3):
     """Return the derivatives by the fractions of what has the gradient g by the features; the cell
     must exist.

@@ -12,8 +12,7 @@ from kernels.cuda.field_cell import (
     mean_with_slope,
     slope,
 )
-from kernels.cuda.launch import kernel, launch_over
-from kernels.scalar.compile import inline
+from kernels.cuda.launch import device, kernel, launch_over
 from kernels.scalar.field_decode import (
     as_byte,
     decode,
@@ -26,7 +25,7 @@ ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 
 
-@inline
+@device
 def sample(field, x, y, z):
     """Return whether the field is observed at a world point, its signed distance in metres, and
     the gradient (x, y, z); zeros where it is not.
@@ -103,7 +102,7 @@ def predict(field, points):
     return sdf_m, is_known
 
 
-@inline
+@device
 def sample_color(level, w1, w2, x, y, z):
     """Return whether the colour is known at a world point, and red, green and blue, uint8."""
     is_taught, _, x0, x1, x2, x3 = interpolate_taught(level, find_cell(level, x, y, z, True))

@@ -14,7 +14,7 @@ from numba import cuda
 from kernels.cuda.arrays import empty, zeros
 from kernels.cuda.field_cell import find_cell, interpolate, interpolate_taught, mean_with_slope
 from kernels.cuda.field_update import adagrad, new_moments, relax, scatter, update_decoder
-from kernels.cuda.launch import kernel, launch
+from kernels.cuda.launch import device, kernel, launch
 from kernels.field import (
     BELL_WIDTH,
     COARSE,
@@ -28,7 +28,6 @@ from kernels.field import (
     DecoderGradient,
     Losses,
 )
-from kernels.scalar.compile import inline
 from kernels.scalar.field_decode import (
     HIDDEN,
     HIDDEN_COLOR,
@@ -59,7 +58,7 @@ COLOR_SHAPE, RGB_SHAPE = (NUM_FEATURES, HIDDEN_COLOR), (HIDDEN_COLOR, 3)
 LOSSES_SHAPE, COLORS_SHAPE = (NUM_LOSSES, THREADS), (NUM_COLOR, THREADS)
 
 
-@inline
+@device
 def _store_cell(l, cell, exists, rows, fractions, s):
     """Keep a sample's cell for the scatter; rows are -1 where there is none."""
     _, corners, fx, fy, fz = cell
@@ -74,7 +73,7 @@ def _store_cell(l, cell, exists, rows, fractions, s):
     fractions[l, 0, s], fractions[l, 1, s], fractions[l, 2, s] = fx, fy, fz
 
 
-@inline
+@device
 def _store_gradient(d_features, l, s, scale, g0, g1, g2, g3):
     d_features[l, 0, s] = scale * g0
     d_features[l, 1, s] = scale * g1
@@ -82,7 +81,7 @@ def _store_gradient(d_features, l, s, scale, g0, g1, g2, g3):
     d_features[l, 3, s] = scale * g3
 
 
-@inline
+@device
 def _sum_of_band(values, k, first):
     """Add up what the band samples of a ray have; `first` is the thread of the first."""
     total = ZERO

@@ -8,7 +8,7 @@ from numba import cuda
 
 from kernels.cuda.arrays import empty, to_device
 from kernels.cuda.field_cell import record_of
-from kernels.cuda.launch import kernel, launch_over
+from kernels.cuda.launch import device, kernel, launch_over
 from kernels.field import (
     COARSE,
     COLOR,
@@ -22,7 +22,6 @@ from kernels.field import (
     DecoderGradient,
 )
 from kernels.scalar.cell import corner_weight
-from kernels.scalar.compile import inline
 from kernels.scalar.field_decode import HIDDEN_COLOR
 
 ZERO = np.float32(0.0)
@@ -32,7 +31,7 @@ EPSILON = np.float32(1e-12)
 MEMORY, SQUARE_MEMORY = np.float32(0.1), np.float32(0.01)  # Adam's 1 - beta
 
 
-@inline
+@device
 def _add(level, row, weight, d0, d1, d2, d3):
     """Add a sample's gradient to a vertex; return whether it is the first to touch that."""
     block, vertex = np.uint64(row >> 9), np.uint64(row & 511)
@@ -165,7 +164,7 @@ def new_moments() -> tuple[DecoderGradient, DecoderGradient]:
     return to_device((zero, zero))
 
 
-@inline
+@device
 def _adam_step(weight, gradient, first, second, i, j, rate):
     g = gradient[i, j]
     m = first[i, j] + MEMORY * (g - first[i, j])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.scalar.compile import inline
+from kernels.cuda.launch import device
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
@@ -39,7 +39,7 @@ def _partners() -> np.ndarray:
 PARTNERS = _partners()
 
 
-@inline
+@device
 def rotation(matrix, now, i, partner):
     """Return c and s with which column i becomes c column_i + s column_partner: the rotation that
     takes the element between both to 0.
@@ -56,7 +56,7 @@ def rotation(matrix, now, i, partner):
     return c, -s if i < partner else s
 
 
-@inline
+@device
 def rotate(matrix, vectors, partners, step, t):
     """Do one round for element t; a barrier has to follow."""
     now, then = step & 1, 1 - (step & 1)

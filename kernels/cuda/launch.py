@@ -20,6 +20,9 @@ STRIDED_BLOCKS = 2 if IS_SIMULATED else 1056
 # fastmath as on the CPU; here it also makes divisions and roots approximate, to 2 units in the last
 # place
 kernel = cuda.jit(fastmath=True, cache=not IS_SIMULATED)
+# A body that kernels here share. numba types it once and leaves inlining to the compiler behind it:
+# where bodies call bodies, its own inlining takes minutes.
+device = cuda.jit(device=True, fastmath=True)
 
 # entered with every kernel and its arguments round a launch: tests compile what they saw, and the
 # GPU check takes times

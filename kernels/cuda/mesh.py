@@ -11,10 +11,9 @@ import torch
 from numba import cuda
 
 from kernels.cuda.arrays import DEVICE, empty, full, to_device, zeros
-from kernels.cuda.launch import kernel, launch_over
+from kernels.cuda.launch import device, kernel, launch_over
 from kernels.marching_cubes import EDGE_AXIS, EDGE_CORNER, TRIANGLE_TABLE
 from kernels.mesh import MeshArrays
-from kernels.scalar.compile import inline
 from kernels.scalar.mesh import (
     UNKNOWN,
     ZERO,
@@ -28,7 +27,7 @@ from kernels.scalar.mesh import (
 ROWS = 64  # of a block
 
 
-@inline
+@device
 def _distance(index, blocks, slot, x, y, z, min_weight):
     """Return the raw distance of voxel (x, y, z), each 0 .. 8, of a block or its upper neighbour;
     UNKNOWN where the weight is too low.
@@ -79,7 +78,7 @@ def _write_vertices(index, blocks, owners, masks, ends, counts, voxel_size_m, ve
                 v += 1
 
 
-@inline
+@device
 def _layer(index, blocks, slot, x, y, z, min_weight):
     """Return the bits of the corners 0, 2, 4 and 6 of a cell that are inside; -1 where one is
     unknown.
@@ -94,7 +93,7 @@ def _layer(index, blocks, slot, x, y, z, min_weight):
     return bits
 
 
-@inline
+@device
 def _case(below, above):
     """Return the marching cubes case of a cell between two layers, 0 where a corner is unknown."""
     return 0 if below < 0 or above < 0 else below | (above << 1)

@@ -5,9 +5,8 @@ import torch
 from numba import cuda
 
 from kernels.cuda.arrays import empty
-from kernels.cuda.launch import kernel, launch_over
+from kernels.cuda.launch import device, kernel, launch_over
 from kernels.scalar.cell import locate
-from kernels.scalar.compile import inline
 from kernels.scalar.hashing import find
 from kernels.scalar.interpolate import trilinear_gradient
 from kernels.tsdf import TsdfGrid
@@ -17,7 +16,7 @@ ONE = np.float32(1.0)
 UNKNOWN = np.float32(1e9)
 
 
-@inline
+@device
 def corner_place(index, slot, lx, ly, lz, c):
     """Return slot, -1 for none, and voxel of corner c of a cell that begins in block `slot`."""
     x, y, z = lx + (c >> 2), ly + ((c >> 1) & 1), lz + (c & 1)
@@ -26,7 +25,7 @@ def corner_place(index, slot, lx, ly, lz, c):
     return s, ((x & 7) << 6) | ((y & 7) << 3) | (z & 7)
 
 
-@inline
+@device
 def read_corner(index, blocks, slot, lx, ly, lz, c):
     """Return the distance of corner c, in units; UNKNOWN where it is."""
     s, voxel = corner_place(index, slot, lx, ly, lz, c)
@@ -36,7 +35,7 @@ def read_corner(index, blocks, slot, lx, ly, lz, c):
     return value
 
 
-@inline
+@device
 def read_cell(index, blocks, slot, lx, ly, lz):
     """Return the distances of a cell's corners, in units, as a tuple: it stays in registers."""
     return (
@@ -51,7 +50,7 @@ def read_cell(index, blocks, slot, lx, ly, lz):
     )
 
 
-@inline
+@device
 def is_known_cell(corner):
     """Whether all eight corners of `read_cell` are known."""
     low = max(corner[0], corner[1], corner[2], corner[3])
@@ -59,7 +58,7 @@ def is_known_cell(corner):
     return max(low, high) < UNKNOWN
 
 
-@inline
+@device
 def sample(grid, x, y, z):
     """Interpolate a `TsdfGrid` at a world point in metres.
 

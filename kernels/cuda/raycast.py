@@ -8,10 +8,9 @@ import torch
 from numba import cuda
 
 from kernels.cuda.arrays import empty, full
-from kernels.cuda.launch import STRIDED_BLOCKS, THREADS, kernel, launch
+from kernels.cuda.launch import STRIDED_BLOCKS, THREADS, device, kernel, launch
 from kernels.cuda.query import corner_place, is_known_cell, read_cell
 from kernels.scalar.cell import corner_weight, locate
-from kernels.scalar.compile import inline
 from kernels.scalar.hashing import find
 from kernels.scalar.interpolate import trilinear, trilinear_gradient
 from kernels.scalar.raycast import CELL, cells_over_block, exit_block
@@ -52,7 +51,7 @@ def _find_ranges(index, h, w, intrinsics, T, voxel_size_m, near, far, nearest, f
                     cuda.atomic.max(farthest, (v, u), last)
 
 
-@inline
+@device
 def _march(index, blocks, T, per_voxel, ray_x, ray_y, ray_z, t, end, unit, band, per_length):
     """Return the depth at which a ray first goes from free space into a surface, 0 for nowhere."""
     t_hit = ZERO
@@ -93,7 +92,7 @@ def _march(index, blocks, T, per_voxel, ray_x, ray_y, ray_z, t, end, unit, band,
     return t_hit
 
 
-@inline
+@device
 def _mix(index, blocks, slot, lx, ly, lz, gx, gy, gz):
     """Return the trilinear colour over the corners that have one, or black; and the weight."""
     red, green, blue, total, weight = ZERO, ZERO, ZERO, ZERO, ZERO

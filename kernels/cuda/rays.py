@@ -11,10 +11,9 @@ from numba import cuda
 
 from kernels.cuda.arrays import empty, to_device
 from kernels.cuda.compact import count_up
-from kernels.cuda.launch import kernel, launch_over
+from kernels.cuda.launch import device, kernel, launch_over
 from kernels.field import NUM_BAND, RayBatch
 from kernels.rays import Rays
-from kernels.scalar.compile import inline
 from kernels.scalar.noise import sigma
 from kernels.scalar.random import GAMMA, random_of
 from kernels.scalar.rays import drawn, sample, slope_along, weight_byte
@@ -39,7 +38,7 @@ class RayWindow(NamedTuple):
     near_m: float
 
 
-@inline
+@device
 def _random(seed, k):
     """Return the k-th number of a stream, from 0."""
     return random_of(np.uint64(seed) + np.uint64(k + 1) * np.uint64(GAMMA))

@@ -14,7 +14,7 @@ from numba import cuda, float32
 from kernels.align import NUM_SUMS
 from kernels.cuda import field_query, query
 from kernels.cuda.arrays import empty
-from kernels.cuda.launch import kernel, launch
+from kernels.cuda.launch import device, kernel, launch
 from kernels.cuda.rows import (
     FACTORS,
     PARTS_SHAPE,
@@ -38,7 +38,6 @@ from kernels.cuda.state import (
 )
 from kernels.field import Field
 from kernels.scalar.align import intensity_residual, rotated_back, sdf_residual, transformed
-from kernels.scalar.compile import inline
 from kernels.tsdf import TsdfGrid
 
 ZERO = np.float32(0.0)
@@ -47,7 +46,7 @@ sample_grid = query.sample
 sample_field = field_query.sample
 
 
-@inline
+@device
 def _first(cloud, level, state, stage, block, num_geometric):
     """Return which point of the cloud or of the keyframe is the block's first; -1 for none."""
     if block < num_geometric:
@@ -57,14 +56,14 @@ def _first(cloud, level, state, stage, block, num_geometric):
     return first if first < num_points else -1
 
 
-@inline
+@device
 def _num_textured(level, state):
     """Return how many of the keyframe's points there are to compare with."""
     has_keyframe = state.values[HAS_KEYFRAME] > ZERO
     return min(level.num_points[0], level.points.shape[0]) if has_keyframe else 0
 
 
-@inline
+@device
 def _put_geometric(rows, t, cloud, state, stage, i, sdf_m, gx, gy, gz):
     """Put the residual of the cloud's point i, where the map's distance and gradient are these."""
     T = state.T_world_camera
@@ -74,7 +73,7 @@ def _put_geometric(rows, t, cloud, state, stage, i, sdf_m, gx, gy, gz):
         put_row(rows, t, gx, gy, gz, x, y, z, residual, cloud.sigma_m[i], stage.scale)
 
 
-@inline
+@device
 def _put_photometric(rows, t, level, state, stage, sigma, i):
     """Put the residual of the keyframe's point i."""
     if i < _num_textured(level, state):

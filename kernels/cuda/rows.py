@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from kernels.align import NUM_SUMS
+from kernels.cuda.launch import device
 from kernels.scalar.align import cauchy_weight, jacobian_row
-from kernels.scalar.compile import inline
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
@@ -29,14 +29,14 @@ _PAIRS += [(USED, USED, USED)] * 2
 FACTORS = np.array(_PAIRS, np.int32)  # (32, 3): the rows whose products make each sum
 
 
-@inline
+@device
 def clear_row(rows, t):
     """Make the row of thread t one that is not used."""
     for k in range(NUM_ROWS):
         rows[k, t] = ZERO
 
 
-@inline
+@device
 def put_row(rows, t, gx, gy, gz, x, y, z, residual, sigma, scale):
     """Put the residual of the camera-frame point (x, y, z) into the row of thread t."""
     per_sigma = ONE / sigma
@@ -49,7 +49,7 @@ def put_row(rows, t, gx, gy, gz, x, y, z, residual, sigma, scale):
     rows[WEIGHT, t] = cauchy_weight(e, scale)
 
 
-@inline
+@device
 def add_rows(rows, parts, factors, t):
     """Add up the products of thread t over its part of the rows."""
     k, part = t % NUM_SUMS, t // NUM_SUMS
@@ -60,7 +60,7 @@ def add_rows(rows, parts, factors, t):
     parts[part, k] = total
 
 
-@inline
+@device
 def add_parts(parts, t, sums, block):
     """Write the sums of a block to its row of `sums`."""
     if t < NUM_SUMS:

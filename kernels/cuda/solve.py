@@ -13,7 +13,7 @@ from numba import cuda, float32
 
 from kernels.align import NUM_SUMS
 from kernels.cuda.jacobi import NUM_ELEMENTS, NUM_STEPS, PAIR_SHAPE, PARTNERS, SIZE, rotate
-from kernels.cuda.launch import kernel, launch
+from kernels.cuda.launch import device, kernel, launch
 from kernels.cuda.state import (
     CONDITIONING,
     ENDED,
@@ -30,7 +30,6 @@ from kernels.cuda.state import (
     Stage,
     Weighting,
 )
-from kernels.scalar.compile import inline
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
@@ -40,26 +39,26 @@ GEOMETRIC, PHOTOMETRIC = 0, 1
 SUMS_SHAPE: Any = (2, NUM_SUMS)
 
 
-@inline
+@device
 def _upper(i, j):
     """Return which of the sums is element (i, j) of H."""
     a, b = min(i, j), max(i, j)
     return a * (11 - a) // 2 + b
 
 
-@inline
+@device
 def _factor(sums, kind, share):
     """Return what equations are divided by their variance with; 0 for no residuals."""
     variance = max(sums[kind, 27] / max(sums[kind, 28], np.float32(1e-9)), ONE)
     return share / variance if sums[kind, 30] > ZERO else ZERO
 
 
-@inline
+@device
 def _per_scale(i, per_lever):
     return ONE if i < 3 else per_lever
 
 
-@inline
+@device
 def _project(vectors, b, m):
     """Return the component of b along eigenvector m."""
     total = ZERO
@@ -68,7 +67,7 @@ def _project(vectors, b, m):
     return total
 
 
-@inline
+@device
 def exponential(twist, i, j):
     """Return element (i, j), i < 3, of the transform of a twist (v, omega) of shared memory.
 
@@ -98,14 +97,14 @@ def exponential(twist, i, j):
     return result
 
 
-@inline
+@device
 def _information(sums, kind, factor, per_lever, i, j):
     """Return element (i, j) of the scaled information."""
     scale = _per_scale(i, per_lever) * _per_scale(j, per_lever)
     return sums[kind, _upper(i, j)] * factor * scale
 
 
-@inline
+@device
 def _extremes(matrix):
     """Return the smallest and the largest eigenvalue."""
     smallest = largest = matrix[0, 0, 0]

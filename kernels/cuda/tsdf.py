@@ -12,8 +12,7 @@ import torch
 from numba import cuda
 
 from kernels.cuda.arrays import full
-from kernels.cuda.launch import STRIDED_BLOCKS, kernel, launch
-from kernels.scalar.compile import inline
+from kernels.cuda.launch import STRIDED_BLOCKS, device, kernel, launch
 from kernels.scalar.fusion import (
     add_color_weight,
     add_weight,
@@ -90,7 +89,7 @@ def _integrate(
                 _blend(color, slot, i, shares, pixels, rgba, dither, offset)
 
 
-@inline
+@device
 def _fuse(sdf, weight, slot, i, units, distances, per_unit, most, dither, offset):
     """Average the distances of four voxels."""
     old_sdf, old_weight = sdf[slot, i], weight[slot, i]
@@ -115,7 +114,7 @@ def _fuse(sdf, weight, slot, i, units, distances, per_unit, most, dither, offset
         weight[slot, i] = new_weight
 
 
-@inline
+@device
 def _blend(color, slot, i, shares, pixels, rgba, dither, offset):
     """Average the colours of four voxels."""
     red, green = np.int64(color[slot, 0, i]), np.int64(color[slot, 1, i])
