@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import sys
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 
@@ -38,8 +39,8 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     options = parse()
-    if options.simulate:  # read by numba when it is imported
-        os.environ.update(NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1")
+    if options.simulate:
+        prepare_simulator()
     sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
     if options.section:
         return run_part(options)
@@ -56,6 +57,16 @@ def main() -> int:
     print(f"seed {seed}", flush=True)
     json_path = options.json or Path("gpu_check.json")
     return run_session(SCRIPT, seed, options.only, json_path, options.markdown)
+
+
+def prepare_simulator() -> None:
+    """Set what has to be set before numba is imported."""
+    os.environ.update(NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1")
+    if hasattr(os, "sched_setaffinity"):
+        # a kernel's threads run in turns anyway; on two cores they take twice as long to
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    # hashes and random numbers are meant to overflow
+    warnings.filterwarnings("ignore", "overflow encountered", RuntimeWarning)
 
 
 def run_part(options: argparse.Namespace) -> int:

@@ -14,7 +14,9 @@ from numba.cuda.dispatcher import CUDADispatcher
 
 import kernels.cuda
 
-from .conftest import CheckRun
+from .conftest import LIMIT_S, CheckRun
+
+pytestmark = pytest.mark.timeout(LIMIT_S + 60)  # the first test waits for the run
 
 CAPABILITIES = [(7, 5), (9, 0)]
 DOUBLE: set[str] = set()  # kernels that are meant to compute in float64

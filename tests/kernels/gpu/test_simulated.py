@@ -5,14 +5,16 @@
 import pytest
 from gpu_checks.suite import CHECKS
 
-from .conftest import CheckRun
+from .conftest import LIMIT_S, CheckRun
+
+pytestmark = pytest.mark.timeout(LIMIT_S + 60)  # the first test waits for the run
 
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check(check_run: CheckRun, name: str):
     result = check_run.results[name]
-    assert result["mismatches"] == [], f"repeat with --seed {check_run.seed}"
+    assert result["mismatches"] == []
 
 
-def test_a_wrong_result_is_noticed(check_run: CheckRun):
+def test_every_check_compares_something(check_run: CheckRun):
     assert all(result["num_comparisons"] > 0 for result in check_run.results.values())
