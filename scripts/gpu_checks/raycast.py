@@ -34,7 +34,7 @@ def raycast(case: Case) -> None:
     T = np.eye(4)
     T[:3, 3] = [0.0, 0.0, -0.9]
     for size in ((1, 1), (9, 17), case.pick((24, 32), (120, 160))):
-        T_world_camera = (se3_exp(case.random.normal(size=6) * 0.2) @ T).astype(np.float32)
+        T_world_camera = (se3_exp(case.random.normal(size=6) * 0.1) @ T).astype(np.float32)
         got, wanted, cpu = (
             render(volume, name, size, T_world_camera) for name in ("cuda", "reference", "cpu")
         )
