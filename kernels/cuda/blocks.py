@@ -1,13 +1,8 @@
 """The block hash on CUDA; contracts in `kernels.blocks`.
 
 Blocks are inserted by launches one after the other, each of which sees all that those before it
-wrote. (1) Keys enter the table: of the threads with a key that is new, the one that swaps it for an
-empty place takes the next slot. (2) New blocks are linked with their neighbours. Only then (3) are
-slots looked up. Slots are given out in any order.
-
-A thread that finds no room left enters no key. Some threads may enter theirs before they see that
-the last slot is gone: such a key leads to slot -1, and nothing else tells it from a block that does
-not exist. Keys are never taken out, so capacity, which never grows, bounds them and the search.
+wrote. (1) Keys enter the table (`kernels.cuda.table`). (2) New blocks are linked with their
+neighbours. Only then (3) are slots looked up.
 """
 
 import math
@@ -18,7 +13,8 @@ from numba import cuda
 
 from kernels.cuda.arrays import empty, full, to_device, zeros
 from kernels.cuda.launch import STRIDED_BLOCKS, THREADS, device, kernel, launch, launch_over
-from kernels.scalar.hashing import bucket, find, is_in_range, pack
+from kernels.cuda.table import block_along, enter, list_once
+from kernels.scalar.hashing import find, is_in_range
 from kernels.scalar.noise import truncation
 from kernels.scalar.view import num_band_parts, ray_through
 
@@ -26,52 +22,16 @@ ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 HALF = np.float32(0.5)
 TWO = np.float32(2.0)
-EMPTY = np.int64(-1)
 BAND_LANES = 4  # threads a ray: its samples are looked up side by side
 FREE_LANES = 32
 MOST_SAMPLES = np.float32(1 << 16)  # of a ray, whatever its depth
-
-
-@device
-def _enter(index, x, y, z):
-    """Give a block a place in the table and a slot, unless it is known or there is no room."""
-    if is_in_range(x, y, z):
-        key = pack(x, y, z)
-        mask = np.int64(index.keys.shape[0] - 1)
-        capacity = index.coords.shape[0]
-        i = bucket(key, mask)
-        for _ in range(index.keys.shape[0]):
-            found = index.keys[i]
-            if found == EMPTY:
-                if index.num_blocks[0] >= capacity:
-                    break
-                found = cuda.atomic.cas(index.keys, i, EMPTY, key)
-                if found == EMPTY:
-                    _take_slot(index, i, x, y, z)
-                    break
-            if found == key:
-                break
-            i = (i + 1) & mask
-
-
-@device
-def _take_slot(index, place, x, y, z):
-    slot = cuda.atomic.add(index.num_blocks, 0, np.int32(1))
-    if slot < index.coords.shape[0]:
-        index.coords[slot, 0] = x
-        index.coords[slot, 1] = y
-        index.coords[slot, 2] = z
-        index.slots[place] = slot
-    else:
-        # never below the capacity again: each takes back what it added itself
-        cuda.atomic.add(index.num_blocks, 0, np.int32(-1))
 
 
 @kernel
 def _enter_coords(index, coords):
     i = cuda.grid(1)
     if i < coords.shape[0]:
-        _enter(index, coords[i, 0], coords[i, 1], coords[i, 2])
+        enter(index, coords[i, 0], coords[i, 1], coords[i, 2])
 
 
 @kernel
@@ -121,23 +81,6 @@ def find_blocks(index, coords):
     return slots
 
 
-@device
-def _list(slot, stamps, stamp, visible, num_visible):
-    """List a block once: by the thread that exchanges its old stamp."""
-    if stamps[slot] != stamp and cuda.atomic.exch(stamps, slot, stamp) != stamp:
-        visible[cuda.atomic.add(num_visible, 0, np.int32(1))] = slot
-
-
-@device
-def _block_along(ray_x, ray_y, ray_z, T, per_block, t):
-    """Return the block at depth t of a ray that is `per_block` blocks long a metre."""
-    return (
-        np.int32(math.floor(ray_x * t + T[0, 3] * per_block)),
-        np.int32(math.floor(ray_y * t + T[1, 3] * per_block)),
-        np.int32(math.floor(ray_z * t + T[2, 3] * per_block)),
-    )
-
-
 @kernel
 def _walk_band(
     index, depth_m, intrinsics, T, block_size_m, noise, truncation_m, stride, columns,
@@ -156,15 +99,15 @@ def _walk_band(
         step = TWO * tau / np.float32(num_parts)
         for s in range(lane, num_parts + 1, BAND_LANES):
             t = z - tau + step * np.float32(s)
-            bx, by, bz = _block_along(ray_x, ray_y, ray_z, T, per_block, t)
+            bx, by, bz = block_along(ray_x, ray_y, ray_z, T, per_block, t)
             if is_listing:
                 slot = find(index, bx, by, bz)
                 if slot >= 0:
-                    _list(slot, stamps, stamp[0], visible, counts)
+                    list_once(slot, stamps, stamp[0], visible, counts)
                 elif is_in_range(bx, by, bz):
                     cuda.atomic.add(counts, 1, np.int32(1))
             else:
-                _enter(index, bx, by, bz)
+                enter(index, bx, by, bz)
 
 
 @kernel
@@ -186,10 +129,10 @@ def _walk_free(
         for s in range(lane, num_samples, FREE_LANES):
             t = near_m + step * np.float32(s)
             if t < end:
-                bx, by, bz = _block_along(ray_x, ray_y, ray_z, T, per_block, t)
+                bx, by, bz = block_along(ray_x, ray_y, ray_z, T, per_block, t)
                 slot = find(index, bx, by, bz)
                 if slot >= 0:
-                    _list(slot, stamps, stamp[0], visible, counts)
+                    list_once(slot, stamps, stamp[0], visible, counts)
 
 
 def touch_band(
@@ -239,7 +182,7 @@ def _enter_cover(fine_index, first, level_index, fine_block_size_m, spacing_m):
         x = _beyond(fine_index.coords[slot, 0], up_x, fine_block_size_m, margin_m)
         y = _beyond(fine_index.coords[slot, 1], up_y, fine_block_size_m, margin_m)
         z = _beyond(fine_index.coords[slot, 2], up_z, fine_block_size_m, margin_m)
-        _enter(
+        enter(
             level_index, np.int32(math.floor(x * per_block)), np.int32(math.floor(y * per_block)),
             np.int32(math.floor(z * per_block)),
         )  # fmt: skip
