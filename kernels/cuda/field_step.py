@@ -2,7 +2,8 @@
 
 One launch evaluates the losses and their gradients by the features, a thread a sample and a block
 RAYS rays, which keeps the decoders in shared memory. A second one adds the gradients up by vertex
-(`kernels.cuda.field_update`).
+(`kernels.cuda.field_update`). Of the first one, the parts of a sample are in
+`kernels.cuda.field_sample`, those of a block in `kernels.cuda.field_block`.
 """
 
 from typing import Any
@@ -12,7 +13,36 @@ import torch
 from numba import cuda
 
 from kernels.cuda.arrays import empty, zeros
-from kernels.cuda.field_cell import find_cell, interpolate, interpolate_taught, mean_with_slope
+from kernels.cuda.field_block import (
+    COLOR_SHAPE,
+    COLORS_SHAPE,
+    FINE_SHAPE,
+    FIRST_W1,
+    FIRST_W2,
+    LEVEL_SHAPE,
+    LOSSES_SHAPE,
+    NUM_LOSSES,
+    NUM_SUMS,
+    RAYS,
+    RGB_SHAPE,
+    THREADS,
+    add_color_gradient,
+    add_losses,
+    fold_losses,
+    load_color_decoder,
+    load_level_decoders,
+    mean_color_of_band,
+    sum_color_gradient,
+    sum_of_band,
+)
+from kernels.cuda.field_sample import (
+    color_gradient,
+    evaluate,
+    evaluate_color,
+    evaluate_fine,
+    store_gradient,
+    store_no_cells,
+)
 from kernels.cuda.field_update import adagrad, new_moments, relax, scatter, update_decoder
 from kernels.cuda.launch import device, kernel, launch
 from kernels.field import (
@@ -28,13 +58,7 @@ from kernels.field import (
     DecoderGradient,
     Losses,
 )
-from kernels.scalar.field_decode import (
-    HIDDEN,
-    HIDDEN_COLOR,
-    decode_color,
-    decode_gradient,
-    residual_gradient,
-)
+from kernels.scalar.field_decode import HIDDEN, HIDDEN_COLOR
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
@@ -42,58 +66,21 @@ TWO = np.float32(2.0)
 MINUS_FOUR = np.float32(-4.0)
 PER_BELL = np.float32(1.0 / BELL_WIDTH)
 FREE = np.float32(FREE_COARSE)
-RAYS = 32
-THREADS = RAYS * NUM_SAMPLES
-NUM_LOSSES = 6
-PARTS = THREADS // HIDDEN_COLOR  # of the samples of a block, to sum over by parts
-PART = THREADS // PARTS
-NUM_COLOR = 7  # of a sample: four features, and the gradient by three colours
-FIRST_W1 = NUM_LOSSES  # of the sums over all samples
-FIRST_W2 = FIRST_W1 + NUM_FEATURES * HIDDEN_COLOR
-NUM_SUMS = FIRST_W2 + 3 * HIDDEN_COLOR
-
-# of what is in shared memory
-LEVEL_SHAPE, FINE_SHAPE = (NUM_FEATURES, HIDDEN), (2 * NUM_FEATURES, HIDDEN)
-COLOR_SHAPE, RGB_SHAPE = (NUM_FEATURES, HIDDEN_COLOR), (HIDDEN_COLOR, 3)
-LOSSES_SHAPE, COLORS_SHAPE = (NUM_LOSSES, THREADS), (NUM_COLOR, THREADS)
 
 
 @device
-def _store_cell(l, cell, exists, rows, fractions, s):
-    """Keep a sample's cell for the scatter; rows are -1 where there is none."""
-    _, corners, fx, fy, fz = cell
-    rows[l, 0, s] = corners[0] if exists else np.int32(-1)
-    rows[l, 1, s] = corners[1] if exists else np.int32(-1)
-    rows[l, 2, s] = corners[2] if exists else np.int32(-1)
-    rows[l, 3, s] = corners[3] if exists else np.int32(-1)
-    rows[l, 4, s] = corners[4] if exists else np.int32(-1)
-    rows[l, 5, s] = corners[5] if exists else np.int32(-1)
-    rows[l, 6, s] = corners[6] if exists else np.int32(-1)
-    rows[l, 7, s] = corners[7] if exists else np.int32(-1)
-    fractions[l, 0, s], fractions[l, 1, s], fractions[l, 2, s] = fx, fy, fz
-
-
-@device
-def _store_gradient(d_features, l, s, scale, g0, g1, g2, g3):
-    d_features[l, 0, s] = scale * g0
-    d_features[l, 1, s] = scale * g1
-    d_features[l, 2, s] = scale * g2
-    d_features[l, 3, s] = scale * g3
-
-
-@device
-def _sum_of_band(values, k, first):
-    """Add up what the band samples of a ray have; `first` is the thread of the first."""
-    total = ZERO
-    for j in range(NUM_BAND):
-        total += values[k, first + j]
-    return total
+def _bell(value):
+    """Return how much a sample at this distance counts in what its ray sees, and the slope."""
+    ratio = value * PER_BELL
+    bell = ONE / (ONE + ratio * ratio)
+    return bell * bell, MINUS_FOUR * ratio * PER_BELL * bell * bell * bell
 
 
 @kernel
 def _forward_backward(
     field, batch, weights, rows, fractions, d_features, start, curvature, untaught, sums
 ):
+    """Compute the losses of all samples, and their gradients by features and the colour decoder."""
     s = cuda.grid(1)
     t = s % THREADS
     ray, j = s // NUM_SAMPLES, s % NUM_SAMPLES
@@ -112,30 +99,15 @@ def _forward_backward(
     colors = cuda.shared.array(COLORS_SHAPE, np.float32)
     parts = cuda.shared.array(COLORS_SHAPE, np.float32)
 
-    decoders = field.decoders
-    for i in range(t, NUM_FEATURES * HIDDEN, THREADS):
-        q, k = i // HIDDEN, i % HIDDEN
-        coarse_w1[q, k] = decoders.coarse_w1[q, k]
-        middle_w1[q, k] = decoders.middle_w1[q, k]
-        fine_w1[q, k] = decoders.fine_w1[q, k]
-        fine_w1[q + NUM_FEATURES, k] = decoders.fine_w1[q + NUM_FEATURES, k]
-    if t < HIDDEN:
-        coarse_w2[t] = decoders.coarse_w2[t]
-        middle_w2[t] = decoders.middle_w2[t]
-        fine_w2[t] = decoders.fine_w2[t]
-    if t < HIDDEN_COLOR:
-        for q in range(NUM_FEATURES):
-            color_w1[q, t] = decoders.color_w1[q, t]
-        for q in range(3):
-            color_w2[t, q] = decoders.color_w2[t, q]
+    load_level_decoders(
+        field.decoders, t, coarse_w1, coarse_w2, middle_w1, middle_w2, fine_w1, fine_w2
+    )
+    load_color_decoder(field.decoders, t, color_w1, color_w2)
     cuda.syncthreads()
 
-    share = ZERO
-    if ray < num_rays:
-        share = batch.weight[ray] / np.float32(num_rays)
+    share = batch.weight[ray] / np.float32(num_rays) if ray < num_rays else ZERO
     takes_part = share != ZERO
-    truncation, coarse_truncation = field.truncation_m, field.coarse_truncation_m
-    per_truncation = ONE / truncation
+    per_truncation = ONE / field.truncation_m
     for k in range(NUM_LOSSES):
         losses[k, t] = ZERO
     distance, d_sdf, w, w_color, slope = ZERO, ZERO, ZERO, ZERO, ZERO
@@ -147,44 +119,29 @@ def _forward_backward(
         distance = batch.distance_m[ray, j]
         target = min(max(distance * per_truncation, -ONE), ONE)
 
-        cell = find_cell(field.coarse, x, y, z, False)
-        exists, _, _, _, _ = cell
-        x0, x1, x2, x3 = interpolate(field.coarse, cell)
-        _store_cell(COARSE, cell, exists, rows, fractions, s)
-        h0, h1, h2, h3 = decode_gradient(coarse_w1, coarse_w2, x0, x1, x2, x3)
-        value = h0 * x0 + h1 * x1 + h2 * x2 + h3 * x3
+        exists, value, _, _, _, _, h0, h1, h2, h3 = evaluate(
+            field.coarse, COARSE, coarse_w1, coarse_w2, x, y, z, rows, fractions, s
+        )
         e = ZERO
         if exists and j == NUM_BAND:
             e = min(value - FREE, ZERO)
-        elif exists and abs(distance) * TWO < coarse_truncation:
-            e = value - distance / coarse_truncation
+        elif exists and abs(distance) * TWO < field.coarse_truncation_m:
+            e = value - distance / field.coarse_truncation_m
         losses[0, t] = share * e * e
-        _store_gradient(d_features, COARSE, s, TWO * weights.coarse * share * e, h0, h1, h2, h3)
+        store_gradient(d_features, COARSE, s, TWO * weights.coarse * share * e, h0, h1, h2, h3)
 
-        cell = find_cell(field.middle, x, y, z, False)
-        exists, _, _, _, _ = cell
-        m0, m1, m2, m3 = interpolate(field.middle, cell)
-        _store_cell(MIDDLE, cell, exists, rows, fractions, s)
-        h0, h1, h2, h3 = decode_gradient(middle_w1, middle_w2, m0, m1, m2, m3)
-        base = h0 * m0 + h1 * m1 + h2 * m2 + h3 * m3
+        exists, base, m0, m1, m2, m3, h0, h1, h2, h3 = evaluate(
+            field.middle, MIDDLE, middle_w1, middle_w2, x, y, z, rows, fractions, s
+        )
         e = ZERO
         if exists:
             e = base - target if j < NUM_BAND else min(base - ONE, ZERO)
         losses[1, t] = share * e * e
-        _store_gradient(d_features, MIDDLE, s, TWO * share * e, h0, h1, h2, h3)
+        store_gradient(d_features, MIDDLE, s, TWO * share * e, h0, h1, h2, h3)
 
-        cell = find_cell(field.fine, x, y, z, False)
-        exists, _, _, _, _ = cell
-        x0, x1, x2, x3 = interpolate(field.fine, cell)
-        _store_cell(FINE, cell, exists, rows, fractions, s)
-        is_known, mean, _, _, _ = mean_with_slope(field.mean, cell)
-        if field.is_seeded:
-            base = mean * (field.sdf_unit_m * per_truncation)
-        g0, g1, g2, g3, h0, h1, h2, h3 = residual_gradient(
-            fine_w1, fine_w2, x0, x1, x2, x3, m0, m1, m2, m3
+        is_known, value, g0, g1, g2, g3 = evaluate_fine(
+            field, fine_w1, fine_w2, x, y, z, base, m0, m1, m2, m3, rows, fractions, s
         )
-        value = base + g0 * x0 + g1 * x1 + g2 * x2 + g3 * x3
-        value += h0 * m0 + h1 * m1 + h2 * m2 + h3 * m3
         if is_known and j == NUM_BAND:
             e = min(value - ONE, ZERO)
             losses[3, t] = share * e * e
@@ -193,25 +150,15 @@ def _forward_backward(
             e = value - target
             losses[2, t] = share * e * e
             d_sdf = TWO * weights.near * share * e
-            ratio = value * PER_BELL
-            bell = ONE / (ONE + ratio * ratio)
-            w = bell * bell
-            slope = MINUS_FOUR * ratio * PER_BELL * bell * bell * bell
+            w, slope = _bell(value)
 
-        cell = find_cell(field.color, x, y, z, True)
-        exists, _, _, _, _ = cell
-        exists = exists and j < NUM_BAND
-        _store_cell(COLOR, cell, exists, rows, fractions, s)
-        if exists:
-            _, bits, k0, k1, k2, k3 = interpolate_taught(field.color, cell)
-            start[0, s], start[1, s], start[2, s], start[3, s] = k0, k1, k2, k3
-            untaught[s] = bits
-            red, green, blue = decode_color(color_w1, color_w2, k0, k1, k2, k3)
-            w_color = w if batch.rgb[ray, 0] >= ZERO else ZERO
+        is_seen, k0, k1, k2, k3, red, green, blue = evaluate_color(
+            field, color_w1, color_w2, x, y, z, j < NUM_BAND, rows, fractions, start, untaught, s
+        )
+        if is_seen and batch.rgb[ray, 0] >= ZERO:
+            w_color = w
     elif ray < num_rays:
-        for l in range(4):
-            for c in range(8):
-                rows[l, c, s] = -1
+        store_no_cells(rows, s)
 
     # what the losses of a ray are made of: its samples are neighbours
     by_sample[0, t], by_sample[1, t] = w, w * distance
@@ -223,18 +170,15 @@ def _forward_backward(
     if takes_part:
         bend = ZERO  # of the colour's loss, by moving this sample's colour
         if j < NUM_BAND:
-            total = _sum_of_band(by_sample, 0, t - j)
+            total = sum_of_band(by_sample, 0, t - j)
             if total > ZERO:
-                e = _sum_of_band(by_sample, 1, t - j) / total * per_truncation
+                e = sum_of_band(by_sample, 1, t - j) / total * per_truncation
                 if j == 0:
                     losses[4, t] = share * e * e
                 scale = TWO * weights.depth * share * e / total
                 d_sdf += scale * (distance * per_truncation - e) * slope
-            total = _sum_of_band(by_sample, 2, t - j)
+            total, seen_red, seen_green, seen_blue = mean_color_of_band(by_sample, t - j)
             if total > ZERO:
-                seen_red = _sum_of_band(by_sample, 3, t - j) / total
-                seen_green = _sum_of_band(by_sample, 4, t - j) / total
-                seen_blue = _sum_of_band(by_sample, 5, t - j) / total
                 e_red = seen_red - batch.rgb[ray, 0]
                 e_green = seen_green - batch.rgb[ray, 1]
                 e_blue = seen_blue - batch.rgb[ray, 2]
@@ -247,68 +191,23 @@ def _forward_backward(
                     change = e_red * (red - seen_red) + e_green * (green - seen_green)
                     change += e_blue * (blue - seen_blue)
                     d_sdf += scale * slope * change
-        _store_gradient(d_features, FINE, s, d_sdf, g0, g1, g2, g3)
+        store_gradient(d_features, FINE, s, d_sdf, g0, g1, g2, g3)
         curvature[s] = bend
         if bend > ZERO:
-            h0, h1, h2, h3 = d_red, d_green, d_blue, ZERO
-            for k in range(HIDDEN_COLOR):
-                a0, a1, a2, a3 = color_w1[0, k], color_w1[1, k], color_w1[2, k], color_w1[3, k]
-                d = color_w2[k, 0] * d_red + color_w2[k, 1] * d_green + color_w2[k, 2] * d_blue
-                d = d if a0 * k0 + a1 * k1 + a2 * k2 + a3 * k3 > ZERO else ZERO
-                h0 += d * a0
-                h1 += d * a1
-                h2 += d * a2
-                h3 += d * a3
-            _store_gradient(d_features, COLOR, s, ONE, h0, h1, h2, h3)
+            h0, h1, h2, h3 = color_gradient(
+                color_w1, color_w2, k0, k1, k2, k3, d_red, d_green, d_blue
+            )
+            store_gradient(d_features, COLOR, s, ONE, h0, h1, h2, h3)
 
-    # the colour decoder's gradient: a thread sums one hidden unit over a part of the samples
+    # the colour decoder's gradient and the losses of the block
     colors[0, t], colors[1, t], colors[2, t], colors[3, t] = k0, k1, k2, k3
     colors[4, t], colors[5, t], colors[6, t] = d_red, d_green, d_blue
     cuda.syncthreads()
-    k = t % HIDDEN_COLOR
-    first = t // HIDDEN_COLOR * PART
-    a0, a1, a2, a3 = color_w1[0, k], color_w1[1, k], color_w1[2, k], color_w1[3, k]
-    v0, v1, v2 = color_w2[k, 0], color_w2[k, 1], color_w2[k, 2]
-    s0, s1, s2, s3, s4, s5, s6 = ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
-    for i in range(first, first + PART):
-        x0, x1, x2, x3 = colors[0, i], colors[1, i], colors[2, i], colors[3, i]
-        pre = a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3
-        if pre > ZERO:
-            d = v0 * colors[4, i] + v1 * colors[5, i] + v2 * colors[6, i]
-            s0 += d * x0
-            s1 += d * x1
-            s2 += d * x2
-            s3 += d * x3
-            s4 += pre * colors[4, i]
-            s5 += pre * colors[5, i]
-            s6 += pre * colors[6, i]
-    parts[0, t], parts[1, t], parts[2, t], parts[3, t] = s0, s1, s2, s3
-    parts[4, t], parts[5, t], parts[6, t] = s4, s5, s6
-
-    # losses: each thread folds its column, then one adds up the rest
-    if t < NUM_LOSSES * PART:
-        l, i = t // PART, t % PART
-        value = ZERO
-        for part in range(PARTS):
-            value += losses[l, i + part * PART]
-        losses[l, i] = value  # nobody else reads it before the barrier
+    sum_color_gradient(color_w1, color_w2, colors, parts, t)
+    fold_losses(losses, t)
     cuda.syncthreads()
-    if t < NUM_COLOR * HIDDEN_COLOR:
-        q = t // HIDDEN_COLOR
-        value = ZERO
-        for part in range(PARTS):
-            value += parts[q, k + part * HIDDEN_COLOR]
-        if value != ZERO:
-            at = FIRST_W1 + q * HIDDEN_COLOR + k
-            if q >= NUM_FEATURES:
-                at = FIRST_W2 + k * 3 + q - NUM_FEATURES
-            cuda.atomic.add(sums, at, value)
-    if t < NUM_LOSSES:
-        value = ZERO
-        for i in range(PART):
-            value += losses[t, i]
-        if value != ZERO:
-            cuda.atomic.add(sums, t, value)
+    add_color_gradient(sums, parts, t)
+    add_losses(sums, losses, t)
 
 
 def gradients(field, batch, weights):
