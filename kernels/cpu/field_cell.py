@@ -5,8 +5,9 @@ Rows are made unsigned before they index: a signed index costs a branch for coun
 
 import numpy as np
 
+from kernels.cpu.cell import locate
 from kernels.field import CURVATURE
-from kernels.scalar.cell import corner_weight, locate
+from kernels.scalar.cell import corner_weight
 from kernels.scalar.compile import inline
 from kernels.scalar.field_cell import corner_row
 from kernels.scalar.hashing import find

@@ -3,8 +3,9 @@
 import numpy as np
 from numba import prange
 
+from kernels.cpu.cell import locate
 from kernels.cpu.compile import parallel_kernel
-from kernels.scalar.cell import gather_cell, locate
+from kernels.scalar.cell import gather_cell
 from kernels.scalar.hashing import find
 from kernels.scalar.interpolate import trilinear_gradient
 

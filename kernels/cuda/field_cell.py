@@ -8,9 +8,10 @@ of some other vertices.
 
 import numpy as np
 
+from kernels.cuda.cell import locate
 from kernels.cuda.launch import device
 from kernels.field import CURVATURE
-from kernels.scalar.cell import corner_weight, locate
+from kernels.scalar.cell import corner_weight
 from kernels.scalar.compile import inline
 from kernels.scalar.hashing import find
 from kernels.scalar.interpolate import trilinear, trilinear_gradient

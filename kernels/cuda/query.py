@@ -5,8 +5,8 @@ import torch
 from numba import cuda
 
 from kernels.cuda.arrays import empty
+from kernels.cuda.cell import locate
 from kernels.cuda.launch import device, kernel, launch_over
-from kernels.scalar.cell import locate
 from kernels.scalar.hashing import find
 from kernels.scalar.interpolate import trilinear_gradient
 from kernels.tsdf import TsdfGrid

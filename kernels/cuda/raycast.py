@@ -8,9 +8,10 @@ import torch
 from numba import cuda
 
 from kernels.cuda.arrays import empty, full
+from kernels.cuda.cell import locate
 from kernels.cuda.launch import STRIDED_BLOCKS, THREADS, device, kernel, launch
 from kernels.cuda.query import corner_place, is_known_cell, read_cell
-from kernels.scalar.cell import corner_weight, locate
+from kernels.scalar.cell import corner_weight
 from kernels.scalar.hashing import find
 from kernels.scalar.interpolate import trilinear, trilinear_gradient
 from kernels.scalar.raycast import CELL, cells_over_block, exit_block

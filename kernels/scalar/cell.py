@@ -1,20 +1,10 @@
 """The cell of eight voxels or vertices round a point. Corner c has the bits x, y, z."""
 
-import math
-
 import numpy as np
 
 from kernels.scalar.compile import inline
 
 ONE = np.float32(1.0)
-
-
-@inline
-def locate(x):
-    """Split a voxel coordinate into block, voxel in the block, and fraction."""
-    floor = np.float32(math.floor(x))
-    i = np.int32(floor)
-    return i >> 3, i & 7, x - floor
 
 
 @inline
