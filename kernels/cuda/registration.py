@@ -89,42 +89,28 @@ def _put_photometric(rows, t, level, state, stage, sigma, i):
             put_row(rows, t, gx, gy, gz, x, y, z, residual, sigma, stage.scale)
 
 
-@kernel
-def _linearise_grid(grid, cloud, level, state, stage, sigma, num_geometric, sums):
-    """The first `num_geometric` blocks are of the cloud, the others of the keyframe."""
-    rows = cuda.shared.array(ROWS_SHAPE, float32)
-    parts = cuda.shared.array(PARTS_SHAPE, float32)
-    t: Any = cuda.threadIdx.x
-    block: Any = cuda.blockIdx.x
-    if state.values[ENDED + stage.number] > ZERO:  # the same for all threads
-        return
-    first = _first(cloud, level, state, stage, block, num_geometric)
-    if first < 0:
-        if t < NUM_SUMS:
-            sums[block, t] = ZERO
-        return
-    clear_row(rows, t)
-    if block < num_geometric:
-        i = first + t * stage.point_step
-        if i < cloud.num_points[0]:
+@device
+def _cloud_point(cloud, state, stage, num_geometric):
+    """Return which point of the cloud is the thread's, -1 for none, and where it is in the
+    world.
+    """
+    i, x, y, z = np.int32(-1), ZERO, ZERO, ZERO
+    if cuda.blockIdx.x < num_geometric and state.values[ENDED + stage.number] <= ZERO:
+        k = np.int32(cuda.grid(1) * stage.point_step)
+        if k < cloud.num_points[0]:
+            i = k
             points = cloud.points
             x, y, z = transformed(state.T_world_camera, points[i, 0], points[i, 1], points[i, 2])
-            is_known, sdf_m, gx, gy, gz = sample_grid(grid, x, y, z)
-            if is_known:
-                _put_geometric(rows, t, cloud, state, stage, i, sdf_m, gx, gy, gz)
-    else:
-        _put_photometric(rows, t, level, state, stage, sigma, first + t)
-    cuda.syncthreads()
-    add_rows(rows, parts, cuda.const.array_like(FACTORS), t)
-    cuda.syncthreads()
-    add_parts(parts, t, sums, block)
+    return i, x, y, z
 
 
-@kernel
-def _linearise_field(field, cloud, level, state, stage, sigma, num_geometric, sums):
-    """As `_linearise_grid`."""
-    rows = cuda.shared.array(ROWS_SHAPE, float32)
-    parts = cuda.shared.array(PARTS_SHAPE, float32)
+@device
+def _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, sample, sums):
+    """Write the sums of a block: the first `num_geometric` are of the cloud, of whose point i the
+    thread has a sample of the map, the others of the keyframe.
+
+    Barriers are met by all threads: what they depend on is the same for the block.
+    """
     t: Any = cuda.threadIdx.x
     block: Any = cuda.blockIdx.x
     if state.values[ENDED + stage.number] > ZERO:
@@ -135,20 +121,37 @@ def _linearise_field(field, cloud, level, state, stage, sigma, num_geometric, su
             sums[block, t] = ZERO
         return
     clear_row(rows, t)
-    if block < num_geometric:
-        i = first + t * stage.point_step
-        if i < cloud.num_points[0]:
-            points = cloud.points
-            x, y, z = transformed(state.T_world_camera, points[i, 0], points[i, 1], points[i, 2])
-            is_known, sdf_m, gx, gy, gz = sample_field(field, x, y, z)
-            if is_known:
-                _put_geometric(rows, t, cloud, state, stage, i, sdf_m, gx, gy, gz)
-    else:
+    if block >= num_geometric:
         _put_photometric(rows, t, level, state, stage, sigma, first + t)
+    elif sample[0]:
+        _, sdf_m, gx, gy, gz = sample
+        _put_geometric(rows, t, cloud, state, stage, i, sdf_m, gx, gy, gz)
     cuda.syncthreads()
     add_rows(rows, parts, cuda.const.array_like(FACTORS), t)
     cuda.syncthreads()
     add_parts(parts, t, sums, block)
+
+
+@kernel
+def _linearise_grid(grid, cloud, level, state, stage, sigma, num_geometric, sums):
+    rows = cuda.shared.array(ROWS_SHAPE, float32)
+    parts = cuda.shared.array(PARTS_SHAPE, float32)
+    i, x, y, z = _cloud_point(cloud, state, stage, num_geometric)
+    sample = (False, ZERO, ZERO, ZERO, ZERO)
+    if i >= 0:
+        sample = sample_grid(grid, x, y, z)
+    _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, sample, sums)
+
+
+@kernel
+def _linearise_field(field, cloud, level, state, stage, sigma, num_geometric, sums):
+    rows = cuda.shared.array(ROWS_SHAPE, float32)
+    parts = cuda.shared.array(PARTS_SHAPE, float32)
+    i, x, y, z = _cloud_point(cloud, state, stage, num_geometric)
+    sample = (False, ZERO, ZERO, ZERO, ZERO)
+    if i >= 0:
+        sample = sample_field(field, x, y, z)
+    _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, sample, sums)
 
 
 def _num_blocks(num_items: int, num_each: int) -> int:
