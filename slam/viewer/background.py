@@ -72,6 +72,7 @@ class BackgroundViewer:
         self._deadline_s = time.monotonic() + LAST_VIEW_S
         if not self._thread.close(CLOSE_S):
             logger.warning("the viewer does not answer; the last view is not complete")
+            self._give_up()  # before what hangs fails, which is no news
             self._screen.abandon()
 
     def _draw(self) -> float:
@@ -88,9 +89,10 @@ class BackgroundViewer:
 
     def _finish(self) -> None:
         self._draw()
+        newest = self._newest
         try:
-            if self._newest is not None:
-                self._screen.finish(self._newest, self._deadline_s)
+            if newest is not None:
+                self._screen.finish(newest, self._deadline_s)
             self._screen.release()
         except Exception as error:
             self._fail(error)
@@ -98,9 +100,12 @@ class BackgroundViewer:
     def _fail(self, error: Exception) -> None:
         if self._has_failed:
             return
-        self._has_failed = True
-        self._rows.clear()
-        self._newest = None
+        self._give_up()
         reason = " ".join(str(error).split()) or type(error).__name__
         logger.warning("the viewer failed, the run goes on without it: %s", reason)
         logger.info("how the viewer failed", exc_info=error)
+
+    def _give_up(self) -> None:
+        self._has_failed = True
+        self._rows.clear()
+        self._newest = None

@@ -13,8 +13,10 @@ class Notes:
 
     cost = 1.0
 
-    def __init__(self, is_ready=lambda: True, draw=lambda: None, finish=lambda: None) -> None:
-        self.is_ready, self._draw, self._finish = is_ready, draw, finish
+    def __init__(
+        self, is_ready=lambda: True, draw=lambda: None, finish=lambda: None, abandon=lambda: None
+    ) -> None:
+        self.is_ready, self._draw, self._finish, self._abandon = is_ready, draw, finish, abandon
         self.rows: list[int] = []
         self.newest: list[int] = []
         self.ends: list[str] = []
@@ -33,6 +35,7 @@ class Notes:
 
     def abandon(self) -> None:
         self.ends.append("abandon")
+        self._abandon()
 
 
 def fail() -> None:
@@ -90,6 +93,27 @@ def test_a_screen_that_hangs_holds_up_neither_the_frames_nor_the_end(
     screen = Notes(**{where: blocked})
     show_all(screen, snapshots)
     assert screen.ends[-1] == "abandon"
+    assert [record.message for record in caplog.records] == [
+        "the viewer does not answer; the last view is not complete"
+    ]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("where", ["is_ready", "draw", "finish"])
+def test_a_screen_that_hangs_and_fails_when_it_is_abandoned_is_one_warning(
+    snapshots, where, monkeypatch, caplog
+):
+    monkeypatch.setattr(background, "CLOSE_S", 0.3)
+    is_abandoned = threading.Event()
+
+    def hang_until_abandoned() -> None:
+        is_abandoned.wait()
+        fail()
+
+    viewer = BackgroundViewer(Notes(**{where: hang_until_abandoned}, abandon=is_abandoned.set))
+    viewer.show(snapshots[0])
+    viewer.close()
+    viewer._thread._thread.join()
     assert [record.message for record in caplog.records] == [
         "the viewer does not answer; the last view is not complete"
     ]
