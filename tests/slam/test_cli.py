@@ -16,7 +16,6 @@ from slam.maps.tsdf import TsdfMap
 from slam.meshio import read_mesh
 from slam.output import load_run
 
-pytestmark = pytest.mark.timeout(120)
 FILES = {
     "config.yaml", "frames.csv", "map.npz", "mesh.ply", "metrics.json", "report.html", "run.log",
     "trajectory.txt", "trajectory_online.txt",

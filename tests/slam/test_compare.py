@@ -20,7 +20,6 @@ from slam.run import RunOptions, run
 from slam.tracking.base import TrackResult, TrackState
 from slam.tracking.followed import FollowedPoses, Leader
 
-pytestmark = pytest.mark.timeout(240)
 CONFIG = Config(
     deterministic=True,
     playback=PlaybackConfig(max_depth_m=10.0),

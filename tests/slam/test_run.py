@@ -23,7 +23,6 @@ from slam.run import RunOptions, run
 from slam.session import Onlookers
 from slam.tracking.base import TrackState
 
-pytestmark = pytest.mark.timeout(120)
 NUM_FRAMES = 12
 CONFIG = Config(
     playback=PlaybackConfig(limit=NUM_FRAMES, max_depth_m=10.0),

@@ -13,7 +13,6 @@ from slam.output import load_run
 from slam.run import RunOptions, run
 from slam.session import Onlookers
 
-pytestmark = pytest.mark.timeout(120)
 NUM_FRAMES = 12
 CONFIG = Config(
     playback=PlaybackConfig(max_depth_m=10.0),

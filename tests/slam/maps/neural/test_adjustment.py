@@ -11,7 +11,6 @@ from slam.maps.neural.map import NeuralMap
 from slam.system import Slam
 from slam.tracking.base import TrackResult, TrackState
 
-pytestmark = pytest.mark.timeout(60)
 OFF = [sign * row for row in np.diag([1e-3] * 3 + [5e-4] * 3) for sign in (1.0, -1.0)]
 
 
