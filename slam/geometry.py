@@ -1,63 +1,89 @@
 """SE(3) on 4x4 float64 matrices. Twists are (v, omega): translation first, then rotation vector."""
 
+import math
+
 import cv2
 import numpy as np
 from jaxtyping import Float, Float64
 
 Transform = Float64[np.ndarray, "4 4"]
+SMALL = 1e-4  # a squared angle up to which series have all digits
+NEAR_PI = -1.9999  # twice the cosine of an angle
 
 
 def skew(vector: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3 3"]:
     """Return the matrix [v]x with [v]x @ p = v x p."""
-    x, y, z = vector
+    x, y, z = vector.tolist()
     return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
 
 
 def so3_exp(omega: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3 3"]:
-    """Rotate by a rotation vector (Rodrigues' formula; its series near zero)."""
-    angle_rad = float(np.linalg.norm(omega))
+    """Rotate by a rotation vector (Rodrigues' formula)."""
+    a, b, _ = _coefficients(float(omega @ omega))
     hat = skew(omega)
-    if angle_rad < 1e-8:
-        return np.eye(3) + hat + 0.5 * hat @ hat
-    a = np.sin(angle_rad) / angle_rad
-    b = (1.0 - np.cos(angle_rad)) / angle_rad**2
-    return np.eye(3) + a * hat + b * hat @ hat
+    return np.eye(3) + a * hat + b * (hat @ hat)
 
 
 def so3_log(R: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, "3"]:
     """Return the rotation vector of a rotation matrix, exact up to and including angle pi."""
-    x, y, z, w = quaternion_xyzw_from_rotation(R)
-    vector = np.array([x, y, z])
-    sine = float(np.linalg.norm(vector))
-    if sine < 1e-12:
-        return 2.0 * vector * np.sign(w)
-    return vector * (2.0 * np.arctan2(sine, w) / sine)
+    x, y, z, cosine = _sines_and_cosine(R)
+    sine = math.hypot(x, y, z)
+    if cosine < NEAR_PI:  # R - R^T hardly tells the axis any more
+        x, y, z, w = quaternion_xyzw_from_rotation(R).tolist()
+        sine = math.hypot(x, y, z)
+        scale = 2.0 * math.atan2(sine, w) / sine
+    else:
+        scale = math.atan2(sine, cosine) / sine if sine > 0.0 else 0.5
+    return np.array([scale * x, scale * y, scale * z])
 
 
-def _left_jacobian(omega: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3 3"]:
-    angle_rad = float(np.linalg.norm(omega))
-    hat = skew(omega)
-    if angle_rad < 1e-5:  # below it 1 - cos loses all its digits
-        return np.eye(3) + 0.5 * hat + hat @ hat / 6.0
-    a = (1.0 - np.cos(angle_rad)) / angle_rad**2
-    b = (angle_rad - np.sin(angle_rad)) / angle_rad**3
-    return np.eye(3) + a * hat + b * hat @ hat
+def rotation_angle_rad(R: Float64[np.ndarray, "3 3"]) -> float:
+    """Return the angle of a rotation, in [0, pi]."""
+    x, y, z, cosine = _sines_and_cosine(R)
+    return math.atan2(math.hypot(x, y, z), cosine)
 
 
 def se3_exp(twist: Float64[np.ndarray, "6"]) -> Transform:
     """Return the transform of a twist (v, omega)."""
     v, omega = twist[:3], twist[3:]
+    a, b, c = _coefficients(float(omega @ omega))
+    hat = skew(omega)
+    hat_squared = hat @ hat
     T = np.eye(4)
-    T[:3, :3] = so3_exp(omega)
-    T[:3, 3] = _left_jacobian(omega) @ v
+    T[:3, :3] += a * hat + b * hat_squared
+    T[:3, 3] = v + (b * hat + c * hat_squared) @ v
     return T
 
 
 def se3_log(T: Transform) -> Float64[np.ndarray, "6"]:
     """Return the twist (v, omega) with `se3_exp(twist) = T`."""
-    omega = so3_log(T[:3, :3])
-    v = np.linalg.solve(_left_jacobian(omega), T[:3, 3])
-    return np.concatenate([v, omega])
+    omega, t = so3_log(T[:3, :3]), T[:3, 3]
+    squared = float(omega @ omega)
+    a, b, _ = _coefficients(squared)
+    d = (1.0 - 0.5 * a / b) / squared if squared > SMALL else 1.0 / 12.0 + squared / 720.0
+    hat = skew(omega)
+    # the inverse of I + b [omega]x + c [omega]x^2 is I - [omega]x / 2 + d [omega]x^2
+    return np.concatenate([t - 0.5 * (hat @ t) + d * (hat @ (hat @ t)), omega])
+
+
+def _sines_and_cosine(R: Float64[np.ndarray, "3 3"]) -> tuple[float, float, float, float]:
+    """Return the axis of a rotation times 2 sin(angle), and 2 cos(angle)."""
+    (r00, r01, r02), (r10, r11, r12), (r20, r21, r22) = R.tolist()
+    return r21 - r12, r02 - r20, r10 - r01, r00 + r11 + r22 - 1.0
+
+
+def _coefficients(squared: float) -> tuple[float, float, float]:
+    """Return sin(a) / a, (1 - cos(a)) / a^2 and (a - sin(a)) / a^3 of a squared angle."""
+    if squared <= SMALL:
+        return (
+            1.0 - squared / 6.0 * (1.0 - squared / 20.0 * (1.0 - squared / 42.0)),
+            0.5 - squared / 24.0 * (1.0 - squared / 30.0 * (1.0 - squared / 56.0)),
+            1.0 / 6.0 - squared / 120.0 * (1.0 - squared / 42.0 * (1.0 - squared / 72.0)),
+        )
+    angle_rad = math.sqrt(squared)
+    sinc = math.sin(angle_rad) / angle_rad
+    half_sine = math.sin(0.5 * angle_rad)  # 1 - cos(a) = 2 sin(a / 2)^2, which loses no digits
+    return sinc, 2.0 * half_sine * half_sine / squared, (1.0 - sinc) / squared
 
 
 def inverse(T: Transform) -> Transform:
@@ -117,8 +143,3 @@ def quaternion_xyzw_from_rotation(R: Float64[np.ndarray, "3 3"]) -> Float64[np.n
     )
     quaternion = np.linalg.eigh(K)[1][:, -1]  # eigh reads the lower triangle
     return -quaternion if quaternion[3] < 0 else quaternion
-
-
-def rotation_angle_rad(R: Float64[np.ndarray, "3 3"]) -> float:
-    """Return the angle of a rotation, in [0, pi]."""
-    return float(np.linalg.norm(so3_log(R)))
