@@ -1,18 +1,16 @@
-"""Normal equations on CUDA; contracts in `kernels.align`. They are read back to the host."""
+"""Normal equations on CUDA; contracts in `kernels.align`, whose ops read them back to the host."""
 
 import torch
 from numba import cuda, float32
 
-from kernels.align import NUM_SUMS, NormalEquations, assembled
+from kernels.align import NUM_SUMS, assembled
 from kernels.cuda.arrays import empty, to_host
 from kernels.cuda.launch import kernel, launch
 from kernels.cuda.rows import (
-    FACTORS,
     PARTS_SHAPE,
     ROWS_SHAPE,
     THREADS,
-    add_parts,
-    add_rows,
+    add_up,
     clear_row,
     put_row,
 )
@@ -32,17 +30,33 @@ def _align_sdf(points, sigma_m, sdf_m, gradient, is_valid, R, scale, max_distanc
         if is_used:
             x, y, z = points[i, 0], points[i, 1], points[i, 2]
             put_row(rows, t, gx, gy, gz, x, y, z, residual, sigma_m[i], scale)
-    cuda.syncthreads()
-    add_rows(rows, parts, cuda.const.array_like(FACTORS), t)
-    cuda.syncthreads()
-    add_parts(parts, t, sums, cuda.blockIdx.x)
+    add_up(rows, parts, t, sums, cuda.blockIdx.x)
 
 
-def align_sdf(points, sigma_m, sdf_m, gradient, is_valid, R_world_camera, scale, max_distance_m):
-    return _add_up(
+def sdf_sums(
+    points: torch.Tensor,
+    sigma_m: torch.Tensor,
+    sdf_m: torch.Tensor,
+    gradient: torch.Tensor,
+    is_valid: torch.Tensor,
+    R_world_camera: torch.Tensor,
+    scale: float,
+    max_distance_m: float,
+) -> torch.Tensor:
+    """Do `align_sdf` without reading back: return the sums that `assembled` takes, on the device,
+    float32 (blocks, NUM_SUMS).
+    """
+    return _sums(
         _align_sdf, points, sigma_m, sdf_m, gradient, is_valid, R_world_camera, float(scale),
         float(max_distance_m),
     )  # fmt: skip
+
+
+def align_sdf(points, sigma_m, sdf_m, gradient, is_valid, R_world_camera, scale, max_distance_m):
+    sums = sdf_sums(
+        points, sigma_m, sdf_m, gradient, is_valid, R_world_camera, scale, max_distance_m
+    )
+    return assembled(to_host(sums))
 
 
 @kernel
@@ -61,19 +75,17 @@ def _align_projective(
         )
         if is_used:
             put_row(rows, t, gx, gy, gz, px, py, pz, residual, sigma_m[i], scale)
-    cuda.syncthreads()
-    add_rows(rows, parts, cuda.const.array_like(FACTORS), t)
-    cuda.syncthreads()
-    add_parts(parts, t, sums, cuda.blockIdx.x)
+    add_up(rows, parts, t, sums, cuda.blockIdx.x)
 
 
 def align_projective(
     points, sigma_m, model_points, model_normals, intrinsics, T_model_camera, scale, max_distance_m
 ):
-    return _add_up(
+    sums = _sums(
         _align_projective, points, sigma_m, model_points, model_normals, intrinsics,
         T_model_camera, float(scale), float(max_distance_m),
     )  # fmt: skip
+    return assembled(to_host(sums))
 
 
 @kernel
@@ -89,24 +101,22 @@ def _align_photometric(points, intensities, image, depth_m, K, T, offset, sigma,
         )
         if is_used:
             put_row(rows, t, gx, gy, gz, x, y, z, residual - offset, sigma, scale)
-    cuda.syncthreads()
-    add_rows(rows, parts, cuda.const.array_like(FACTORS), t)
-    cuda.syncthreads()
-    add_parts(parts, t, sums, cuda.blockIdx.x)
+    add_up(rows, parts, t, sums, cuda.blockIdx.x)
 
 
 def align_photometric(
     points, intensities, image, depth_m, intrinsics, T_camera_keyframe, offset, sigma, scale
 ):
-    return _add_up(
+    sums = _sums(
         _align_photometric, points, intensities, image, depth_m, intrinsics, T_camera_keyframe,
         float(offset), float(sigma), float(scale),
     )  # fmt: skip
+    return assembled(to_host(sums))
 
 
-def _add_up(kernel, points, *arguments) -> NormalEquations:
-    """Launch a kernel with a thread for each point, and add up the sums of its blocks."""
+def _sums(linearise, points, *arguments) -> torch.Tensor:
+    """Launch a kernel with a thread for each point; return the sums of its blocks."""
     num_blocks = (points.shape[0] + THREADS - 1) // THREADS
     sums = empty((num_blocks, NUM_SUMS), torch.float32)
-    launch(kernel, num_blocks, THREADS, points, *arguments, sums)
-    return assembled(to_host(sums))
+    launch(linearise, num_blocks, THREADS, points, *arguments, sums)
+    return sums

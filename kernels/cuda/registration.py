@@ -16,12 +16,10 @@ from kernels.cuda import field_query, query
 from kernels.cuda.arrays import empty
 from kernels.cuda.launch import device, kernel, launch
 from kernels.cuda.rows import (
-    FACTORS,
     PARTS_SHAPE,
     ROWS_SHAPE,
     THREADS,
-    add_parts,
-    add_rows,
+    add_up,
     clear_row,
     put_row,
 )
@@ -126,10 +124,7 @@ def _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, sa
     elif sample[0]:
         _, sdf_m, gx, gy, gz = sample
         _put_geometric(rows, t, cloud, state, stage, i, sdf_m, gx, gy, gz)
-    cuda.syncthreads()
-    add_rows(rows, parts, cuda.const.array_like(FACTORS), t)
-    cuda.syncthreads()
-    add_parts(parts, t, sums, block)
+    add_up(rows, parts, t, sums, block)
 
 
 @kernel

@@ -8,6 +8,7 @@ in the same order.
 from typing import Any
 
 import numpy as np
+from numba import cuda
 
 from kernels.align import NUM_SUMS
 from kernels.cuda.launch import device
@@ -17,6 +18,7 @@ ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 THREADS = 256  # a block
 PARTS = THREADS // NUM_SUMS
+ROWS_EACH = THREADS // PARTS  # rows of a part
 NUM_ROWS = 9
 # of shared memory; a row of other than a multiple of 32, or all would lie in one memory bank
 ROWS_SHAPE: Any = (NUM_ROWS, THREADS + 1)
@@ -50,19 +52,19 @@ def put_row(rows, t, gx, gy, gz, x, y, z, residual, sigma, scale):
 
 
 @device
-def add_rows(rows, parts, factors, t):
-    """Add up the products of thread t over its part of the rows."""
+def add_up(rows, parts, t, sums, block):
+    """Write the sums over all rows of a block to its row of `sums`. All its threads have to come
+    here together.
+    """
+    cuda.syncthreads()
+    factors = cuda.const.array_like(FACTORS)
     k, part = t % NUM_SUMS, t // NUM_SUMS
     a, b, c = factors[k, 0], factors[k, 1], factors[k, 2]
     total = ZERO
-    for i in range(part * NUM_SUMS, (part + 1) * NUM_SUMS):
+    for i in range(part * ROWS_EACH, (part + 1) * ROWS_EACH):
         total += rows[c, i] * rows[a, i] * rows[b, i]
     parts[part, k] = total
-
-
-@device
-def add_parts(parts, t, sums, block):
-    """Write the sums of a block to its row of `sums`."""
+    cuda.syncthreads()
     if t < NUM_SUMS:
         total = ZERO
         for part in range(PARTS):

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from kernels import align as align_ops
 from kernels import field as field_ops
-from kernels.align import NormalEquations
-from kernels.cuda.arrays import to_device
+from kernels.align import NormalEquations, assembled
+from kernels.cuda.align import sdf_sums
+from kernels.cuda.arrays import to_device, to_host
 from slam.camera import DepthNoise
 from slam.maps.cuda.pool import PooledKeyframe
 from slam.maps.neural.adjustment import (
@@ -28,7 +28,8 @@ def pool_equations(
 ) -> Equations:
     """Return `equations_of` for the keyframes of a window, at the poses that they have now.
 
-    The field is queried once for all of them. `rays` are those of the pool.
+    The field is queried once for all of them, and all equations are read back together. `rays` are
+    those of the pool.
     """
     picks = [keyframe.first_ray + picked(keyframe) for keyframe in window]
     bounds = np.cumsum([0, *map(len, picks)]).tolist()
@@ -50,16 +51,23 @@ def pool_equations(
     sigma_m: Any = torch.where(rays.rgbw[pick, 3] < MIN_QUALITY, EDGE_SIGMAS * sure_m, sure_m)
     T = T_world_camera[owner]
     world = (T[:, :3, :3] * points[:, None]).sum(2) + T[:, :3, 3]
-    sdf_m, gradient, is_valid = field_ops.query(field, world)
+    samples: Any = field_ops.query(field, world)
+    sdf_m, gradient, is_valid = samples
+    sums = []
+    for i, own in enumerate(map(slice, bounds[:-1], bounds[1:])):
+        R = T_world_camera[i, :3, :3].contiguous()
+        sums.append(
+            sdf_sums(
+                points[own], sigma_m[own], sdf_m[own], gradient[own], is_valid[own], R, SCALE,
+                MAX_DISTANCE_M,
+            )
+        )  # fmt: skip
+    ends = np.cumsum([len(part) for part in sums])
+    parts = np.split(to_host(torch.cat(sums)), ends[:-1])
     places = {id(keyframe): i for i, keyframe in enumerate(window)}
 
     def equations_of(keyframe: Keyframe) -> tuple[NormalEquations, int]:
         i = places[id(keyframe)]
-        own = slice(bounds[i], bounds[i + 1])
-        equations = align_ops.align_sdf(
-            points[own], sigma_m[own], sdf_m[own], gradient[own], is_valid[own],
-            T_world_camera[i, :3, :3].contiguous(), SCALE, MAX_DISTANCE_M,
-        )  # fmt: skip
-        return equations, bounds[i + 1] - bounds[i]
+        return assembled(parts[i]), bounds[i + 1] - bounds[i]
 
     return equations_of
