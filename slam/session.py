@@ -108,6 +108,7 @@ class Session:
             self.save(self.systems)
         if self._controls.take_reset():
             self._finish()
+            self.systems = ()  # their maps' memory is free before new ones ask for it
             self.systems = self.make_systems()
             self.num_frames, self._start_s = 0, self._controls.now_s()
             self._controls.publish({})

@@ -111,7 +111,7 @@ class Worker(Generic[Item]):
         self, function: Callable[[Item], None], num_threads: int, name: str = "mapper"
     ) -> None:
         self._name = name
-        self._function = function
+        self._function: Callable[[Item], None] | None = function
         self._num_threads = num_threads
         self._queue: queue.Queue[Item | None] = queue.Queue()
         self._condition = threading.Condition()
@@ -143,17 +143,22 @@ class Worker(Generic[Item]):
         self._raise_error()
 
     def close(self) -> None:
-        """Finish what was submitted and end the thread."""
+        """Finish what was submitted, end the thread, and let go of the function: it may belong to
+        who owns this, and both would be kept until Python looks for cycles.
+        """
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
+        self._function = None
 
     def _run(self) -> None:
         numba.set_num_threads(self._num_threads)  # holds for kernels started by this thread
+        function = self._function
+        assert function is not None
         while (item := self._queue.get()) is not None:
             try:
                 if self._error is None:
-                    self._function(item)
+                    function(item)
             except BaseException as error:
                 self._error = error
             with self._condition:

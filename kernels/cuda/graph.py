@@ -11,6 +11,7 @@ from kernels.cuda.launch import IS_SIMULATED
 logger = logging.getLogger(__name__)
 _capturing = threading.Lock()
 replays = not IS_SIMULATED  # False: every run launches one by one, so that each can be timed
+num_failed = 0  # captures, in this process
 
 
 class Graph:
@@ -19,30 +20,38 @@ class Graph:
     The first run launches them one by one, which compiles them; the second captures them, and from
     then on they are replayed. What changes from run to run has to be written into their tensors
     before. In the simulator, and where capturing fails, every run launches them one by one.
+
+    What is launched is told at each run and not kept: who keeps both a graph and its tensors would
+    be kept by them, and so would the memory, until Python looks for cycles.
     """
 
-    def __init__(self, enqueue: Callable[[], None]) -> None:
-        self._enqueue = enqueue
+    def __init__(self) -> None:
         self._num_runs = 0
         self._graph: torch.cuda.CUDAGraph | None = None
 
-    def run(self) -> None:
+    def run(self, enqueue: Callable[[], None]) -> None:
         """Do it on the current stream; returns before the device has finished."""
         if self._num_runs == 1 and replays:
-            self._capture()
+            self._graph = _captured(enqueue)
         self._num_runs += 1
         if self._graph is None:
-            self._enqueue()
+            enqueue()
         else:
             self._graph.replay()
 
-    def _capture(self) -> None:
-        graph = torch.cuda.CUDAGraph()
-        try:
-            # other threads go on meanwhile; two captures at once would share one stream
-            with _capturing, torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                self._enqueue()
-        except RuntimeError as error:
-            logger.warning("no CUDA graph, so every launch costs its time: %s", error)
-            return
-        self._graph = graph
+
+def _captured(enqueue: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
+    """Return the launches as a graph; None, with a warning, where that fails."""
+    global num_failed
+    graph = torch.cuda.CUDAGraph()
+    stream = torch.cuda.current_stream()
+    try:
+        # other threads go on meanwhile; two captures at once would share one stream
+        with _capturing, torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            enqueue()
+    except RuntimeError as error:
+        torch.cuda.set_stream(stream)  # torch leaves its own stream only where all went well
+        num_failed += 1
+        logger.warning("no CUDA graph, so every launch costs its time: %s", error)
+        return None
+    return graph

@@ -33,13 +33,13 @@ class FrameFusion:
         self._free_space = free_space
         self._no_color: Any = empty((0,), torch.uint32)
         self._first = zeros((1,), torch.int32)
-        self._graphs = [Graph(partial(self._enqueue, is_keyframe)) for is_keyframe in (False, True)]
+        self._graphs = {is_keyframe: Graph() for is_keyframe in (False, True)}
 
     def run(self, frame: Frame, T_world_camera: Transform, number: int, is_keyframe: bool) -> None:
         """Do it with a frame; returns before the device has."""
         offset = number * 7 % FREE_STRIDE, number * 11 % FREE_STRIDE
         self.frame.write(frame, T_world_camera, number, offset, np.roll(DITHER, 101 * number))
-        self._graphs[is_keyframe].run()
+        self._graphs[is_keyframe].run(partial(self._enqueue, is_keyframe))
 
     def _enqueue(self, is_keyframe: bool) -> None:
         frame = self.frame

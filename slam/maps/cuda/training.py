@@ -50,7 +50,7 @@ class DeviceTrainer:
         self._num_keyframes = 0
         self._num_draws = 0
         self._rays: Any = None  # what the graph samples
-        self._graph = Graph(self._step)
+        self._graph = Graph()
 
     def watch(self, window: Sequence[PooledKeyframe]) -> None:
         """Train on these keyframes, at the poses that they have now, from the next step on."""
@@ -76,12 +76,12 @@ class DeviceTrainer:
             bounds=padded(ray_bounds(num_rays, k), num_rays),
         )
         if self._rays is not self._pool.rays:  # it has grown
-            self._rays, self._graph = self._pool.rays, Graph(self._step)
+            self._rays, self._graph = self._pool.rays, Graph()
 
     def run(self, num_steps: int) -> None:
         """Run so many steps; returns before the device has."""
         for _ in range(num_steps if self._num_keyframes else 0):
-            self._graph.run()
+            self._graph.run(self._step)
             self._num_draws += self._num_keyframes
 
     def _step(self) -> None:

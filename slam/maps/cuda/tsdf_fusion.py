@@ -35,12 +35,12 @@ class TsdfFusion:
         self._sdf_unit_m = sdf_unit_m
         self._truncation_m = truncation_m
         self._no_color: Any = empty((0,), torch.uint32)
-        self._graph = Graph(self._enqueue)
+        self._graph = Graph()
 
     def run(self, frame: Frame, T_world_camera: Transform, number: int) -> None:
         """Do it with the frame of this number; returns before the device has."""
         self.frame.write(frame, T_world_camera, number, free_offset_of(number), dither_of(number))
-        self._graph.run()
+        self._graph.run(self._enqueue)
 
     def _enqueue(self) -> None:
         frame, config, band_m = self.frame, self._config, self._truncation_m

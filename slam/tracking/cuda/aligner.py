@@ -1,15 +1,15 @@
 """Alignment on a GPU: everything is enqueued at once, and the pose is all that is read back."""
 
+from functools import partial
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 
 from kernels.cuda import registration, state
 from kernels.cuda.arrays import to_host
 from kernels.cuda.graph import Graph
 from kernels.cuda.inputs import Inputs
-from kernels.cuda.state import NUM_STATE, Stage, Weighting
+from kernels.cuda.state import NUM_STATE, PhotometricLevel, Stage, Weighting
 from kernels.field import Field
 from kernels.tsdf import TsdfGrid
 from slam.config import TrackingConfig
@@ -52,10 +52,11 @@ class _Keyframe(NamedTuple):
 
 
 class _Loop(NamedTuple):
-    """The captured launches that align frames with a map."""
+    """The captured launches that align frames with a map, and what they read."""
 
-    map: Map
+    map: DeviceMap
     prepared: PreparedTensors
+    levels: list[PhotometricLevel]
     graph: Graph
 
 
@@ -100,7 +101,8 @@ class CudaAligner:
     def align(self, map_: Map, T_start: Transform) -> TrackResult:
         """Align from T_start."""
         self._inputs.write(state=self._start(T_start))
-        self._loop_of(map_).graph.run()
+        loop = self._loop_of(map_)
+        loop.graph.run(partial(self._enqueue, loop))
         numbers = to_host(self._inputs["state"]).astype(np.float64)
         values = numbers[24:]
         num_points = int(values[state.NUM_POINTS])
@@ -163,18 +165,15 @@ class CudaAligner:
         if loop is None or loop.map is not map_ or loop.prepared is not prepared:
             if not isinstance(map_, DeviceMap):
                 raise TypeError(f"expected a map on a GPU, got {type(map_).__name__}")
-            on_device = map_.on_device
-            levels = self._tensors.against(prepared)
-            numbers: torch.Tensor = self._inputs["state"]
-
-            def enqueue() -> None:
-                registration.align(
-                    on_device, prepared.cloud, levels, state.pose_state(numbers), ITERATIONS,
-                    self._weighting,
-                )  # fmt: skip
-
-            loop = self._loop = _Loop(map_, prepared, Graph(enqueue))
+            loop = self._loop = _Loop(map_, prepared, self._tensors.against(prepared), Graph())
         return loop
+
+    def _enqueue(self, loop: _Loop) -> None:
+        """Launch all iterations."""
+        registration.align(
+            loop.map.on_device, loop.prepared.cloud, loop.levels,
+            state.pose_state(self._inputs["state"]), ITERATIONS, self._weighting,
+        )  # fmt: skip
 
 
 def _extent(num_points: int, lever_m: float) -> Extent:

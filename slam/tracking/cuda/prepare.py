@@ -51,7 +51,7 @@ class Preparation:
         for level in range(1, NUM_LEVELS + 1):
             camera = camera.scaled(0.5)
             self._intrinsics[level] = to_device(camera.intrinsics)
-        self._graph = Graph(self._enqueue)
+        self._graph = Graph()
 
     def run(self, frame: Frame) -> None:
         """Prepare a frame: `prepared` holds it."""
@@ -59,7 +59,7 @@ class Preparation:
         self._depth_m.copy_(images.depth_m)
         if images.color is not None:
             self._color.copy_(images.color)
-        self._graph.run()
+        self._graph.run(self._enqueue)
 
     def _enqueue(self) -> None:
         depth_m, gray = self._depth_m, image_ops.gray(self._color)
