@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 
@@ -11,7 +12,6 @@ from kernels.cuda.launch import IS_SIMULATED
 logger = logging.getLogger(__name__)
 _capturing = threading.Lock()
 replays = not IS_SIMULATED  # False: every run launches one by one, so that each can be timed
-num_failed = 0  # captures, in this process
 
 
 class Graph:
@@ -24,6 +24,8 @@ class Graph:
     What is launched is told at each run and not kept: who keeps both a graph and its tensors would
     be kept by them, and so would the memory, until Python looks for cycles.
     """
+
+    num_failed: ClassVar[int] = 0  # captures, of all graphs in this process
 
     def __init__(self) -> None:
         self._num_runs = 0
@@ -42,7 +44,6 @@ class Graph:
 
 def _captured(enqueue: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
     """Return the launches as a graph; None, with a warning, where that fails."""
-    global num_failed
     graph = torch.cuda.CUDAGraph()
     stream = torch.cuda.current_stream()
     try:
@@ -51,7 +52,7 @@ def _captured(enqueue: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
             enqueue()
     except RuntimeError as error:
         torch.cuda.set_stream(stream)  # torch leaves its own stream only where all went well
-        num_failed += 1
+        Graph.num_failed += 1
         logger.warning("no CUDA graph, so every launch costs its time: %s", error)
         return None
     return graph

@@ -49,7 +49,7 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> Torch:
     torch = Torch()
     monkeypatch.setattr(graph, "torch", torch)
     monkeypatch.setattr(graph, "replays", True)
-    monkeypatch.setattr(graph, "num_failed", 0)
+    monkeypatch.setattr(Graph, "num_failed", 0)
     return torch
 
 
@@ -58,7 +58,7 @@ def test_the_first_run_launches_the_second_captures_and_all_later_ones_replay(to
     for _ in range(3):
         captured.run(torch.launch)
     assert torch.calls == ["launch on own", "launch on capture", "replay", "replay"]
-    assert graph.num_failed == 0
+    assert Graph.num_failed == 0
 
 
 def test_what_cannot_be_captured_is_launched_on_the_stream_that_it_was_on(torch, caplog):
@@ -68,7 +68,7 @@ def test_what_cannot_be_captured_is_launched_on_the_stream_that_it_was_on(torch,
         captured.run(torch.launch)
     assert torch.calls == ["launch on own", "launch on capture", "launch on own", "launch on own"]
     assert torch.stream == "own"
-    assert graph.num_failed == 1
+    assert Graph.num_failed == 1
     (record,) = caplog.records
     assert record.getMessage().endswith("operation not permitted when stream is capturing")
 
