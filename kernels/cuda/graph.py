@@ -19,7 +19,7 @@ class Graph:
 
     The first run launches them one by one, which compiles them; the second captures them, and from
     then on they are replayed. What changes from run to run has to be written into their tensors
-    before. In the simulator, and where capturing fails, every run launches them one by one.
+    before. In the simulator, and once a capture has failed, every run launches them one by one.
 
     What is launched is told at each run and not kept: who keeps both a graph and its tensors would
     be kept by them, and so would the memory, until Python looks for cycles.
@@ -33,7 +33,8 @@ class Graph:
 
     def run(self, enqueue: Callable[[], None]) -> None:
         """Do it on the current stream; returns before the device has finished."""
-        if self._num_runs == 1 and replays:
+        # torch does not recover: after a capture that failed, others would fail as well
+        if self._num_runs == 1 and replays and Graph.num_failed == 0:
             self._graph = _captured(enqueue)
         self._num_runs += 1
         if self._graph is None:
@@ -50,9 +51,11 @@ def _captured(enqueue: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
         # other threads go on meanwhile; two captures at once would share one stream
         with _capturing, torch.cuda.graph(graph, capture_error_mode="thread_local"):
             enqueue()
-    except RuntimeError as error:
+    # of torch's, numba's or the driver's making; all that was to be done can be launched
+    except Exception as error:
         torch.cuda.set_stream(stream)  # torch leaves its own stream only where all went well
         Graph.num_failed += 1
-        logger.warning("no CUDA graph, so every launch costs its time: %s", error)
+        cause = error.__context__ or error  # torch's own error hides the one that ended the capture
+        logger.warning("no CUDA graphs, so every launch costs its time: %s", cause)
         return None
     return graph

@@ -1,5 +1,6 @@
 """Compiling CUDA kernels, and launching them on torch's tensors and torch's current stream."""
 
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
@@ -23,6 +24,9 @@ kernel = cuda.jit(fastmath=True, cache=not IS_SIMULATED)
 # A body that kernels here share. numba types it once and leaves inlining to the compiler behind it:
 # where bodies call bodies, its own inlining takes minutes.
 device = cuda.jit(device=True, fastmath=True)
+
+# small launches are what one frame is made of
+warnings.filterwarnings("ignore", message="Grid size .* will likely result in GPU")
 
 # entered with every kernel and its arguments round a launch: tests compile what they saw, and the
 # GPU check takes times

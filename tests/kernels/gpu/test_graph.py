@@ -32,9 +32,11 @@ class Torch:
     def _graph(self, captured: Any, capture_error_mode: str) -> Iterator[None]:
         assert capture_error_mode == "thread_local"
         self.stream = "capture"
-        yield
-        if self.fails:  # as torch does: it stays on its stream
-            raise RuntimeError("operation not permitted when stream is capturing")
+        try:
+            yield
+        finally:
+            if self.fails:  # as torch does: it hides the reason, and stays on its stream
+                raise RuntimeError("capturing failed due to a previous error")
         self.stream = "own"
 
     def _set_stream(self, stream: str) -> None:
@@ -42,6 +44,8 @@ class Torch:
 
     def launch(self) -> None:
         self.calls.append(f"launch on {self.stream}")
+        if self.fails and self.stream == "capture":
+            raise ValueError("not permitted while capturing")
 
 
 @pytest.fixture
@@ -70,7 +74,13 @@ def test_what_cannot_be_captured_is_launched_on_the_stream_that_it_was_on(torch,
     assert torch.stream == "own"
     assert Graph.num_failed == 1
     (record,) = caplog.records
-    assert record.getMessage().endswith("operation not permitted when stream is capturing")
+    assert record.getMessage().endswith(": not permitted while capturing")
+    Graph().run(torch.launch)
+    another = Graph()
+    for _ in range(2):
+        another.run(torch.launch)  # is not tried again
+    assert torch.calls[4:] == ["launch on own"] * 3
+    assert Graph.num_failed == 1
 
 
 def test_without_replays_every_run_launches(torch, monkeypatch):
