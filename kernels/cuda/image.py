@@ -6,15 +6,13 @@ from numba import cuda
 
 from kernels.cuda.arrays import empty
 from kernels.cuda.compact import count_up
-from kernels.cuda.launch import kernel, launch, launch_over
+from kernels.cuda.launch import kernel, launch_over
 from kernels.dispatch import check_array
 
 ZERO = np.float32(0.0)
 HALF = np.float32(0.5)
 # 0.299, 0.587 and 0.114 in units of 2^-15; as OpenCV 5 on all 2^24 colours
 RED, GREEN, BLUE, ROUND, UNIT_BITS = 9798, 19235, 3735, 1 << 14, 15
-NUM_BINS = 256  # of a radix pass; also its threads
-GROUP = 16  # bins: its square is NUM_BINS
 
 
 @kernel
@@ -145,54 +143,3 @@ def pick_textured(
         gray, depth_m, intrinsics, is_chosen, ends, num_chosen, points, intensities, count,
     )  # fmt: skip
     return points, intensities, count
-
-
-@kernel
-def _select(bits, count, out):
-    """Find the middle one of positive integers: a byte a pass, from the highest."""
-    bins = cuda.shared.array(NUM_BINS, np.int32)
-    groups = cuda.shared.array(GROUP, np.int32)
-    found = cuda.shared.array(2, np.int32)  # a bin, and the rank among what is in it
-    t = cuda.threadIdx.x
-    n = min(np.int64(count[0]), np.int64(bits.shape[0]))
-    prefix, rank = np.int64(0), (n - 1) // 2
-    if n > 0:  # the same for all threads
-        for shift in range(24, -1, -8):
-            bins[t] = 0
-            cuda.syncthreads()
-            for i in range(t, n, NUM_BINS):
-                value = np.int64(bits[i])
-                if value >> (shift + 8) == prefix:
-                    cuda.atomic.add(bins, (value >> shift) & 255, 1)
-            cuda.syncthreads()
-            if t < GROUP:
-                total = np.int32(0)
-                for i in range(t * GROUP, (t + 1) * GROUP):
-                    total += bins[i]
-                groups[t] = total
-            cuda.syncthreads()
-            before = np.int64(0)
-            for i in range(t // GROUP):
-                before += groups[i]
-            for i in range(t // GROUP * GROUP, t):
-                before += bins[i]
-            if before <= rank < before + bins[t]:  # one thread
-                found[0] = t
-                found[1] = rank - before
-            cuda.syncthreads()
-            prefix, rank = (prefix << 8) | found[0], np.int64(found[1])
-    if t == 0:
-        out[0] = prefix
-
-
-def median(values: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
-    """Return the lower median, (1,), of the first `count` (1,) of positive floats (n,), which may
-    be a column; 0 of none. Nothing is read back.
-    """
-    values = values.contiguous()
-    check_array("values", values, "float32", (None,))
-    check_array("count", count, "int32", (1,))
-    # positive floats are in the order of their bits
-    out = empty((1,), torch.int32)
-    launch(_select, 1, NUM_BINS, values.view(torch.int32), count, out)
-    return out.view(torch.float32)

@@ -72,16 +72,3 @@ def image_texture(case: Case) -> None:
             case.equal(f"intensities of {what}", intensities[:n], wanted.intensities)
             case.close(f"points of {what}", points[:n], wanted.points, 1e-6, 1e-6)
             case.true(f"buffers of {what}", len(points) == len(intensities) == most)
-
-
-@check
-def image_median(case: Case) -> None:
-    for size in (0, 1, 2, case.pick(700, 300_000)):
-        values = case.random.uniform(0.3, 9.0, size).astype(np.float32)
-        values[case.random.random(size) < 0.3] = 1.5  # many alike
-        for n in {size, size // 2}:
-            middle = np.sort(values[:n])[(n - 1) // 2 :][:1] if n else np.zeros(1, np.float32)
-            # the depth of points
-            points, count = to_device((np.stack([-values, values], 1), np.array([n], np.int32)))
-            got = image.median(points[:, 1], count)
-            case.equal(f"median of {n} of {size}", to_host(got), middle)

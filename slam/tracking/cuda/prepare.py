@@ -8,6 +8,7 @@ from kernels.cuda import depth as depth_ops
 from kernels.cuda import image as image_ops
 from kernels.cuda.arrays import to_device, zeros
 from kernels.cuda.graph import Graph
+from kernels.cuda.median import medians
 from kernels.cuda.state import FrameCloud
 from slam.camera import Camera, DepthNoise
 from slam.frame import Frame
@@ -76,6 +77,7 @@ class Preparation:
         points, sigma_m, num_points = depth_ops.collect_points(
             level.depth_m, gradient, level.intrinsics, self._noise
         )
-        lever_m = image_ops.median(points[:, 2], num_points)
-        median_sigma_m = image_ops.median(sigma_m, num_points)
+        lever_m, median_sigma_m = medians(
+            points, sigma_m[:, None], num_points, columns=(2, 0)
+        ).split(1)
         return FrameCloud(points, sigma_m, num_points, lever_m, median_sigma_m)
