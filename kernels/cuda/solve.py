@@ -12,7 +12,7 @@ import torch
 from numba import cuda, float32
 
 from kernels.align import NUM_SUMS
-from kernels.cuda.jacobi import NUM_ELEMENTS, NUM_STEPS, PAIR_SHAPE, PARTNERS, SIZE, rotate
+from kernels.cuda.jacobi import NUM_ELEMENTS, NUM_HELD, SIZE, diagonalise
 from kernels.cuda.launch import device, kernel, launch
 from kernels.cuda.state import (
     CONDITIONING,
@@ -33,7 +33,7 @@ from kernels.cuda.state import (
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
-FLOOR = np.float32(1e-12)  # 1 / m^2: no direction is less certain than a kilometre
+FLOOR = np.float32(1e-12)  # 1 / m^2: no direction is less certain than 1000 km
 THREADS = 2 * NUM_SUMS  # one for each sum of each kind; enough for the matrices, too
 GEOMETRIC, PHOTOMETRIC = 0, 1
 SUMS_SHAPE: Any = (2, NUM_SUMS)
@@ -54,6 +54,26 @@ def _factor(sums, kind, share):
 
 
 @device
+def _sum_at(sums, block, last, k):
+    """Return sum k of a block, 0 from the last on; it is read in any case."""
+    value = sums[np.uint64(min(block, last - 1)), np.uint64(k)]
+    return value if block < last else ZERO
+
+
+@device
+def _sum_of(sums, first, last, k):
+    """Add up sum k of some blocks, eight at a time: so many loads are under way at once."""
+    total = ZERO
+    for block in range(first, last, 8):
+        a = _sum_at(sums, block, last, k) + _sum_at(sums, block + 1, last, k)
+        b = _sum_at(sums, block + 2, last, k) + _sum_at(sums, block + 3, last, k)
+        c = _sum_at(sums, block + 4, last, k) + _sum_at(sums, block + 5, last, k)
+        d = _sum_at(sums, block + 6, last, k) + _sum_at(sums, block + 7, last, k)
+        total += (a + b) + (c + d)
+    return total
+
+
+@device
 def _per_scale(i, per_lever):
     return ONE if i < 3 else per_lever
 
@@ -63,7 +83,7 @@ def _project(vectors, b, m):
     """Return the component of b along eigenvector m."""
     total = ZERO
     for k in range(SIZE):
-        total += vectors[0, k, m] * b[k]
+        total += vectors[SIZE * k + m] * b[k]
     return total
 
 
@@ -105,11 +125,18 @@ def _information(sums, kind, factor, per_lever, i, j):
 
 
 @device
+def _value(matrix, m):
+    """Return eigenvalue m of a diagonal matrix."""
+    return matrix[(SIZE + 1) * m]
+
+
+@device
 def _extremes(matrix):
     """Return the smallest and the largest eigenvalue."""
-    smallest = largest = matrix[0, 0, 0]
+    smallest = largest = matrix[0]
     for m in range(1, SIZE):
-        smallest, largest = min(smallest, matrix[0, m, m]), max(largest, matrix[0, m, m])
+        value = _value(matrix, m)
+        smallest, largest = min(smallest, value), max(largest, value)
     return smallest, largest
 
 
@@ -119,12 +146,11 @@ def _step(sums, num_geometric, cloud, state, stage, weighting):
 
     Barriers are met by all threads: what they depend on is the same for the block.
     """
-    matrix = cuda.shared.array(PAIR_SHAPE, float32)
-    vectors = cuda.shared.array(PAIR_SHAPE, float32)
+    matrix = cuda.shared.array(NUM_HELD, float32)
+    vectors = cuda.shared.array(NUM_HELD, float32)
     totals = cuda.shared.array(SUMS_SHAPE, float32)
     b = cuda.shared.array(SIZE, float32)
     twist = cuda.shared.array(SIZE, float32)
-    partners = cuda.const.array_like(PARTNERS)
     t: Any = cuda.threadIdx.x
     values = state.values
     if values[ENDED + stage.number] > ZERO:
@@ -133,10 +159,7 @@ def _step(sums, num_geometric, cloud, state, stage, weighting):
     kind, k = t // NUM_SUMS, t % NUM_SUMS
     first = num_geometric if kind == PHOTOMETRIC else 0
     last = sums.shape[0] if kind == PHOTOMETRIC else num_geometric
-    total = ZERO
-    for block in range(first, last):
-        total += sums[block, k]
-    totals[kind, k] = total
+    totals[kind, k] = _sum_of(sums, first, last, k)
     cuda.syncthreads()
 
     # the geometric information in its eigenvectors, from which what noise tells is taken off
@@ -146,15 +169,11 @@ def _step(sums, num_geometric, cloud, state, stage, weighting):
     geometric = _factor(totals, GEOMETRIC, weighting.geometric_share)
     photometric = _factor(totals, PHOTOMETRIC, weighting.photometric_share)
     if t < NUM_ELEMENTS:
-        matrix[0, i, j] = _information(totals, GEOMETRIC, geometric, per_lever, i, j)
-        vectors[0, i, j] = ONE if i == j else ZERO
+        matrix[t] = _information(totals, GEOMETRIC, geometric, per_lever, i, j)
     if t < SIZE:
         b[t] = totals[GEOMETRIC, 21 + t] * geometric * _per_scale(t, per_lever)
     cuda.syncthreads()
-    for step in range(NUM_STEPS):
-        if t < NUM_ELEMENTS:
-            rotate(matrix, vectors, partners, step, t)
-        cuda.syncthreads()
+    diagonalise(matrix, vectors, t)
     smallest, largest = _extremes(matrix)
     conditioning = max(smallest, ZERO) / max(largest, FLOOR)
     noise = weighting.normal_variance * largest
@@ -162,33 +181,30 @@ def _step(sums, num_geometric, cloud, state, stage, weighting):
     if t < NUM_ELEMENTS:
         element = _information(totals, PHOTOMETRIC, photometric, per_lever, i, j)
         for m in range(SIZE):
-            kept = max(matrix[0, m, m] - noise, ZERO)
-            element += vectors[0, i, m] * kept * vectors[0, j, m]
+            kept = max(_value(matrix, m) - noise, ZERO)
+            element += vectors[SIZE * i + m] * kept * vectors[SIZE * j + m]
     if t < SIZE:
         component = totals[PHOTOMETRIC, 21 + t] * photometric * _per_scale(t, per_lever)
         for m in range(SIZE):
-            kept = max(matrix[0, m, m] - noise, ZERO) / max(matrix[0, m, m], FLOOR)
-            component += vectors[0, t, m] * kept * _project(vectors, b, m)
+            kept = max(_value(matrix, m) - noise, ZERO) / max(_value(matrix, m), FLOOR)
+            component += vectors[SIZE * t + m] * kept * _project(vectors, b, m)
     cuda.syncthreads()
 
     # both together
     if t < NUM_ELEMENTS:
-        matrix[0, i, j] = element
-        vectors[0, i, j] = ONE if i == j else ZERO
+        matrix[t] = element
     if t < SIZE:
         b[t] = component
     cuda.syncthreads()
-    for step in range(NUM_STEPS):
-        if t < NUM_ELEMENTS:
-            rotate(matrix, vectors, partners, step, t)
-        cuda.syncthreads()
+    diagonalise(matrix, vectors, t)
     smallest, largest = _extremes(matrix)
     certain = ONE / (stage.max_uncertainty_m * stage.max_uncertainty_m)
     if t < SIZE:
         component = ZERO
         for m in range(SIZE):
-            if matrix[0, m, m] > certain:
-                component -= vectors[0, t, m] * _project(vectors, b, m) / matrix[0, m, m]
+            value = _value(matrix, m)
+            if value > certain:
+                component -= vectors[SIZE * t + m] * _project(vectors, b, m) / value
         twist[t] = component * _per_scale(t, per_lever)
     cuda.syncthreads()
 
