@@ -13,7 +13,9 @@ from kernels.cuda.field_cell import (
     slope,
 )
 from kernels.cuda.launch import device, kernel, launch_over
+from kernels.field import NUM_FEATURES
 from kernels.scalar.field_decode import (
+    HIDDEN,
     as_byte,
     decode,
     decode_color,
@@ -30,6 +32,26 @@ def sample(field, x, y, z):
     """Return whether the field is observed at a world point, its signed distance in metres, and
     the gradient (x, y, z); zeros where it is not.
     """
+    w = field.decoders
+    return sample_with(field, w.fine_w1, w.fine_w2, w.middle_w1, w.middle_w2, x, y, z)
+
+
+@device
+def load_decoders(decoders, t, num_threads, fine_w1, fine_w2, middle_w1, middle_w2):
+    """Copy the decoders that `sample_with` takes into shared memory, by a block's threads."""
+    for i in range(t, NUM_FEATURES * HIDDEN, num_threads):
+        q, k = i // HIDDEN, i % HIDDEN
+        middle_w1[q, k] = decoders.middle_w1[q, k]
+        fine_w1[q, k] = decoders.fine_w1[q, k]
+        fine_w1[q + NUM_FEATURES, k] = decoders.fine_w1[q + NUM_FEATURES, k]
+    if t < HIDDEN:
+        middle_w2[t] = decoders.middle_w2[t]
+        fine_w2[t] = decoders.fine_w2[t]
+
+
+@device
+def sample_with(field, fine_w1, fine_w2, middle_w1, middle_w2, x, y, z):
+    """Do `sample` with the field's decoders from elsewhere."""
     sdf_m, gx, gy, gz = ZERO, ZERO, ZERO, ZERO
     fine_cell = find_cell(field.fine, x, y, z, False)
     is_known, mean, mx, my, mz = mean_with_slope(field.mean, fine_cell)
@@ -37,15 +59,14 @@ def sample(field, x, y, z):
         middle_cell = find_cell(field.middle, x, y, z, False)
         x0, x1, x2, x3 = interpolate(field.fine, fine_cell)
         m0, m1, m2, m3 = interpolate(field.middle, middle_cell)
-        decoders = field.decoders
         g0, g1, g2, g3, d0, d1, d2, d3 = residual_gradient(
-            decoders.fine_w1, decoders.fine_w2, x0, x1, x2, x3, m0, m1, m2, m3
+            fine_w1, fine_w2, x0, x1, x2, x3, m0, m1, m2, m3
         )
         unit = field.sdf_unit_m / field.truncation_m
         sdf_m = mean * unit
         if not field.is_seeded:
             unit = sdf_m = ZERO
-            h0, h1, h2, h3 = decode_gradient(decoders.middle_w1, decoders.middle_w2, m0, m1, m2, m3)
+            h0, h1, h2, h3 = decode_gradient(middle_w1, middle_w2, m0, m1, m2, m3)
             d0, d1, d2, d3 = d0 + h0, d1 + h1, d2 + h2, d3 + h3
         sdf_m += g0 * x0 + g1 * x1 + g2 * x2 + g3 * x3
         sdf_m += d0 * m0 + d1 * m1 + d2 * m2 + d3 * m3

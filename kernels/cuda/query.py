@@ -21,18 +21,21 @@ def corner_place(index, slot, lx, ly, lz, c):
     """Return slot, -1 for none, and voxel of corner c of a cell that begins in block `slot`."""
     x, y, z = lx + (c >> 2), ly + ((c >> 1) & 1), lz + (c & 1)
     d = ((x >> 3) << 2) | ((y >> 3) << 1) | (z >> 3)
-    s = slot if d == 0 else index.neighbors[slot, d]
+    neighbor = index.neighbors[np.uint64(slot), np.uint64(d)]  # always: a branch costs more
+    s = slot if d == 0 else neighbor
     return s, ((x & 7) << 6) | ((y & 7) << 3) | (z & 7)
 
 
 @device
 def read_corner(index, blocks, slot, lx, ly, lz, c):
-    """Return the distance of corner c, in units; UNKNOWN where it is."""
+    """Return the distance of corner c, in units; UNKNOWN where it is.
+
+    Both are read whatever the slot is, so that the loads of all corners are under way at once.
+    """
     s, voxel = corner_place(index, slot, lx, ly, lz, c)
-    value = UNKNOWN
-    if s >= 0 and blocks.weight[s, voxel] > 0:
-        value = np.float32(blocks.sdf[s, voxel])
-    return value
+    block, place = np.uint64(s if s >= 0 else slot), np.uint64(voxel)
+    weight, sdf = blocks.weight[block, place], blocks.sdf[block, place]
+    return np.float32(sdf) if (s >= 0) & (weight > 0) else UNKNOWN
 
 
 @device

@@ -14,6 +14,7 @@ from numba import cuda, float32
 from kernels.align import NUM_SUMS
 from kernels.cuda import field_query, query
 from kernels.cuda.arrays import empty
+from kernels.cuda.field_block import FINE_SHAPE, LEVEL_SHAPE
 from kernels.cuda.launch import device, kernel, launch
 from kernels.cuda.rows import (
     PARTS_SHAPE,
@@ -36,12 +37,19 @@ from kernels.cuda.state import (
 )
 from kernels.field import Field
 from kernels.scalar.align import intensity_residual, rotated_back, sdf_residual, transformed
+from kernels.scalar.field_decode import HIDDEN
 from kernels.tsdf import TsdfGrid
 
 ZERO = np.float32(0.0)
 
 sample_grid = query.sample
-sample_field = field_query.sample
+sample_field = field_query.sample_with
+load_decoders = field_query.load_decoders
+
+
+@device
+def _has_ended(state, stage):
+    return state.values[ENDED + stage.number] > ZERO
 
 
 @device
@@ -93,7 +101,7 @@ def _cloud_point(cloud, state, stage, num_geometric):
     world.
     """
     i, x, y, z = np.int32(-1), ZERO, ZERO, ZERO
-    if cuda.blockIdx.x < num_geometric and state.values[ENDED + stage.number] <= ZERO:
+    if cuda.blockIdx.x < num_geometric:
         k = np.int32(cuda.grid(1) * stage.point_step)
         if k < cloud.num_points[0]:
             i = k
@@ -111,8 +119,6 @@ def _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, sa
     """
     t: Any = cuda.threadIdx.x
     block: Any = cuda.blockIdx.x
-    if state.values[ENDED + stage.number] > ZERO:
-        return
     first = _first(cloud, level, state, stage, block, num_geometric)
     if first < 0:
         if t < NUM_SUMS:
@@ -131,6 +137,8 @@ def _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, sa
 def _linearise_grid(grid, cloud, level, state, stage, sigma, num_geometric, sums):
     rows = cuda.shared.array(ROWS_SHAPE, float32)
     parts = cuda.shared.array(PARTS_SHAPE, float32)
+    if _has_ended(state, stage):
+        return
     i, x, y, z = _cloud_point(cloud, state, stage, num_geometric)
     sample = (False, ZERO, ZERO, ZERO, ZERO)
     if i >= 0:
@@ -142,10 +150,18 @@ def _linearise_grid(grid, cloud, level, state, stage, sigma, num_geometric, sums
 def _linearise_field(field, cloud, level, state, stage, sigma, num_geometric, sums):
     rows = cuda.shared.array(ROWS_SHAPE, float32)
     parts = cuda.shared.array(PARTS_SHAPE, float32)
+    fine_w1 = cuda.shared.array(FINE_SHAPE, float32)
+    fine_w2 = cuda.shared.array(HIDDEN, float32)
+    middle_w1 = cuda.shared.array(LEVEL_SHAPE, float32)
+    middle_w2 = cuda.shared.array(HIDDEN, float32)
+    if _has_ended(state, stage):
+        return
+    load_decoders(field.decoders, cuda.threadIdx.x, THREADS, fine_w1, fine_w2, middle_w1, middle_w2)
+    cuda.syncthreads()
     i, x, y, z = _cloud_point(cloud, state, stage, num_geometric)
     sample = (False, ZERO, ZERO, ZERO, ZERO)
     if i >= 0:
-        sample = sample_field(field, x, y, z)
+        sample = sample_field(field, fine_w1, fine_w2, middle_w1, middle_w2, x, y, z)
     _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, sample, sums)
 
 

@@ -3,8 +3,8 @@
 Of the threads with a key that is new, the one that swaps it for an empty place of the table takes
 the next slot. Slots are given out in any order, and are to be looked up by a later launch only.
 
-A thread that finds no room left enters no key. Some threads may enter theirs before they see that
-the last slot is gone: such a key leads to slot -1, and nothing else tells it from a block that does
+A thread that finds no room left enters no key. Threads that do not yet see that the last slot is
+gone enter theirs: such a key leads to slot -1, and nothing else tells it from a block that does
 not exist. Keys are never taken out, so capacity, which never grows, bounds them and the search.
 """
 
