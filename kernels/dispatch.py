@@ -27,7 +27,13 @@ def using(backend: str) -> Iterator[None]:
 def implementation(module: str, array: Any) -> ModuleType:
     """Return `kernels.<backend>.<module>`: "cpu" for numpy arrays, "cuda" for tensors on a GPU."""
     backend = _forced.get() or _backend_of(array)
-    return importlib.import_module(f"kernels.{backend}.{module}")
+    name = f"kernels.{backend}.{module}"
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:  # something else is missing
+            raise
+        raise TypeError(f"kernels.{module} has no {backend} version") from error
 
 
 def _backend_of(array: Any) -> str:

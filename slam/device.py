@@ -1,12 +1,14 @@
 """Where maps and tracker run: on the CPU or on a GPU, and why."""
 
 import ctypes
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal
 
 from kernels.dispatch import SIMULATES_CUDA
 from kernels.threads import NUM_THREADS
@@ -15,6 +17,9 @@ from slam.errors import SlamError
 
 DeviceKind = Literal["cpu", "cuda"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
+OLDEST_CAPABILITY = (7, 5)  # that the compiler of CUDA 13 makes kernels for
+NO_DEVICE = 100  # the driver's error for a machine without a GPU
+INSTALL = "pip install 'twinmap[cuda]'"
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def resolve(choice: DeviceChoice, config: Config, maps: Sequence[str]) -> Device
     """
     if choice == "cpu":
         return CPU
-    obstacle = _obstacle_of_run(config, maps) or find_obstacle()
+    obstacle = find_obstacle() or _obstacle_of_run(config, maps)
     if obstacle is None:
         return Device("cuda")
     if choice == "cuda":
@@ -62,9 +67,9 @@ def find_obstacle() -> Obstacle | None:
     """
     if SIMULATES_CUDA:
         return None
-    if _num_gpus() == 0:  # asked first, and of the driver: importing torch takes a second
-        return Obstacle("no CUDA device")
-    return _obstacle_of_torch() or _obstacle_of_numba()
+    # the driver first: importing torch takes a second
+    checks = (_obstacle_of_driver, _obstacle_of_torch, _obstacle_of_numba, _obstacle_of_trial)
+    return next(filter(None, (check() for check in checks)), None)
 
 
 def _obstacle_of_run(config: Config, maps: Sequence[str]) -> Obstacle | None:
@@ -75,15 +80,26 @@ def _obstacle_of_run(config: Config, maps: Sequence[str]) -> Obstacle | None:
     return None
 
 
-def _num_gpus() -> int:
+def _obstacle_of_driver() -> Obstacle | None:
+    error, count = _driver_state()
+    if error not in (0, NO_DEVICE):
+        remedy = "update the NVIDIA driver, or restart the machine if it has just been updated"
+        return Obstacle(f"the NVIDIA driver does not start (CUDA error {error})", remedy)
+    if error == NO_DEVICE or count == 0:
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        return Obstacle("no CUDA device" + (f" in CUDA_VISIBLE_DEVICES={hidden}" if hidden else ""))
+    return None
+
+
+def _driver_state() -> tuple[int, int]:
+    """Return the error with which the driver starts, 0 for none, and how many GPUs it has."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
-        return 0
+        return NO_DEVICE, 0
     count = ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return 0
-    return count.value
+    error = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    return error, count.value
 
 
 def _obstacle_of_torch() -> Obstacle | None:
@@ -95,18 +111,61 @@ def _obstacle_of_torch() -> Obstacle | None:
     if not torch.cuda.is_available():
         found = f"torch {torch.__version__} cannot use the GPU"
         return Obstacle(found, f"install a driver for CUDA {torch.version.cuda}")
+    gpu = torch.cuda.get_device_properties(0)
+    if (gpu.major, gpu.minor) < OLDEST_CAPABILITY:
+        oldest = "{}.{}".format(*OLDEST_CAPABILITY)
+        return Obstacle(
+            f"{gpu.name} has compute capability {gpu.major}.{gpu.minor}, and {oldest} is needed"
+        )
     return None
 
 
 def _obstacle_of_numba() -> Obstacle | None:
-    remedy = "pip install 'twinmap[cuda]'"
     if find_spec("numba_cuda") is None:
-        return Obstacle("numba-cuda is not installed", remedy)
+        return Obstacle("numba-cuda is not installed", INSTALL)
     from numba import cuda
 
-    if not cuda.is_available():
-        return Obstacle(f"numba-cuda {version('numba-cuda')} cannot use the GPU", remedy)
-    return None
+    try:
+        reason = "" if cuda.is_available() else "it finds no driver or no compiler"
+    except Exception as error:  # where it looks for its compiler in vain
+        reason = _first_line(error)
+    if not reason:
+        return None
+    return Obstacle(f"numba-cuda {version('numba-cuda')} cannot use the GPU: {reason}", INSTALL)
+
+
+def _obstacle_of_trial() -> Obstacle | None:
+    error = _trial_error()
+    if not error:
+        return None
+    remedy = f"{INSTALL}; it needs a driver for CUDA 13 (580 or later)"
+    return Obstacle(f"a trial kernel fails: {error}", remedy)
+
+
+@cache
+def _trial_error() -> str:
+    """Compile and run a kernel of one line: a driver that is older than the compiler, or a card
+    that it does not know, fails here first. Return the error, "" for none.
+    """
+    import torch
+    from numba import cuda
+
+    try:
+        values = torch.zeros(1, device="cuda")
+        kernel: Any = cuda.jit(_count)
+        kernel[1, 1](cuda.as_cuda_array(values))
+        return "" if float(values) == 1.0 else "it did nothing"
+    except Exception as error:
+        return _first_line(error)
+
+
+def _count(values):
+    values[0] += 1
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _gpu_name() -> str:

@@ -80,10 +80,8 @@ class FusedMap(ABC):
         content = read_tsdf(path)
         map_ = cls(content.config, content.depth_noise)
         if not map_._take(content):
-            raise SlamError(
-                f"{path} is not a readable map file: its {len(content.coords)} blocks "
-                f"exceed {content.config.budget_mb} MB"
-            )
+            budget_mb = content.config.budget_mb
+            raise SlamError(f"{path}: its {len(content.coords)} blocks exceed {budget_mb} MB")
         map_.num_integrated = content.num_integrated
         return map_
 

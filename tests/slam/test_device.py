@@ -29,7 +29,10 @@ ON_CPU = f"cpu, {NUM_THREADS} threads"
 def machine(monkeypatch):
     """Have one GPU, and packages that can use it, unless a test takes some of that away."""
     monkeypatch.setattr(device, "SIMULATES_CUDA", False)
-    monkeypatch.setattr(device, "_num_gpus", lambda: 1)
+    monkeypatch.setattr(device, "_driver_state", lambda: (0, 1))
+    monkeypatch.setattr(device, "_trial_error", lambda: "")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    capability = {"major": 9, "minor": 0}
     torch = SimpleNamespace(
         __version__="2.9.1",
         version=SimpleNamespace(cuda="13.0"),
@@ -38,18 +41,44 @@ def machine(monkeypatch):
             device_count=lambda: 1,
             get_device_name=lambda: "NVIDIA H200",
             get_device_properties=lambda index: SimpleNamespace(
-                name="NVIDIA H200", total_memory=140 << 30, major=9, minor=0
+                name="NVIDIA H200", total_memory=140 << 30, **capability
             ),
         ),
     )
     monkeypatch.setitem(sys.modules, "torch", torch)
     monkeypatch.setattr("numba.cuda.is_available", lambda: True)
     monkeypatch.setattr(device, "find_spec", lambda name: object())
-    return SimpleNamespace(torch=torch, patch=monkeypatch.setattr)
+    return SimpleNamespace(
+        torch=torch, capability=capability, patch=monkeypatch.setattr, setenv=monkeypatch.setenv
+    )
 
 
 def take_gpu(machine):
-    machine.patch(device, "_num_gpus", lambda: 0)
+    machine.patch(device, "_driver_state", lambda: (device.NO_DEVICE, 0))
+
+
+def hide_gpu(machine):
+    take_gpu(machine)
+    machine.setenv("CUDA_VISIBLE_DEVICES", "7")
+
+
+def break_driver(machine):
+    machine.patch(device, "_driver_state", lambda: (803, 0))
+
+
+def have_an_old_gpu(machine):
+    machine.capability.update(major=6, minor=1)
+
+
+def break_compiler(machine):
+    def find() -> bool:
+        raise RuntimeError("Failure finding libnvvm.so\nand 20 lines more")
+
+    machine.patch("numba.cuda.is_available", find)
+
+
+def fail_the_trial(machine):
+    machine.patch(device, "_trial_error", lambda: "CUDA_ERROR_UNSUPPORTED_PTX_VERSION")
 
 
 def take_cuda_from_torch(machine):
@@ -72,6 +101,11 @@ lacking = pytest.mark.parametrize(
     ("take", "what", "remedy"),
     [
         (take_gpu, "no CUDA device", ""),
+        (hide_gpu, "no CUDA device in CUDA_VISIBLE_DEVICES=7", ""),
+        (break_driver, "the NVIDIA driver does not start (CUDA error 803)", "update the NVIDIA"),
+        (have_an_old_gpu, "NVIDIA H200 has compute capability 6.1, and 7.5 is needed", ""),
+        (break_compiler, "cannot use the GPU: Failure finding libnvvm.so", "pip install 'twinmap"),
+        (fail_the_trial, "fails: CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "a driver for CUDA 13"),
         (take_cuda_from_torch, "torch 2.9.1 is built without CUDA", "install torch with CUDA"),
         (take_driver, "torch 2.9.1 cannot use the GPU", "install a driver for CUDA 13.0"),
         (take_numba_cuda, "numba-cuda is not installed", "pip install 'twinmap[cuda]'"),
@@ -128,6 +162,20 @@ def test_what_a_gpu_cannot_do_runs_on_the_cpu_or_is_an_error(config, says):
     assert says in resolve("auto", config, ["tsdf", "neural"]).description
     with pytest.raises(SlamError, match=says):
         resolve("cuda", config, ["neural"])
+
+
+def test_without_a_gpu_that_is_the_reason_whatever_the_run_asks_for(machine):
+    take_gpu(machine)
+    assert "(no CUDA device)" in resolve("auto", Config(deterministic=True), ["neural"]).description
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_trial_that_raises_is_told_by_its_first_line(monkeypatch):
+    monkeypatch.undo()
+    device._trial_error.cache_clear()
+    monkeypatch.setattr("torch.zeros", lambda *args, **kwargs: 1 / 0)
+    assert device._trial_error() == "division by zero"
+    device._trial_error.cache_clear()
 
 
 def test_in_the_simulator_cuda_counts_as_there(monkeypatch):

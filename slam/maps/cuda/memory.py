@@ -5,20 +5,34 @@ import logging
 import torch
 
 from kernels.cuda.launch import IS_SIMULATED
+from slam.errors import SlamError
 
 logger = logging.getLogger(__name__)
+LEAST_BYTES = 64 * 10**6  # a room at 2 cm
 
 
 def granted_bytes(budget_bytes: int) -> int:
-    """Return a map's budget, or half of what is free on the GPU where that is less."""
+    """Return a map's budget, or half of what is free on the GPU where that is less; raise SlamError
+    where that is too little for a map.
+    """
     if IS_SIMULATED:
         return budget_bytes
     free, _ = torch.cuda.mem_get_info()
     free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # torch keeps it for us
-    if budget_bytes > free // 2:
-        logger.warning(
-            "of %d MB for the map the GPU has %d: half of what is free",
-            budget_bytes // 10**6,
-            free // 2 // 10**6,
+    granted = min(budget_bytes, free // 2)
+    if granted < min(budget_bytes, LEAST_BYTES):
+        raise SlamError(
+            f"the GPU has only {_mb(free)} free: end what else uses it, or take --device cpu"
         )
-    return min(budget_bytes, free // 2)
+    if granted < budget_bytes:
+        logger.warning(
+            "the GPU has %s free; the map gets half of it, %s, instead of %s",
+            _mb(free),
+            _mb(granted),
+            _mb(budget_bytes),
+        )
+    return granted
+
+
+def _mb(num_bytes: int) -> str:
+    return f"{num_bytes // 10**6:,} MB"

@@ -14,6 +14,7 @@ from kernels.cuda.arrays import DEVICE, to_device, to_host
 from kernels.tsdf import TsdfGrid
 from slam.camera import Camera, DepthNoise
 from slam.config import TsdfConfig
+from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.maps.base import UNSEEN_COLOR, Mesh, Rendering, SdfSamples
@@ -122,8 +123,14 @@ class CudaTsdfMap(FusedMap):
     def _take(self, content: TsdfContent) -> bool:
         """Go on with the blocks of a file; False where they do not fit."""
         index, voxels = self._storage.index, self._storage.voxels
+        num_blocks, capacity = len(content.coords), len(index.coords)
+        if num_blocks > capacity:
+            raise SlamError(
+                f"the map's {num_blocks} blocks exceed the {capacity} that fit on the GPU; "
+                "take --device cpu"
+            )
         coords = to_device(content.coords)
-        if len(coords) > len(index.coords) or not block_ops.insert_blocks(index, coords):
+        if not block_ops.insert_blocks(index, coords):
             return False
         found: Any = block_ops.find_blocks(index, coords)
         slots = found.long()

@@ -39,9 +39,9 @@ def new_storage(num_blocks: int) -> TsdfStorage:
             visible=empty((capacity,), torch.int32),
             report=zeros((2,), torch.int32),
         )
-    except torch.cuda.OutOfMemoryError as error:
+    except torch.OutOfMemoryError as error:
         raise SlamError(
-            "cannot reserve the map's memory on the GPU; lower --tsdf.budget-mb"
+            f"the GPU has no {capacity * size // 10**6} MB for the map; lower --tsdf.budget-mb"
         ) from error
 
 

@@ -1,0 +1,45 @@
+"""How much of a GPU's memory a map gets."""
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("numba.cuda")
+
+from slam.errors import SlamError
+from slam.maps.cuda.memory import granted_bytes
+
+MB = 10**6
+
+
+@pytest.fixture
+def have(monkeypatch: pytest.MonkeyPatch):
+    """Have so many MB free, and so many that torch keeps and nobody uses."""
+
+    def set_up(free_mb: int, kept_mb: int = 0) -> None:
+        monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (free_mb * MB, 80_000 * MB))
+        monkeypatch.setattr("torch.cuda.memory_reserved", lambda: (kept_mb + 100) * MB)
+        monkeypatch.setattr("torch.cuda.memory_allocated", lambda: 100 * MB)
+
+    return set_up
+
+
+@pytest.mark.parametrize("free", [(8192, 0), (192, 8000)])
+def test_a_budget_that_fits_twice_is_granted(have, free, caplog):
+    have(*free)
+    assert granted_bytes(4096 * MB) == 4096 * MB
+    assert not caplog.records
+
+
+def test_otherwise_half_of_what_is_free(have, caplog):
+    have(1700, 100)
+    assert granted_bytes(4096 * MB) == 900 * MB
+    assert [record.getMessage() for record in caplog.records] == [
+        "the GPU has 1,800 MB free; the map gets half of it, 900 MB, instead of 4,096 MB"
+    ]
+
+
+def test_too_little_is_an_error_unless_no_more_is_asked_for(have):
+    have(20)
+    with pytest.raises(SlamError, match=r"the GPU has only 20 MB free: .* --device cpu"):
+        granted_bytes(4096 * MB)
+    assert granted_bytes(8 * MB) == 8 * MB
