@@ -17,6 +17,7 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).resolve()
 ROOT = SCRIPT.parents[1]
+TOOLKIT = Path("/usr/local/cuda")
 
 
 def parse() -> argparse.Namespace:
@@ -47,13 +48,20 @@ def main() -> int:
     seed = int.from_bytes(os.urandom(4), "little") if options.seed is None else options.seed
     if options.simulate:
         return simulate(options, seed)
+    if TOOLKIT.is_dir():  # numba looks there for a compiler where no wheel has brought one
+        os.environ.setdefault("CUDA_HOME", str(TOOLKIT))
     from slam.device import find_obstacle
 
     if (obstacle := find_obstacle()) is not None:
-        print(f"gpu_check: {obstacle.what}; without a GPU: --simulate", file=sys.stderr)
+        remedy = f": {obstacle.remedy}" if obstacle.remedy else ""
+        print(f"gpu_check: {obstacle.what}{remedy}; without a GPU: --simulate", file=sys.stderr)
         return 2
+    from gpu_checks.kernel_checks import names_like
+    from gpu_checks.sections import SECTIONS
     from gpu_checks.session import run_session
 
+    if not names_like(options.only) and not any(options.only in name for name in SECTIONS):
+        return fail_for_nothing(options.only, f"; sections: {', '.join(SECTIONS)}")
     print(f"seed {seed}", flush=True)
     json_path = options.json or Path("gpu_check.json")
     return run_session(SCRIPT, seed, options.only, json_path, options.markdown)
@@ -87,17 +95,26 @@ def simulate(options: argparse.Namespace, seed: int) -> int:
     """Run the checks of kernels in this process."""
     from gpu_checks import kernel_checks, record
 
+    names = kernel_checks.names_like(options.only)
+    if not names:
+        return fail_for_nothing(options.only)
     print(f"seed {seed}", flush=True)
     seen = record.record() if options.record else {}
     results = []
-    for result in kernel_checks.run_checks(kernel_checks.names_like(options.only), seed, None):
+    for result in kernel_checks.run_checks(names, seed, None):
         results.append(result)
         print(kernel_checks.describe(result), flush=True)
     if options.json:
         options.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
     if options.record:
         options.record.write_bytes(pickle.dumps(seen))
-    return int(any(result.mismatches for result in results) or not results)
+    return int(any(result.mismatches for result in results))
+
+
+def fail_for_nothing(only: str, more: str = "") -> int:
+    """Say that no check has such a name; return the exit status."""
+    print(f"gpu_check: no check has {only!r} in its name{more}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

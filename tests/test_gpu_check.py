@@ -12,10 +12,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gpu_checks import end_to_end, kernel_checks, processes, sections, session, systems, timing
+from gpu_checks import (
+    check,
+    end_to_end,
+    kernel_checks,
+    processes,
+    sections,
+    session,
+    systems,
+    timing,
+)
+from gpu_checks.bandwidth import Traffic, changed_bytes
 from gpu_checks.report import Row, as_json, has_mismatch, markdown, text_table
-from gpu_checks.stages import GRADIENTS, Traffic, changed_bytes, emit_kernels, training_step
+from gpu_checks.stages import GRADIENTS, emit_kernels, training_step
 from gpu_checks.work import TINY, load_cpu_run, save_cpu_run
+
+from kernels.cuda import arrays
 
 SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "gpu_check.py"
 MACHINE = {"GPU": "none", "versions": {"torch": "1", "numba": "2"}}
@@ -91,14 +103,19 @@ def test_launches_are_timed_by_kernel(monkeypatch: pytest.MonkeyPatch):
     rows: list[Row] = []
     emit_kernels("s", times.values_ms(), 1, rows.append)
     assert [row.what for row in rows] == ["a", "b", "all of a frame"]
-    assert rows[-1].value == pytest.approx(18_000)  # us
+    assert rows[-1].value == pytest.approx(19_000)  # us; a: 6, twice
 
 
 def test_a_training_step_is_all_its_kernels():
     row = training_step(
-        {GRADIENTS: [1.0, 2.0], "kernels.cuda.field_update:_adam": [3.0], "other:_kernel": [9.0]}
+        {
+            GRADIENTS: [9.0, 1.0, 2.0, 3.0],
+            "kernels.cuda.field_update:_adam": [9.0] + 8 * [0.5],
+            "other:_kernel": [9.0],
+        },
+        num_frames=12,
     )
-    assert row.value == 3.0
+    assert row.value == 3.0 + 2.25 * 0.5  # medians, of what is not the warm-up's
 
 
 def test_first_launches_are_told_by_their_types(monkeypatch: pytest.MonkeyPatch):
@@ -209,6 +226,54 @@ def test_without_a_gpu_it_says_so(tmp_path: Path):
     assert run.stdout == ""
     assert len(run.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_what_was_interrupted_does_not_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupt(self: session.Session, names: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session.Session, "_run_kernels", interrupt)
+    running = session.Session(SCRIPT, 1, tmp_path)
+    running.run("align_sdf")
+    wrong = [row.what for row in running.rows if row.verdict == "MISMATCH"]
+    assert "interrupted" in wrong
+    assert "the whole check" in [row.what for row in running.rows]
+
+
+def test_a_name_that_no_check_has_is_an_error(tmp_path: Path):
+    run = subprocess.run(
+        [sys.executable, str(SCRIPT), "--simulate", "--only", "typo"],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == "gpu_check: no check has 'typo' in its name\n"
+
+
+def test_parts_keep_what_they_compile_where_they_are_told(tmp_path: Path):
+    code = "import os; assert os.environ['NUMBA_CACHE_DIR'] == os.path.abspath('kept')"
+    started = processes.start(python(code), cache=Path("kept").absolute())
+    assert processes.wait(started, 60.0) == ""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "is_garbage"),
+    [
+        (torch.float32, lambda values: bool(torch.isnan(values).all())),
+        (torch.int32, lambda values: bool((values > 1e9).all())),
+        (torch.uint8, lambda values: bool((values == 0x5A).all())),
+        (torch.bool, lambda values: bool(values.all())),
+    ],
+)
+def test_outputs_hold_garbage_while_a_check_runs(monkeypatch, dtype, is_garbage):
+    monkeypatch.setattr(arrays, "DEVICE", torch.device("cpu"))
+
+    def look(case: check.Case) -> None:
+        for shape in ((0,), (3, 5)):
+            case.true(f"{shape}", is_garbage(arrays.empty(shape, dtype)))
+
+    monkeypatch.setitem(check.CHECKS, "look", look)
+    assert check.run_check("look", 1).mismatches == []
+    assert not arrays.poisons
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from kernels.cuda.launch import IS_SIMULATED
 
 DEVICE = torch.device("cpu" if IS_SIMULATED else "cuda")
 # torch computes with signed integers only, and copies the others as such
+poisons = False  # whether `empty` holds garbage, so that checks see what a kernel does not write
 _SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 
 
@@ -38,7 +39,16 @@ def zeros(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
 
 def empty(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     """Return memory on the device that nothing has been written to."""
-    return torch.empty(shape, dtype=dtype, device=DEVICE)
+    tensor = torch.empty(shape, dtype=dtype, device=DEVICE)
+    return _poisoned(tensor) if poisons else tensor
+
+
+def _poisoned(tensor: torch.Tensor) -> torch.Tensor:
+    """Fill with what no kernel writes: NaN, or large numbers."""
+    if tensor.dtype.is_floating_point:
+        return tensor.fill_(float("nan"))
+    tensor.view(torch.uint8).fill_(1 if tensor.dtype == torch.bool else 0x5A)
+    return tensor
 
 
 def full(shape: tuple[int, ...], value: float, dtype: torch.dtype) -> torch.Tensor:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from kernels.cuda import arrays
 from kernels.cuda.launch import IS_SIMULATED
 
 Choice = TypeVar("Choice")
@@ -90,12 +91,15 @@ def check(function: Callable[[Case], None]) -> Callable[[Case], None]:
 def run_check(name: str, seed: int) -> Result:
     """Run one check. An exception is a mismatch too."""
     case, start_s = Case(seed), time.perf_counter()
+    arrays.poisons = True
     try:
         CHECKS[name](case)
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
         case.mismatches.append(f"{type(error).__name__} in {where}: {error}")
+    finally:
+        arrays.poisons = False
     if not case.num_comparisons and not case.mismatches:
         case.mismatches.append("nothing was compared")
     return Result(name, time.perf_counter() - start_s, case.num_comparisons, case.mismatches)

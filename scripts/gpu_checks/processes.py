@@ -13,13 +13,18 @@ from pathlib import Path
 POLL_S = 0.1
 
 
-def start(command: Sequence[str], log: Path | None = None) -> subprocess.Popen[bytes]:
-    """Start a command in a process group of its own, its output into a log or to the terminal."""
+def start(
+    command: Sequence[str], log: Path | None = None, cache: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a command in a process group of its own, its output into a log or to the terminal;
+    numba keeps what it compiles in `cache`.
+    """
+    environment = os.environ | ({} if cache is None else {"NUMBA_CACHE_DIR": str(cache)})
     if log is None:
-        return subprocess.Popen(command, start_new_session=True)
+        return subprocess.Popen(command, env=environment, start_new_session=True)
     with log.open("wb") as file:
         return subprocess.Popen(
-            command, start_new_session=True, stdout=file, stderr=subprocess.STDOUT
+            command, env=environment, start_new_session=True, stdout=file, stderr=subprocess.STDOUT
         )
 
 

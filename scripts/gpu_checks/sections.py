@@ -13,6 +13,7 @@ from gpu_checks.end_to_end import Emit
 from gpu_checks.report import Row
 from gpu_checks.timing import FirstLaunches, hooked
 from gpu_checks.work import FULL, TINY, Workload
+from kernels.cuda.graph import Graph
 
 Section = Callable[[Workload, Path, Emit], None]
 
@@ -79,6 +80,8 @@ def run_section(name: str, is_tiny: bool, folder: Path, rows: Path) -> int:
         text = " ".join(str(error).split())[:200]
         note = f"{type(error).__name__} in {where}: {text}"
         emit(Row(name, "ended early", note=note, is_failure=True))
+    if Graph.num_failed:
+        emit(Row(name, "graphs that could not be captured", float(Graph.num_failed), limit=0.0))
     print(f"         {name}: {time.monotonic() - start_s:.1f} s", flush=True)
     return 0
 
@@ -91,8 +94,12 @@ def run_kernel_section(names: list[str], seed: int, notes: Path, rows: Path) -> 
         for result in kernel_checks.run_checks(names, seed, notes):
             print(kernel_checks.describe(result), flush=True)
             num_done += 1
+    found = [first_launches(first)]
+    if Graph.num_failed:
+        what = "graphs that could not be captured"
+        found.append(Row("kernels", what, float(Graph.num_failed), limit=0.0))
     with rows.open("a") as file:
-        file.write(json.dumps(asdict(first_launches(first))) + "\n")
+        file.writelines(json.dumps(asdict(row)) + "\n" for row in found)
     return 0 if num_done == len(names) else kernel_checks.DEVICE_LOST
 
 

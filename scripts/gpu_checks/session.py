@@ -14,8 +14,8 @@ from gpu_checks.report import Row, as_json, has_mismatch, markdown, text_table
 from gpu_checks.sections import SECTIONS, read_rows
 
 TOTAL_S = 470.0
-KERNELS_S = 200.0
-SILENT_S = 90.0  # for one check of a kernel, compiling included
+KERNELS_S = 260.0
+SILENT_S = 120.0  # for one check of a kernel, compiling included
 CPU_S = 280.0  # from the beginning
 
 
@@ -49,6 +49,8 @@ class Session:
                 self._wait_for_cpu(cpu)
             for name in sections:
                 self._run_section(name)
+        except KeyboardInterrupt:
+            self._failures.append(Row("the check", "interrupted", is_failure=True))
         finally:
             if cpu is not None:
                 processes.end(cpu)
@@ -64,7 +66,14 @@ class Session:
     def _start_cpu(self) -> Popen[bytes]:
         self._say("rendering, and the CPU's runs, in the background")
         command = [*self._command, "--section", "cpu", "--work", str(self._folder)]
-        return processes.start(command, self._folder / "cpu.log")
+        cache = self._folder / "numba_cpu"  # two processes must not write one index
+        return processes.start(command, self._folder / "cpu.log", cache)
+
+    def _start(self, command: list[str]) -> Popen[bytes]:
+        """Start a part on the GPU. Its kernels are compiled anew, and kept for the other parts:
+        what numba kept before does not know of changes in files beside a kernel's own.
+        """
+        return processes.start(command, cache=self._folder / "numba")
 
     def _wait_for_cpu(self, cpu: Popen[bytes]) -> None:
         self._say("waiting for the CPU's runs")
@@ -81,7 +90,7 @@ class Session:
             command = [*self._command, "--section", "kernels", "--work", str(self._folder)]
             command += ["--seed", str(self._seed), "--checks", ",".join(names)]
             limit_s = min(KERNELS_S, self._left_s())
-            wrong = processes.wait(processes.start(command), limit_s, notes, SILENT_S)
+            wrong = processes.wait(self._start(command), limit_s, notes, SILENT_S)
             results, running = kernel_checks.read_notes(notes)
             if running is not None:
                 mismatches = [f"did not come to its end: {wrong}"]
@@ -103,7 +112,7 @@ class Session:
             return
         self._say(f"{name} (at most {limit_s:.0f} s)")
         command = [*self._command, "--section", name, "--work", str(self._folder)]
-        wrong = processes.wait(processes.start(command), limit_s)
+        wrong = processes.wait(self._start(command), limit_s)
         if wrong:
             self._failures.append(Row(name, "the section", note=wrong, is_failure=True))
 
@@ -129,10 +138,7 @@ def run_session(
     """Run everything, print the table and write it; return 1 if anything does not agree."""
     with tempfile.TemporaryDirectory(prefix="gpu_check_") as folder:
         session = Session(script, seed, Path(folder))
-        try:
-            session.run(only)
-        except KeyboardInterrupt:
-            print("interrupted: the table of what was done", flush=True)
+        session.run(only)
         rows, machine = session.rows, about()
     print("\n" + text_table(rows, machine))
     json_path.write_text(json.dumps(as_json(rows, machine, session.checks), indent=1) + "\n")

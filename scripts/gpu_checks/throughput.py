@@ -19,7 +19,7 @@ from slam.evaluation.trajectory import evaluate_trajectory
 from slam.frame import Frame
 
 REPEATS = 3
-UNREPLAYED_FRAMES = 150
+UNREPLAYED_FRAMES = 60
 TARGET_FPS = {"tsdf": 1100.0, "neural": 300.0}
 
 
@@ -78,7 +78,7 @@ def _describe(section: str, what: str, outcome: Outcome, workload: Workload, emi
             note = f"p95 {summary['p95']:.3g} ms, as the host sees it"
             emit(Row(section, f"{stage}{what}", summary["p50"], "ms", note=note))
     if len(outcome.trajectory) >= 3:
-        true_poses = truth(workload, workload.num_frames)
+        true_poses = truth(workload.num_frames)
         ate_mm = 1e3 * evaluate_trajectory(outcome.trajectory, true_poses).ate_rmse_m
         emit(Row(section, f"ATE{what}", ate_mm, "mm"))
     emit(Row(section, f"map{what}", outcome.map_mb, "MB"))

@@ -11,7 +11,7 @@ import torch
 from gpu_checks.record import name_of
 from kernels.cuda import launch
 
-SPIN_CYCLES = 1_000_000  # about half a millisecond: longer than the host needs for one launch
+SPIN_CYCLES = 3_000_000  # 1.5 ms: longer than the host needs for one launch, of 40 arrays too
 
 
 class Clock(Protocol):
@@ -92,7 +92,8 @@ class LaunchTimes:
         self._clock.occupy()
         start = self._clock.mark()
         yield
-        self._marks.setdefault(name_of(kernel), []).append((start, self._clock.mark()))
+        end = self._clock.mark()
+        self._marks.setdefault(name_of(kernel), []).append((start, end))
 
     def values_ms(self) -> dict[str, list[float]]:
         """Return the times of each kernel, in the order of its launches."""

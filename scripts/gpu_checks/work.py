@@ -14,8 +14,6 @@ from slam.scenes.walk import FRAME_RATE_HZ
 from slam.sources.synthetic import CAMERA
 from slam.trajectory import Trajectory
 
-MAPS = ("tsdf", "neural")
-
 
 @dataclass(frozen=True)
 class Workload:
@@ -57,10 +55,9 @@ class CpuRun:
     Ts_world_camera: np.ndarray  # (n, 4, 4), as tracked
     trajectory: Trajectory  # as refined at the end
     is_mapped: np.ndarray  # (n,): state OK
-    seconds: float
 
 
-def truth(workload: Workload, num_frames: int) -> Trajectory:
+def truth(num_frames: int) -> Trajectory:
     """Return the poses that the frames are rendered from."""
     stamps_s = np.arange(num_frames) / FRAME_RATE_HZ
     return Trajectory(stamps_s, room.walk().poses(num_frames))
@@ -98,7 +95,6 @@ def save_cpu_run(folder: Path, map_name: str, run: CpuRun) -> None:
         stamps_s=run.trajectory.timestamps_s,
         refined=run.trajectory.Ts_world_camera,
         is_mapped=run.is_mapped,
-        seconds=run.seconds,
     )
 
 
@@ -106,4 +102,4 @@ def load_cpu_run(folder: Path, map_name: str) -> CpuRun:
     """Load what `save_cpu_run` kept."""
     with np.load(folder / f"{map_name}.npz") as kept:
         trajectory = Trajectory(kept["stamps_s"], kept["refined"])
-        return CpuRun(kept["tracked"], trajectory, kept["is_mapped"], float(kept["seconds"]))
+        return CpuRun(kept["tracked"], trajectory, kept["is_mapped"])

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from cuda.pathfinder import DynamicLibNotFoundError
 from numba import cuda
 from numba.cuda import dispatcher
 from numba.cuda.dispatcher import CUDADispatcher
@@ -19,7 +18,6 @@ from .conftest import LIMIT_S, CheckRun
 pytestmark = pytest.mark.timeout(LIMIT_S + 60)  # the first test waits for the run
 
 CAPABILITIES = [(7, 5), (9, 0)]
-DOUBLE: set[str] = set()  # kernels that are meant to compute in float64
 
 
 def kernel_names() -> Iterator[str]:
@@ -43,7 +41,7 @@ def toolchain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher, "get_current_device", lambda: device)
     try:
         cuda.compile_ptx(lambda: None, (), cc=CAPABILITIES[0])
-    except DynamicLibNotFoundError as error:
+    except RuntimeError as error:  # numba's way to say that it finds no library
         pytest.skip(f"no CUDA compiler: {str(error).splitlines()[0]}")
 
 
@@ -67,4 +65,4 @@ def test_a_kernel_compiles(check_run: CheckRun, name: str):
             ptx, _ = cuda.compile_ptx(function, types, fastmath=True, cc=capability)
             assert f".target sm_{capability[0]}{capability[1]}" in ptx
             doubles = re.findall(r".*\.f64.*", ptx)
-            assert name in DOUBLE or not doubles, (types, doubles[:5])
+            assert not doubles, (types, doubles[:5])

@@ -14,7 +14,3 @@ pytestmark = pytest.mark.timeout(LIMIT_S + 60)  # the first test waits for the r
 def test_a_check(check_run: CheckRun, name: str):
     result = check_run.results[name]
     assert result["mismatches"] == []
-
-
-def test_every_check_compares_something(check_run: CheckRun):
-    assert all(result["num_comparisons"] > 0 for result in check_run.results.values())
