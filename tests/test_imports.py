@@ -186,6 +186,11 @@ words = ["synthetic:wall", "--limit", "3", "--tsdf.voxel-size-m", "0.02", "--dev
 assert main(["run", *words, "--out", sys.argv[1]]) == 0
 assert main(["bench", *words, "--repeats", "1"]) == 0
 """
+GPU_CHECK = """
+sys.path.insert(0, "scripts")
+import gpu_checks.session, gpu_checks.suite
+import slam.maps.cuda.neural, slam.maps.cuda.tsdf, slam.tracking.cuda.aligner
+"""
 
 
 @pytest.mark.parametrize(
@@ -194,6 +199,7 @@ assert main(["bench", *words, "--repeats", "1"]) == 0
         pytest.param((*HEAVY, "matplotlib"), "import slam.cli", id="command-line"),
         pytest.param(HEAVY, IMPORT_EVERYTHING, id="everything"),
         pytest.param(BESIDE_THE_CORE, RUN_AND_BENCH, id="run-and-bench"),
+        pytest.param((*BESIDE_THE_CORE, "matplotlib", "pytest"), GPU_CHECK, id="gpu-check"),
     ],
 )
 def test_it_works_without_the_heavy_packages(blocked, imports, tmp_path):
