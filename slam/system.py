@@ -87,8 +87,10 @@ class Slam:
         from slam.maps.factory import new_map
         from slam.tracking.factory import dense_tracker
 
-        kind = resolve(device, config, [config.map]).kind
-        tracker, map_ = dense_tracker(config.tracking, kind), new_map(config, depth_noise, kind)
+        chosen = resolve(device, config, [config.map])
+        logger.info("device %s", chosen.description)
+        tracker = dense_tracker(config.tracking, chosen.kind)
+        map_ = new_map(config, depth_noise, chosen.kind)
         unmapped = HeldOut(config.holdout, config.playback.stride)
         return cls(tracker, map_, config.deterministic, unmapped)
 

@@ -1,14 +1,15 @@
 """Which aligner a device gets."""
 
 from slam.config import TrackingConfig
+from slam.device import DeviceKind
 from slam.tracking.dense import DenseTracker
 from slam.tracking.host import HostAligner
 
 
 def dense_tracker(
-    config: TrackingConfig, device: str = "cpu", has_map: bool = False
+    config: TrackingConfig, device: DeviceKind = "cpu", has_map: bool = False
 ) -> DenseTracker:
-    """Make the dense tracker of a device, "cpu" or "cuda"; see `DenseTracker` for `has_map`.
+    """Make the dense tracker of a device; see `DenseTracker` for `has_map`.
 
     Projective geometry, which is there to study, is aligned on the CPU whatever the device.
     """

@@ -11,7 +11,7 @@ import pytest
 
 from kernels.threads import NUM_THREADS
 from slam import device
-from slam.camera import Camera
+from slam.camera import Camera, DepthNoise
 from slam.cli import main
 from slam.config import Config, NeuralConfig
 from slam.device import Obstacle, find_obstacle, resolve
@@ -20,6 +20,7 @@ from slam.errors import SlamError
 from slam.maps.tsdf_file import read_tsdf
 from slam.output import load_run
 from slam.sources import synthetic
+from slam.system import Slam
 
 ROOT = Path(__file__).resolve().parents[2]
 ON_CPU = f"cpu, {NUM_THREADS} threads"
@@ -201,6 +202,13 @@ def test_a_run_says_where_it_ran(monkeypatch, tmp_path):
     log = (tmp_path / "run.log").read_text()
     assert log.count("CUDA") == 1
     assert f"INFO slam.run: device {ON_CPU} (no CUDA device)" in log
+
+
+def test_a_system_of_a_library_says_where_it_runs(monkeypatch, caplog):
+    monkeypatch.setattr(device, "find_obstacle", lambda: Obstacle("no CUDA device"))
+    with caplog.at_level("INFO"):
+        Slam.from_config(Config(), DepthNoise()).finish()
+    assert f"device {ON_CPU} (no CUDA device)" in caplog.messages
 
 
 TINY = Camera(40, 32, 33.3, 33.1, 19.3, 15.2)  # the simulator runs some thousand threads a second
