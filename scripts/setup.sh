@@ -87,6 +87,13 @@ install_project() {
     pip_install -e ".${extra:+[$extra]}"
 }
 
+# PyPI's torch brings CUDA, but not what compiles the kernels.
+tell_of_gpu() {
+    command -v nvidia-smi >/dev/null || "$python" -c 'import ctypes; ctypes.CDLL("libcuda.so.1")' 2>/dev/null || return 0
+    "$python" -c 'import numba_cuda' 2>/dev/null ||
+        echo "an NVIDIA driver is there; to run on the GPU: $python -m pip install -c constraints.txt -e '.[cuda]'"
+}
+
 # Tests of the pages that a browser shows are skipped where there is none.
 want_browser() {
     local name
@@ -116,4 +123,5 @@ done
 [[ -w .venv ]] || fail "$PWD/.venv is out of date and this user cannot write to it: run scripts/setup.sh as its owner"
 install_project
 [[ "$extra" != dev ]] || want_browser
+tell_of_gpu
 echo "$key" >".venv/.installed${extra:+-$extra}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Any, Literal, no_type_check
 
 from kernels.dispatch import SIMULATES_CUDA
 from kernels.threads import NUM_THREADS
@@ -19,6 +19,7 @@ DeviceKind = Literal["cpu", "cuda"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 OLDEST_CAPABILITY = (7, 5)  # that the compiler of CUDA 13 makes kernels for
 NO_DEVICE = 100  # the driver's error for a machine without a GPU
+NO_DRIVER = -1  # in the place of its errors
 INSTALL = "pip install 'twinmap[cuda]'"
 
 
@@ -82,21 +83,25 @@ def _obstacle_of_run(config: Config, maps: Sequence[str]) -> Obstacle | None:
 
 def _obstacle_of_driver() -> Obstacle | None:
     error, count = _driver_state()
-    if error not in (0, NO_DEVICE):
+    if error not in (0, NO_DEVICE, NO_DRIVER):
         remedy = "update the NVIDIA driver, or restart the machine if it has just been updated"
         return Obstacle(f"the NVIDIA driver does not start (CUDA error {error})", remedy)
-    if error == NO_DEVICE or count == 0:
-        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-        return Obstacle("no CUDA device" + (f" in CUDA_VISIBLE_DEVICES={hidden}" if hidden else ""))
-    return None
+    if count > 0:
+        return None
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES")  # an empty one hides all, too
+    if error == NO_DRIVER or listed is None:
+        return Obstacle("no CUDA device")
+    return Obstacle(f"no CUDA device in CUDA_VISIBLE_DEVICES={listed!r}")
 
 
 def _driver_state() -> tuple[int, int]:
-    """Return the error with which the driver starts, 0 for none, and how many GPUs it has."""
+    """Return the error with which the driver starts, 0 for none or NO_DRIVER, and how many GPUs it
+    has.
+    """
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
-        return NO_DEVICE, 0
+        return NO_DRIVER, 0
     count = ctypes.c_int(0)
     error = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
     return error, count.value
@@ -138,6 +143,8 @@ def _obstacle_of_trial() -> Obstacle | None:
     error = _trial_error()
     if not error:
         return None
+    if "out of memory" in error:
+        return Obstacle(f"the GPU is full: {error}", "end what else uses it")
     remedy = f"{INSTALL}; it needs a driver for CUDA 13 (580 or later)"
     return Obstacle(f"a trial kernel fails: {error}", remedy)
 
@@ -159,6 +166,7 @@ def _trial_error() -> str:
         return _first_line(error)
 
 
+@no_type_check  # numba does not compile what the tests' type checks make of a function
 def _count(values):
     values[0] += 1
 

@@ -242,6 +242,8 @@ case "$*" in
 *version_info*) echo {version} ;;
 "-m venv"*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
 -*" libGL.so.1"*) cat >/dev/null; echo "{missing}" ;;
+*libcuda.so.1*) exit {no_driver} ;;
+*numba_cuda*) exit {no_numba_cuda} ;;
 "-m pip --version") ;;
 "-m pip"*) echo "$*" >>pip.log; exit {pip_exit} ;;
 *) echo "unexpected: $*" >&2; exit 99 ;;
@@ -249,8 +251,15 @@ esac
 """
 
 
-def python(version="3.11", missing="", no_venv=0, pip_exit=0):
-    return PYTHON.format(version=version, missing=missing, no_venv=no_venv, pip_exit=pip_exit)
+def python(version="3.11", missing="", no_venv=0, pip_exit=0, no_driver=1, no_numba_cuda=1):
+    return PYTHON.format(
+        version=version,
+        missing=missing,
+        no_venv=no_venv,
+        pip_exit=pip_exit,
+        no_driver=no_driver,
+        no_numba_cuda=no_numba_cuda,
+    )
 
 
 def test_setup_installs_torch_first_and_only_once(run, project):
@@ -273,6 +282,27 @@ def test_setup_installs_again_when_the_requirements_change(run, project):
     assert run("setup.sh", "dev").returncode == 0
     calls = (project / "pip.log").read_text().splitlines()
     assert [call.split()[-1] for call in calls if "-e" in call] == [".", ".[dev]", ".[dev]"]
+
+
+NVIDIA_SMI = {"nvidia-smi": "#!/usr/bin/env bash\n"}
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "stubs", "is_told"),
+    [
+        (python(), {}, False),
+        (python(), NVIDIA_SMI, True),
+        (python(no_driver=0), {}, True),
+        (python(no_numba_cuda=0), NVIDIA_SMI, False),
+    ],
+    ids=["no GPU", "nvidia-smi", "libcuda", "installed"],
+)
+def test_setup_tells_how_to_use_a_gpu(run, interpreter, stubs, is_told):
+    result = run("setup.sh", stubs=stubs | {"python3": interpreter})
+    assert result.returncode == 0, result.stderr
+    line = "; to run on the GPU: .venv/bin/python -m pip install -c constraints.txt -e '.[cuda]'\n"
+    assert result.stdout.endswith(line) == is_told
+    assert ("GPU" in result.stdout) == is_told
 
 
 def test_setup_tries_again_after_pip_failed(run, project):

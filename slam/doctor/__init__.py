@@ -5,10 +5,10 @@ No check raises.
 
 from slam.doctor.cameras import check_camera_path, check_cameras, check_udev_rule
 from slam.doctor.check import Check, Diagnosis, guarded
+from slam.doctor.gpu import check_gpu
 from slam.doctor.machine import (
     check_cpu,
     check_disk,
-    check_gpu,
     check_kernels,
     check_numba_cache,
     check_python,

@@ -7,7 +7,6 @@ import platform
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import slam
@@ -84,28 +83,6 @@ def check_threads() -> Check:
             f"{detail}, which aborts when two threads meet; sudo apt-get install libgomp1",
         )
     return Check("threads", "ok", detail)
-
-
-def check_gpu() -> Check:
-    """Tell the GPUs, and whether a run would use one."""
-    from slam.device import find_obstacle
-
-    obstacle = find_obstacle()
-    if obstacle is not None:
-        remedy = obstacle.remedy and f"; for CUDA: {obstacle.remedy}"
-        return Check("gpu", "note", f"{obstacle.what}: runs on the CPU{remedy}")
-    return Check("gpu", "ok", "; ".join(_gpus()))
-
-
-def _gpus() -> Iterator[str]:
-    import torch
-
-    if not torch.cuda.is_available():
-        yield "numba's CUDA simulator"
-    for index in range(torch.cuda.device_count()):
-        gpu = torch.cuda.get_device_properties(index)
-        memory = f"{gpu.total_memory / 2**30:.0f} GiB"
-        yield f"{gpu.name} (sm_{gpu.major}{gpu.minor}, {memory}, torch CUDA {torch.version.cuda})"
 
 
 def check_numba_cache() -> Check:

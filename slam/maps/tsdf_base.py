@@ -60,7 +60,9 @@ class FusedMap(ABC):
 
     @abstractmethod
     def _take(self, content: TsdfContent) -> bool:
-        """Go on with the blocks of a file; False where they do not fit."""
+        """Go on with the blocks of a file; False where the budget, a SlamError where the GPU is too
+        small for them.
+        """
 
     def set_effort(self, share: float) -> None:  # noqa: B027 (no map has to do more)
         """Do nothing: all that `integrate` does is needed."""
@@ -79,7 +81,11 @@ class FusedMap(ABC):
         """Read a map that `save` wrote, on whichever device."""
         content = read_tsdf(path)
         map_ = cls(content.config, content.depth_noise)
-        if not map_._take(content):
+        try:
+            is_taken = map_._take(content)
+        except SlamError as error:
+            raise SlamError(f"{path}: {error}") from error
+        if not is_taken:
             budget_mb = content.config.budget_mb
             raise SlamError(f"{path}: its {len(content.coords)} blocks exceed {budget_mb} MB")
         map_.num_integrated = content.num_integrated

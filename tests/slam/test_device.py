@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numba
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ from slam.camera import Camera, DepthNoise
 from slam.cli import main
 from slam.config import Config, NeuralConfig
 from slam.device import Obstacle, find_obstacle, resolve
-from slam.doctor.machine import check_gpu
+from slam.doctor import gpu
 from slam.errors import SlamError
 from slam.maps.tsdf_file import read_tsdf
 from slam.output import load_run
@@ -32,6 +33,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(device, "SIMULATES_CUDA", False)
     monkeypatch.setattr(device, "_driver_state", lambda: (0, 1))
     monkeypatch.setattr(device, "_trial_error", lambda: "")
+    monkeypatch.setattr(gpu, "_driver", lambda: "driver 580.65.06")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     capability = {"major": 9, "minor": 0}
     torch = SimpleNamespace(
@@ -41,9 +43,8 @@ def machine(monkeypatch):
             is_available=lambda: True,
             device_count=lambda: 1,
             get_device_name=lambda: "NVIDIA H200",
-            get_device_properties=lambda index: SimpleNamespace(
-                name="NVIDIA H200", total_memory=140 << 30, **capability
-            ),
+            get_device_properties=lambda index: SimpleNamespace(name="NVIDIA H200", **capability),
+            mem_get_info=lambda index: (3 << 29, 140 << 30),
         ),
     )
     monkeypatch.setitem(sys.modules, "torch", torch)
@@ -58,9 +59,13 @@ def take_gpu(machine):
     machine.patch(device, "_driver_state", lambda: (device.NO_DEVICE, 0))
 
 
-def hide_gpu(machine):
+def hide_gpu(machine, visible="7"):
     take_gpu(machine)
-    machine.setenv("CUDA_VISIBLE_DEVICES", "7")
+    machine.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+
+def hide_every_gpu(machine):
+    hide_gpu(machine, visible="")
 
 
 def break_driver(machine):
@@ -80,6 +85,10 @@ def break_compiler(machine):
 
 def fail_the_trial(machine):
     machine.patch(device, "_trial_error", lambda: "CUDA_ERROR_UNSUPPORTED_PTX_VERSION")
+
+
+def fill_the_gpu(machine):
+    machine.patch(device, "_trial_error", lambda: "CUDA out of memory. Tried to allocate 2 MiB.")
 
 
 def take_cuda_from_torch(machine):
@@ -102,11 +111,13 @@ lacking = pytest.mark.parametrize(
     ("take", "what", "remedy"),
     [
         (take_gpu, "no CUDA device", ""),
-        (hide_gpu, "no CUDA device in CUDA_VISIBLE_DEVICES=7", ""),
+        (hide_gpu, "no CUDA device in CUDA_VISIBLE_DEVICES='7'", ""),
+        (hide_every_gpu, "no CUDA device in CUDA_VISIBLE_DEVICES=''", ""),
         (break_driver, "the NVIDIA driver does not start (CUDA error 803)", "update the NVIDIA"),
         (have_an_old_gpu, "NVIDIA H200 has compute capability 6.1, and 7.5 is needed", ""),
         (break_compiler, "cannot use the GPU: Failure finding libnvvm.so", "pip install 'twinmap"),
         (fail_the_trial, "fails: CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "a driver for CUDA 13"),
+        (fill_the_gpu, "the GPU is full: CUDA out of memory.", "end what else uses it"),
         (take_cuda_from_torch, "torch 2.9.1 is built without CUDA", "install torch with CUDA"),
         (take_driver, "torch 2.9.1 cannot use the GPU", "install a driver for CUDA 13.0"),
         (take_numba_cuda, "numba-cuda is not installed", "pip install 'twinmap[cuda]'"),
@@ -122,7 +133,10 @@ def test_a_gpu_is_used_where_there_is_one(choice):
     assert found.kind == "cuda"
     assert found.description == "cuda, NVIDIA H200"
     assert resolve("cpu", Config(), ["tsdf"]).description == ON_CPU
-    assert check_gpu().detail == "NVIDIA H200 (sm_90, 140 GiB, torch CUDA 13.0)"
+    assert gpu.check_gpu().detail == (
+        "NVIDIA H200 (sm_90, 1.5 of 140.0 GiB free, torch CUDA 13.0); driver 580.65.06; "
+        "a kernel compiles and runs"
+    )
 
 
 @lacking
@@ -144,9 +158,10 @@ def test_auto_falls_back_to_the_cpu_and_says_why(machine, take, what, remedy):
     assert found.kind == "cpu"
     assert found.description.startswith(f"{ON_CPU} (")
     assert what in found.description
-    check = check_gpu()
+    check = gpu.check_gpu()
     assert check.status == "note"
     assert what in check.detail
+    assert ", driver 580.65.06: runs on the CPU" in check.detail
     assert remedy in check.detail
 
 
@@ -177,6 +192,34 @@ def test_a_trial_that_raises_is_told_by_its_first_line(monkeypatch):
     monkeypatch.setattr("torch.zeros", lambda *args, **kwargs: 1 / 0)
     assert device._trial_error() == "division by zero"
     device._trial_error.cache_clear()
+
+
+@pytest.mark.parametrize("error", [0, 100, 803])
+def test_the_driver_tells_why_it_does_not_start_or_how_many_gpus_it_has(monkeypatch, error):
+    def count_gpus(pointer) -> int:
+        pointer._obj.value = 2
+        return 0
+
+    driver = SimpleNamespace(cuInit=lambda flags: error, cuDeviceGetCount=count_gpus)
+    monkeypatch.setattr("ctypes.CDLL", lambda name: driver)
+    assert device._driver_state() == (error, 0 if error else 2)
+
+
+def test_without_a_driver_there_is_no_cuda_device_whatever_is_visible(monkeypatch):
+    def fail(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(device, "SIMULATES_CUDA", False)
+    monkeypatch.setattr("ctypes.CDLL", fail)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert find_obstacle() == Obstacle("no CUDA device")
+
+
+def test_numba_can_compile_the_trial_kernel_in_a_test_run_too():
+    """The tests' type checks wrap the functions of `slam`: on a GPU the trial would always fail."""
+    values = np.zeros(1, np.float32)
+    numba.njit(device._count)(values)
+    assert values[0] == 1.0
 
 
 def test_in_the_simulator_cuda_counts_as_there(monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 
 import kernels
 from slam import doctor
-from slam.doctor import Check, cameras, machine
+from slam.doctor import Check, cameras, gpu, machine
 
 
 def check_named(diagnosis, name):
@@ -86,6 +86,24 @@ def test_threads_names_a_layer_that_two_python_threads_may_share():
     check = machine.check_threads()
     assert check.status == "ok", check.detail
     assert check.detail.split()[-1] in ("omp", "tbb")
+
+
+@pytest.mark.parametrize(
+    ("script", "driver"),
+    [
+        ("echo 580.65.06; echo 580.65.06", "driver 580.65.06"),
+        ("exit 9", ""),
+        ("exit 0", ""),
+        (None, ""),
+    ],
+    ids=["two GPUs", "a driver that does not answer", "no GPU", "no nvidia-smi"],
+)
+def test_the_version_of_the_driver_is_what_nvidia_smi_tells(monkeypatch, tmp_path, script, driver):
+    if script is not None:
+        (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpu._driver() == driver
 
 
 class Device:

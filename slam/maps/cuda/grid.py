@@ -11,7 +11,7 @@ from kernels.cuda.arrays import full, to_device, to_host, zeros
 from kernels.field import RECORD, Decoders, Field, Level
 from slam.config import NeuralConfig
 from slam.errors import SlamError
-from slam.maps.cuda.memory import granted_bytes
+from slam.maps.cuda.memory import granted_bytes, reserving
 from slam.maps.cuda.report import Report
 from slam.maps.neural.grid import BLOCK_BYTES, FINE_BLOCK_BYTES, Grid, capacities
 from slam.maps.neural.neural_file import LEVELS
@@ -47,8 +47,9 @@ class DeviceGrid:
     """
 
     def __init__(self, config: NeuralConfig, decoders: Decoders) -> None:
-        most = capacities(granted_bytes(config.budget_mb * 10**6), MORE_BYTES, MORE_FINE_BYTES)
-        try:
+        granted = granted_bytes(config.budget_mb * 10**6)
+        most = capacities(granted, MORE_BYTES, MORE_FINE_BYTES)
+        with reserving(granted, "--neural.budget-mb"):
             self.coarse = DeviceLevel(config.coarse_spacing_m, most["coarse"])
             self.middle = DeviceLevel(config.middle_spacing_m, most["middle"])
             self.fine = DeviceLevel(config.fine_spacing_m, most["fine"])
@@ -57,10 +58,6 @@ class DeviceGrid:
             sdf: Any = zeros((n, 512), torch.int16)
             weight: Any = zeros((n, 512), torch.uint16)
             color: Any = zeros((n, 4, 512), torch.uint8)
-        except torch.OutOfMemoryError as error:
-            raise SlamError(
-                f"the GPU has no {config.budget_mb} MB for the map; lower --neural.budget-mb"
-            ) from error
         self.config = config
         self.sdf_unit_m = config.truncation_m / 32000.0  # as on the host
         self.field: Any = Field(

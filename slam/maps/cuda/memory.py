@@ -1,6 +1,8 @@
 """How much of the GPU's memory a map may take."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -20,9 +22,11 @@ def granted_bytes(budget_bytes: int) -> int:
     free, _ = torch.cuda.mem_get_info()
     free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # torch keeps it for us
     granted = min(budget_bytes, free // 2)
-    if granted < min(budget_bytes, LEAST_BYTES):
+    least = min(budget_bytes, LEAST_BYTES)
+    if granted < least:
         raise SlamError(
-            f"the GPU has only {_mb(free)} free: end what else uses it, or take --device cpu"
+            f"the GPU has only {_mb(free)} free; a map gets half of that and needs {_mb(least)}: "
+            "end what else uses the GPU, or take --device cpu"
         )
     if granted < budget_bytes:
         logger.warning(
@@ -32,6 +36,19 @@ def granted_bytes(budget_bytes: int) -> int:
             _mb(budget_bytes),
         )
     return granted
+
+
+@contextmanager
+def reserving(num_bytes: int, option: str) -> Iterator[None]:
+    """Make a SlamError of it where a map's bytes are not there after all; `option` sets how many
+    they are.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise SlamError(
+            f"the GPU has no {_mb(num_bytes)} for the map: lower {option}, or take --device cpu"
+        ) from error
 
 
 def _mb(num_bytes: int) -> str:

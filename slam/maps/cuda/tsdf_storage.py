@@ -7,8 +7,7 @@ import torch
 from kernels.blocks import BlockIndex, new_index
 from kernels.cuda.arrays import empty, full, to_device, zeros
 from kernels.tsdf import TsdfBlocks
-from slam.errors import SlamError
-from slam.maps.cuda.memory import granted_bytes
+from slam.maps.cuda.memory import granted_bytes, reserving
 from slam.maps.tsdf_base import BYTES_PER_BLOCK
 
 BYTES_BESIDE = 56  # a block: its part of the hash table, stamp and place in the list
@@ -27,8 +26,8 @@ class TsdfStorage(NamedTuple):
 def new_storage(num_blocks: int) -> TsdfStorage:
     """Reserve memory for so many blocks, or for as many as fit into half of what is free."""
     size = BYTES_PER_BLOCK + BYTES_BESIDE
-    capacity = max(1, granted_bytes(num_blocks * size) // size)
-    try:
+    capacity = granted_bytes(num_blocks * size) // size
+    with reserving(capacity * size, "--tsdf.budget-mb"):
         sdf: Any = zeros((capacity, 512), torch.int16)
         weight: Any = zeros((capacity, 512), torch.uint16)
         color: Any = zeros((capacity, 4, 512), torch.uint8)
@@ -39,10 +38,6 @@ def new_storage(num_blocks: int) -> TsdfStorage:
             visible=empty((capacity,), torch.int32),
             report=zeros((2,), torch.int32),
         )
-    except torch.OutOfMemoryError as error:
-        raise SlamError(
-            f"the GPU has no {capacity * size // 10**6} MB for the map; lower --tsdf.budget-mb"
-        ) from error
 
 
 def in_order(storage: TsdfStorage, count: int) -> tuple[BlockIndex, TsdfBlocks]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from slam.camera import DepthNoise
 from slam.config import NeuralConfig, check_neural
+from slam.errors import SlamError
 from slam.geometry import Transform
 from slam.maps.base import Mesh
 from slam.maps.neural.keyframes import Keyframe, Keyframes
@@ -36,7 +37,7 @@ class KeyframedMap(ABC):
 
     @abstractmethod
     def _take(self, content: NeuralContent) -> None:
-        """Go on with what a file holds."""
+        """Go on with what a file holds; a SlamError where the GPU is too small for it."""
 
     @property
     def _is_keyframe_due(self) -> bool:
@@ -87,7 +88,10 @@ class KeyframedMap(ABC):
         content = read_neural(path)
         map_ = cls(content.config, content.depth_noise)
         map_.num_integrated = content.num_integrated
-        map_._take(content)
+        try:
+            map_._take(content)
+        except SlamError as error:
+            raise SlamError(f"{path}: {error}") from error
         return map_
 
     @property
