@@ -4,20 +4,27 @@
 scripts/gpu_check.py                 # on a machine with a GPU: everything, in less than 8 minutes
 scripts/gpu_check.py --only tsdf     # the checks and sections whose names hold this
 scripts/gpu_check.py --simulate      # without a GPU: the checks of kernels in numba's simulator
+scripts/gpu_check.py --simulate --only compare:tsdf   # tracker and map in it: a minute
 """
 
 import argparse
 import json
 import os
 import pickle
+import shutil
+import signal
+import subprocess
 import sys
+import tempfile
 import warnings
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 SCRIPT = Path(__file__).resolve()
 ROOT = SCRIPT.parents[1]
 TOOLKIT = Path("/usr/local/cuda")
+SIMULATOR = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
 
 
 def parse() -> argparse.Namespace:
@@ -33,6 +40,7 @@ def parse() -> argparse.Namespace:
     # one part, in a process of its own
     parser.add_argument("--section", help=argparse.SUPPRESS)
     parser.add_argument("--checks", help=argparse.SUPPRESS)
+    parser.add_argument("--notes", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--tiny", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -48,8 +56,18 @@ def main() -> int:
     seed = int.from_bytes(os.urandom(4), "little") if options.seed is None else options.seed
     if options.simulate:
         return simulate(options, seed)
-    if TOOLKIT.is_dir():  # numba looks there for a compiler where no wheel has brought one
-        os.environ.setdefault("CUDA_HOME", str(TOOLKIT))
+    with tempfile.TemporaryDirectory(prefix="gpu_check_") as folder:
+        return run_all(options, seed, Path(folder))
+
+
+def run_all(options: argparse.Namespace, seed: int, folder: Path) -> int:
+    """Run the whole check on a GPU, in a folder of its own."""
+    # Before numba is imported. What it has kept elsewhere does not know of changes in files beside
+    # a kernel's own; and a checkout may be read-only.
+    os.environ["NUMBA_CACHE_DIR"] = str(folder / "numba")
+    if (toolkit := find_toolkit()) is not None:
+        os.environ.setdefault("CUDA_HOME", str(toolkit))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was done is told then, too
     from slam.device import find_obstacle
 
     if (obstacle := find_obstacle()) is not None:
@@ -61,15 +79,23 @@ def main() -> int:
     from gpu_checks.session import run_session
 
     if not names_like(options.only) and not any(options.only in name for name in SECTIONS):
-        return fail_for_nothing(options.only, f"; sections: {', '.join(SECTIONS)}")
+        return fail_for_nothing(options.only, SECTIONS)
     print(f"seed {seed}", flush=True)
     json_path = options.json or Path("gpu_check.json")
-    return run_session(SCRIPT, seed, options.only, json_path, options.markdown)
+    return run_session(SCRIPT, seed, options.only, folder, json_path, options.markdown)
+
+
+def find_toolkit() -> Path | None:
+    """Return where numba can look for a compiler if no wheel has brought one."""
+    if TOOLKIT.is_dir():
+        return TOOLKIT
+    nvcc = shutil.which("nvcc")
+    return Path(nvcc).resolve().parents[1] if nvcc else None
 
 
 def prepare_simulator() -> None:
     """Set what has to be set before numba is imported."""
-    os.environ.update(NUMBA_ENABLE_CUDASIM="1", NUMBA_DISABLE_JIT="1")
+    os.environ.update(SIMULATOR)
     if hasattr(os, "sched_setaffinity"):
         # a kernel's threads run in turns anyway; on two cores they take twice as long to
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
@@ -86,18 +112,20 @@ def run_part(options: argparse.Namespace) -> int:
         return sections.run_cpu_section(is_tiny, options.work)
     if options.section == "kernels":
         names = options.checks.split(",")
-        notes = options.work / f"checks_{len(names)}.jsonl"
-        return sections.run_kernel_section(names, options.seed, notes, rows)
+        return sections.run_kernel_section(names, options.seed, options.notes, rows)
     return sections.run_section(options.section, is_tiny, options.work, rows)
 
 
 def simulate(options: argparse.Namespace, seed: int) -> int:
-    """Run the checks of kernels in this process."""
+    """Run the checks of kernels in this process; or one section, if `--only` is its name."""
     from gpu_checks import kernel_checks, record
+    from gpu_checks.sections import SECTIONS
 
+    if options.only in SECTIONS:
+        return simulate_section(options)
     names = kernel_checks.names_like(options.only)
     if not names:
-        return fail_for_nothing(options.only)
+        return fail_for_nothing(options.only, SECTIONS)
     print(f"seed {seed}", flush=True)
     seen = record.record() if options.record else {}
     results = []
@@ -111,9 +139,27 @@ def simulate(options: argparse.Namespace, seed: int) -> int:
     return int(any(result.mismatches for result in results))
 
 
-def fail_for_nothing(only: str, more: str = "") -> int:
+def simulate_section(options: argparse.Namespace) -> int:
+    """Run a section on tiny inputs. The CPU's part is compiled, so it has a process of its own."""
+    from gpu_checks.report import has_mismatch
+    from gpu_checks.sections import read_rows, run_section
+
+    with tempfile.TemporaryDirectory(prefix="gpu_check_") as folder:
+        command = [sys.executable, str(SCRIPT), "--tiny", "--section", "cpu", "--work", folder]
+        compiled = {key: value for key, value in os.environ.items() if key not in SIMULATOR}
+        subprocess.run(command, env=compiled, check=True)
+        path = Path(folder) / "rows.jsonl"
+        run_section(options.only, True, Path(folder), path)
+        rows = read_rows(path)
+    if options.json:
+        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    return int(has_mismatch(rows))
+
+
+def fail_for_nothing(only: str, sections: Iterable[str]) -> int:
     """Say that no check has such a name; return the exit status."""
-    print(f"gpu_check: no check has {only!r} in its name{more}", file=sys.stderr)
+    known = ", ".join(sections)
+    print(f"gpu_check: nothing has {only!r} in its name; sections: {known}", file=sys.stderr)
     return 2
 
 

@@ -13,7 +13,7 @@ from gpu_checks import timing
 from gpu_checks.end_to_end import Emit
 from gpu_checks.record import name_of
 from gpu_checks.report import Row
-from gpu_checks.staged import one_by_one, run_stages, steady
+from gpu_checks.staged import one_by_one, run_stages
 from gpu_checks.timing import Clock, LaunchTimes, hooked
 from kernels.cuda.arrays import to_host
 from kernels.cuda.launch import IS_SIMULATED
@@ -67,13 +67,14 @@ def measure_integration(
     """Report the bandwidth of integration, as a share of a copy's."""
     section = f"tsdf, integration{what}"
     watch = IntegrationWatch(clock)
-    with one_by_one(), hooked(watch.around):
-        _, map_, T_last = run_stages(config, frames[:-1], clock)
-        sector_bytes = changed_bytes(map_, frames[-1], T_last)
-    num_blocks = statistics.median(steady(watch.num_blocks, len(frames) - 1))
+    with one_by_one():
+        _, map_, T_last = run_stages(config, frames[:-1], clock, watch.around)
+        with hooked(watch.around):
+            sector_bytes = changed_bytes(map_, frames[-1], T_last)
+    num_blocks = statistics.median(watch.num_blocks)
     share = num_blocks / max(watch.num_blocks[-1], 1)
     moved = Traffic(num_blocks, share * sector_bytes, frames[0].depth_m.size)
-    ms = statistics.median(steady(watch.values_ms(), len(frames) - 1))
+    ms = statistics.median(watch.values_ms())
     emit(Row(section, "blocks a frame", num_blocks, note="median"))
     emit(Row(section, "integrate", 1e3 * ms, "us"))
     copied = timing.copy_bandwidth(clock, 1 << (12 if IS_SIMULATED else 30))

@@ -41,10 +41,14 @@ class Case:
         tolerance: float,
         relative: float = 0.0,
         flips: float = 0.0,
+        cap: float | np.ndarray | None = None,
     ) -> None:
         """Compare with |got - wanted| <= tolerance + relative |wanted|, but for a share `flips` of
-        the elements: those that rounding moves over an edge. NaN never agrees.
+        the elements: those that rounding moves over an edge, by no more than `cap`. NaN never
+        agrees.
         """
+        if flips and cap is None:
+            raise ValueError(f"{what}: flips need a cap")
         self.num_comparisons += 1
         got, wanted = np.asarray(got), np.asarray(wanted)
         if got.shape != wanted.shape or got.dtype != wanted.dtype:
@@ -53,10 +57,13 @@ class Case:
             )
             return
         error = np.abs(got.astype(np.float64) - wanted.astype(np.float64))
-        is_off = ~(error <= tolerance + relative * np.abs(wanted.astype(np.float64)))
-        if np.count_nonzero(is_off) > flips * got.size:
+        limit = tolerance + relative * np.abs(wanted.astype(np.float64))
+        is_off = ~(error <= limit)
+        is_far = ~(error <= np.maximum(limit, 0.0 if cap is None else cap))
+        if is_far.any() or np.count_nonzero(is_off) > flips * got.size:
             self.mismatches.append(
                 f"{what}: {np.count_nonzero(is_off)} of {got.size} elements are off, "
+                f"{np.count_nonzero(is_far)} by more than the edge explains, "
                 f"by up to {np.nanmax(error[is_off], initial=0.0):.3g}"
             )
 

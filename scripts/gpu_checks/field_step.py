@@ -42,8 +42,10 @@ def part(level: Level, first: int, num: int = NUM_FEATURES) -> np.ndarray:
 def close_by_largest(
     case: Case, what: str, got: np.ndarray, wanted: np.ndarray, tolerance: float, flips: float = 0.0
 ) -> None:
-    """Compare by the largest element."""
-    case.close(what, got, wanted, tolerance * np.abs(wanted).max(initial=1e-30), flips=flips)
+    """Compare by the largest element; flips are off by no more than it."""
+    largest = np.abs(wanted).max(initial=1e-30)
+    cap = largest if flips else None
+    case.close(what, got, wanted, tolerance * largest, flips=flips, cap=cap)
 
 
 @check

@@ -4,7 +4,7 @@ that leaves the device unusable, is known, and the others can be run without it.
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,28 @@ from gpu_checks.check import Result, run_check
 from gpu_checks.suite import CHECKS
 from gpu_checks.systems import synchronize
 
-DEVICE_LOST = 3  # exit status
-
 
 def run_checks(names: Sequence[str], seed: int, notes: Path | None) -> Iterator[Result]:
     """Yield the result of each check; stop after one that leaves the device unusable."""
     for name in names:
         _note(notes, {"started": name})
         result = run_check(name, seed)
+        loss = _loss()  # a launch may fail after the last comparison
+        if loss:
+            result = replace(result, mismatches=[*result.mismatches, loss])
         _note(notes, {"result": asdict(result)})
         yield result
-        try:
-            synchronize()
-        except RuntimeError:  # of an illegal access nothing recovers but a new process
+        if loss:  # of an illegal access nothing recovers but a new process
             return
+
+
+def _loss() -> str:
+    """Return what has made the device unusable; nothing where it works."""
+    try:
+        synchronize()
+    except RuntimeError as error:
+        return f"the device is lost: {' '.join(str(error).split())[:200]}"
+    return ""
 
 
 def describe(result: Result) -> str:

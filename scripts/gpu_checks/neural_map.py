@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gpu_checks.check import Case, check
+from gpu_checks.tsdf import MAX_READING
 from kernels.cuda.arrays import to_device, to_host
 from kernels.cuda.inputs import Inputs
 from kernels.dispatch import using
@@ -22,6 +23,7 @@ from slam.maps.neural.grid import Grid
 from slam.maps.neural.keyframes import Keyframe, Keyframes
 from slam.maps.neural.map import NeuralMap
 from slam.maps.neural.neural_file import LEVELS
+from slam.maps.neural.rendering import FAR_M
 
 NOISE = DepthNoise.rendered()
 
@@ -109,12 +111,15 @@ def compare(case: Case, when: str, got: Grid, wanted: Grid, tolerance: float, fl
         case.true(f"{when}: {name} learns", bool(is_learned.any()))
         case.close(
             f"{when}: features of {name}", features[is_learned], others[is_learned], tolerance,
-            flips=flips,
+            flips=flips, cap=np.ptp(others),
         )  # fmt: skip
         if name == "fine":
             mean, other = got.mean, wanted.mean
-            case.close(f"{when}: mean", mean.sdf[a], other.sdf[b], 1.0, flips=2e-3)
-            case.close(f"{when}: its weight", mean.weight[a], other.weight[b], 1.0, flips=2e-3)
+            case.close(f"{when}: mean", mean.sdf[a], other.sdf[b], 1.0, flips=2e-3, cap=64000.0)
+            case.close(
+                f"{when}: its weight", mean.weight[a], other.weight[b], 1.0, flips=2e-3,
+                cap=4.0 * MAX_READING,
+            )  # fmt: skip
 
 
 @check
@@ -140,8 +145,9 @@ def neural_map(case: Case) -> None:
         # rounding turns the smallest gradients, and every first step is as long as its rate
         limits = (1e-4, 0.1) if i == 0 else (2e-3, 0.15)
         compare(case, f"frame {i}", on_device._content().grid, on_host._grid, *limits)
-        case.close(f"frame {i}: where known", got.is_valid, wanted.is_valid, 0.0, flips=0.02)
-        case.close(f"frame {i}: distance", got.sdf_m, wanted.sdf_m, 2e-3, flips=0.02)
+        valid, most_m = (got.is_valid, wanted.is_valid), 2.0 * config.truncation_m
+        case.close(f"frame {i}: where known", *valid, 0.0, flips=0.02, cap=1.0)
+        case.close(f"frame {i}: distance", got.sdf_m, wanted.sdf_m, 2e-3, flips=0.02, cap=most_m)
     case.true("something is known", bool(wanted.is_valid.any()))
     depths = {place[2] for place in by_place(on_host._grid, "fine")}
     case.true("the ball in the air is left out", min(depths) > 0)
@@ -156,10 +162,10 @@ def neural_map(case: Case) -> None:
         wanted_view = on_host.render(camera, start)
     view = on_device.render(camera, start)
     case.true("something is seen", bool((wanted_view.depth_m > 0).mean() > 0.5))
-    for name in ("depth_m", "normals", "confidence"):
+    for name, most in (("depth_m", FAR_M), ("normals", 2.0), ("confidence", 16.0)):
         a, b = getattr(view, name), getattr(wanted_view, name)
         # the definition steps in another way, and so past other holes of so coarse a map
-        case.close(f"view: {name}", a, b, 0.01, 0.01, flips=0.12)
+        case.close(f"view: {name}", a, b, 0.01, 0.01, flips=0.12, cap=most)
 
 
 def files(case: Case, on_device: CudaNeuralMap, points: np.ndarray) -> None:
@@ -176,10 +182,14 @@ def files(case: Case, on_device: CudaNeuralMap, points: np.ndarray) -> None:
         got = map_.query(points)
         # at the faces of cells
         flips = case.pick(0.0, 2e-3)
-        case.close(f"{name}: where known", got.is_valid, wanted.is_valid, 0.0, flips=flips)
-        case.close(f"{name}: distance", got.sdf_m, wanted.sdf_m, 1e-5, flips=flips)
-        case.close(f"{name}: gradient", got.gradient, wanted.gradient, 1e-3, 1e-3, flips=flips)
-        case.close(f"{name}: color", map_.color(points), wanted_rgb, 1.0, flips=flips)
+        case.close(f"{name}: where known", got.is_valid, wanted.is_valid, 0.0, flips=flips, cap=1.0)
+        most_m = 2.0 * on_device.config.truncation_m
+        case.close(f"{name}: distance", got.sdf_m, wanted.sdf_m, 1e-5, flips=flips, cap=most_m)
+        most = np.ptp(wanted.gradient)
+        case.close(
+            f"{name}: gradient", got.gradient, wanted.gradient, 1e-3, 1e-3, flips=flips, cap=most
+        )
+        case.close(f"{name}: color", map_.color(points), wanted_rgb, 1.0, flips=flips, cap=255.0)
     case.equal("loaded: frames", loaded.num_integrated, on_device.num_integrated)
     case.equal("loaded: bytes", loaded.nbytes, on_device.nbytes)
     case.equal("refused", on_device.num_refused, 0)

@@ -17,7 +17,7 @@ def start(
     command: Sequence[str], log: Path | None = None, cache: Path | None = None
 ) -> subprocess.Popen[bytes]:
     """Start a command in a process group of its own, its output into a log or to the terminal;
-    numba keeps what it compiles in `cache`.
+    numba keeps what it compiles in `cache`, or where this process does.
     """
     environment = os.environ | ({} if cache is None else {"NUMBA_CACHE_DIR": str(cache)})
     if log is None:
@@ -35,18 +35,19 @@ def wait(
     silent_s: float = 0.0,
 ) -> str:
     """Wait for a process; return "" or what went wrong. It is ended after `limit_s`, or when it has
-    not written to `notes` for `silent_s`.
+    not written to `notes` for `silent_s`, or with this one.
     """
     start_s = time.monotonic()
-    while process.poll() is None:
-        time.sleep(POLL_S)
-        now_s = time.monotonic()
-        if now_s - start_s > limit_s:
-            end(process)
-            return f"ended after {limit_s:.0f} s"
-        if notes is not None and time.time() - _written_s(notes, start_s, now_s) > silent_s:
-            end(process)
-            return f"ended: nothing for {silent_s:.0f} s"
+    try:
+        while process.poll() is None:
+            time.sleep(POLL_S)
+            now_s = time.monotonic()
+            if now_s - start_s > limit_s:
+                return f"ended after {limit_s:.0f} s"
+            if notes is not None and time.time() - _written_s(notes, start_s, now_s) > silent_s:
+                return f"ended: nothing for {silent_s:.0f} s"
+    finally:
+        end(process)
     return "" if process.returncode == 0 else f"exit status {process.returncode}"
 
 

@@ -3,10 +3,19 @@
 import numpy as np
 
 from gpu_checks.check import Case, check
-from gpu_checks.volumes import SDF_UNIT_M, VOXEL_SIZE_M, ball, empty_volume, fill_randomly
+from gpu_checks.volumes import (
+    SDF_UNIT_M,
+    TRUNCATION_M,
+    VOXEL_SIZE_M,
+    ball,
+    empty_volume,
+    fill_randomly,
+)
 from kernels import tsdf as tsdf_ops
 from kernels.cuda.arrays import to_device, to_host
 from kernels.dispatch import using
+
+STEEPEST = 2.0 * TRUNCATION_M[1] / VOXEL_SIZE_M  # from one voxel to the next
 
 
 @check
@@ -24,8 +33,12 @@ def query(case: Case) -> None:
             # A point within float32's rounding of a cell's border may be taken for the next cell:
             # the distance is continuous there, the gradient and what is known are not.
             is_known = wanted[2] & got[2]
-            case.close(f"known of {num}", got[2], wanted[2], 0.0, flips=2e-3 if num > 7 else 0.5)
+            flips = 2e-3 if num > 7 else 0.5
+            case.close(f"known of {num}", got[2], wanted[2], 0.0, flips=flips, cap=1.0)
             case.close("distance", got[0][is_known], wanted[0][is_known], 1e-5)
-            case.close("gradient", got[1][is_known], wanted[1][is_known], 3e-3, flips=2e-3)
+            case.close(
+                "gradient", got[1][is_known], wanted[1][is_known], 3e-3, flips=2e-3,
+                cap=2.0 * STEEPEST,
+            )  # fmt: skip
             case.true("zeros", not got[0][~got[2]].any() and not got[1][~got[2]].any())
         case.true("nothing is known", is_known.mean() > 0.01)

@@ -10,6 +10,8 @@ from kernels.dispatch import using
 from slam.geometry import se3_exp
 
 DEPTH_RANGE_M = (0.1, 3.0)
+RADIUS_M = 0.3
+MOST_CONFIDENCE = 30000 * tsdf_ops.WEIGHT_UNIT  # of the heaviest voxels of a ball
 
 
 def render(
@@ -30,7 +32,7 @@ def render(
 
 @check
 def raycast(case: Case) -> None:
-    volume = ball(case, 0.3, 0.08)
+    volume = ball(case, RADIUS_M, 0.08)
     T = np.eye(4)
     T[:3, 3] = [0.0, 0.0, -0.9]
     for size in ((1, 1), (9, 17), case.pick((24, 32), (120, 160))):
@@ -41,20 +43,22 @@ def raycast(case: Case) -> None:
         num = size[0] * size[1]
         # Rays that graze the ball or a hole may go either way, and one is a large share of few.
         flips = 0.02 + 1.0 / num
-        case.close(f"depth of {size} as the CPU's", got.depth_m, cpu.depth_m, 1e-4, flips=flips)
-        case.close(f"normals of {size} as the CPU's", got.normals, cpu.normals, 1e-2, flips=flips)
-        case.close(f"color of {size} as the CPU's", got.color, cpu.color, 1, flips=flips)
-        case.close(
-            f"confidence of {size} as the CPU's", got.confidence, cpu.confidence, 1e-2, 1e-2,
-            flips=flips,
-        )  # fmt: skip
+        for name, tolerance, relative, cap in (
+            ("depth_m", 1e-4, 0.0, DEPTH_RANGE_M[1]),
+            ("normals", 1e-2, 0.0, 2.0),
+            ("color", 1.0, 0.0, 255.0),
+            ("confidence", 1e-2, 1e-2, MOST_CONFIDENCE),
+        ):
+            ours, theirs = getattr(got, name), getattr(cpu, name)
+            what = f"{name} of {size} as the CPU's"
+            case.close(what, ours, theirs, tolerance, relative, flips, cap)
         # the chord between two samples leaves the curve by some hundredths of a voxel
         both = (got.depth_m > 0) & (wanted.depth_m > 0)
         differs = (got.depth_m > 0) != (wanted.depth_m > 0)
         case.true(f"{size}: hits differ", differs.mean() <= 0.03 + 1.0 / num)
         case.close(
             f"depth of {size}", got.depth_m[both], wanted.depth_m[both], 0.06 * VOXEL_SIZE_M,
-            flips=0.05 + 1.0 / num,
+            flips=0.05 + 1.0 / num, cap=2.0 * RADIUS_M,
         )  # fmt: skip
         cosine = (got.normals * wanted.normals).sum(axis=-1)[both]
         case.true(f"normals of {size}", num < 100 or bool(np.median(cosine) > 0.99))
@@ -68,6 +72,7 @@ def raycast_of_nothing(case: Case) -> None:
     for volume, size in ((empty_volume(np.zeros((0, 3))), (5, 7)), (ball(case, 0.2, 0.06), (0, 0))):
         got = render(volume, "cuda", size, T)
         case.true(f"nothing in {size}", all(not array.any() for array in got))
-    volume = ball(case, 0.3, 0.08)
+    volume = ball(case, RADIUS_M, 0.08)
     got, cpu = (render(volume, name, (6, 8), T) for name in ("cuda", "cpu"))
-    case.close("depth from inside", got.depth_m, cpu.depth_m, 1e-4, flips=0.05)
+    most = 2.0 * RADIUS_M
+    case.close("depth from inside", got.depth_m, cpu.depth_m, 1e-4, flips=0.05, cap=most)

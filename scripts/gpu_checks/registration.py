@@ -53,46 +53,59 @@ def equations(
     return geometric, photometric
 
 
+def images(case: Case, most: int, num_points: int, num_textured: int) -> tuple:
+    """Return a cloud in buffers for so many points, and a keyframe's textured ones."""
+    points = random_points(case.random, (most,)) + np.array([0.0, 0.0, 1.0], np.float32)
+    lengths_m = case.random.uniform(0.002, 0.01, most).astype(np.float32)
+    one = np.ones(1, np.float32)
+    cloud = FrameCloud(points, lengths_m, np.full(1, num_points, np.int32), one, one)
+    level = PhotometricLevel(
+        points[: most // 2].copy(),
+        case.random.uniform(100.0, 150.0, most // 2).astype(np.float32),
+        np.full(1, num_textured, np.int32),
+        case.random.uniform(100.0, 150.0, (30, 40)).astype(np.float32),
+        case.random.uniform(0.7, 1.5, (30, 40)).astype(np.float32),
+        INTRINSICS,
+    )
+    return cloud, level
+
+
 @check
 def field_registration(case: Case) -> None:
     for is_seeded in (True, False):
         field = random_field(case.random, is_seeded)
-        most, num_points, num_textured = case.pick((500, 301, 199), (20_000, 15_001, 3001))
-        T = se3_exp(np.array([0.02, -0.01, -1.0, 0.02, 0.03, -0.02]))
-        T_keyframe = T @ se3_exp(case.random.normal(size=6) * 0.01)
-        points = random_points(case.random, (most,)) + np.array([0.0, 0.0, 1.0], np.float32)
-        lengths_m = case.random.uniform(0.002, 0.01, most).astype(np.float32)
-        one = np.ones(1, np.float32)
-        cloud = FrameCloud(points, lengths_m, np.full(1, num_points, np.int32), one, one)
-        level = PhotometricLevel(
-            points[: most // 2].copy(),
-            case.random.uniform(100.0, 150.0, most // 2).astype(np.float32),
-            np.full(1, num_textured, np.int32),
-            case.random.uniform(100.0, 150.0, (30, 40)).astype(np.float32),
-            case.random.uniform(0.7, 1.5, (30, 40)).astype(np.float32),
-            INTRINSICS,
-        )
-        geometric, photometric = equations(field, cloud, level, T, T_keyframe)
-        kept, _ = without_noise(
-            information(geometric, 1.0, WEIGHTING.geometric_share), WEIGHTING.normal_variance
-        )
-        total = kept + information(photometric, 1.0, WEIGHTING.photometric_share)
-        wanted = solve(total, 1.0, STAGE.max_uncertainty_m)
+        full = case.pick((500, 301, 199), (20_000, 15_001, 3001))
+        for most, num_points, num_textured in ((1, 0, 0), (2, 1, 0), (2, 0, 1), full):
+            what = f"{num_points} points, {num_textured} textured, seeded {is_seeded}"
+            compare(case, what, field, *images(case, most, num_points, num_textured))
 
-        numbers = np.zeros(NUM_STATE, np.float32)
-        numbers[:12], numbers[12:24] = T[:3].ravel(), T_keyframe[:3].ravel()
-        numbers[24 + HAS_KEYFRAME] = 1.0
-        state = pose_state(to_device(numbers))
-        registration.align(
-            on_device(field), to_device(cloud), [to_device(level)], state, [(STAGE, 1)], WEIGHTING
-        )
-        values = to_host(state.values)
-        # a residual in a hundred may be on the other side of a limit
-        what = f"seeded {is_seeded}"
-        for name, number in (("squared_error", SQUARED_ERROR), ("weight", WEIGHT)):
-            ours, theirs = float(values[number]), float(getattr(geometric, name))
-            case.close(f"{name}, {what}", ours, theirs, 1e-6, 0.01)
-        moved = T @ se3_exp(wanted.twist)
-        limit = 1e-6 + 0.02 * float(np.abs(wanted.twist).sum())
-        got = to_host(state.T_world_camera).astype(np.float64)
-        case.close(f"pose, {what}", got, moved[:3], limit)
+
+def compare(
+    case: Case, what: str, field: Field, cloud: FrameCloud, level: PhotometricLevel
+) -> None:
+    """Take one step on the device and by the definitions."""
+    T = se3_exp(np.array([0.02, -0.01, -1.0, 0.02, 0.03, -0.02]))
+    T_keyframe = T @ se3_exp(case.random.normal(size=6) * 0.01)
+    geometric, photometric = equations(field, cloud, level, T, T_keyframe)
+    kept, _ = without_noise(
+        information(geometric, 1.0, WEIGHTING.geometric_share), WEIGHTING.normal_variance
+    )
+    total = kept + information(photometric, 1.0, WEIGHTING.photometric_share)
+    wanted = solve(total, 1.0, STAGE.max_uncertainty_m)
+
+    numbers = np.zeros(NUM_STATE, np.float32)
+    numbers[:12], numbers[12:24] = T[:3].ravel(), T_keyframe[:3].ravel()
+    numbers[24 + HAS_KEYFRAME] = 1.0
+    state = pose_state(to_device(numbers))
+    registration.align(
+        on_device(field), to_device(cloud), [to_device(level)], state, [(STAGE, 1)], WEIGHTING
+    )
+    values = to_host(state.values)
+    # a residual in a hundred may be on the other side of a limit
+    for name, number in (("squared_error", SQUARED_ERROR), ("weight", WEIGHT)):
+        ours, theirs = float(values[number]), float(getattr(geometric, name))
+        case.close(f"{name}, {what}", ours, theirs, 1e-6, 0.01)
+    moved = T @ se3_exp(wanted.twist)
+    limit = 1e-6 + 0.02 * float(np.abs(wanted.twist).sum())
+    got = to_host(state.T_world_camera).astype(np.float64)
+    case.close(f"pose, {what}", got, moved[:3], limit)

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import tempfile
 import time
 from pathlib import Path
 from subprocess import Popen
@@ -17,6 +16,7 @@ TOTAL_S = 470.0
 KERNELS_S = 260.0
 SILENT_S = 120.0  # for one check of a kernel, compiling included
 CPU_S = 280.0  # from the beginning
+OF_ALL_PARTS = ("graphs not captured", "compilation")  # they stand at the end of the table
 
 
 class Session:
@@ -34,17 +34,19 @@ class Session:
     @property
     def rows(self) -> list[Row]:
         """All rows so far: first what failed as a whole, then the checks of kernels."""
-        compilation = [row for row in read_rows(self._rows_path) if row.section == "compilation"]
-        others = [row for row in read_rows(self._rows_path) if row.section != "compilation"]
-        return [*self._failures, *_rows_of_checks(self.checks), *others, *compilation]
+        found = read_rows(self._rows_path)
+        last = [row for section in OF_ALL_PARTS for row in found if row.section == section]
+        others = [row for row in found if row.section not in OF_ALL_PARTS]
+        return [*self._failures, *_rows_of_checks(self.checks), *others, *last]
 
     def run(self, only: str) -> None:
         """Run the checks and sections whose names hold `only`."""
         sections = [name for name in SECTIONS if only in name]
-        names = kernel_checks.names_like(only)
-        cpu = self._start_cpu() if sections else None
+        cpu = None
         try:
-            self._run_kernels(names)
+            if sections:
+                cpu = self._start_cpu()
+            self._run_kernels(kernel_checks.names_like(only))
             if cpu is not None:
                 self._wait_for_cpu(cpu)
             for name in sections:
@@ -69,12 +71,6 @@ class Session:
         cache = self._folder / "numba_cpu"  # two processes must not write one index
         return processes.start(command, self._folder / "cpu.log", cache)
 
-    def _start(self, command: list[str]) -> Popen[bytes]:
-        """Start a part on the GPU. Its kernels are compiled anew, and kept for the other parts:
-        what numba kept before does not know of changes in files beside a kernel's own.
-        """
-        return processes.start(command, cache=self._folder / "numba")
-
     def _wait_for_cpu(self, cpu: Popen[bytes]) -> None:
         self._say("waiting for the CPU's runs")
         wrong = processes.wait(cpu, max(CPU_S - (time.monotonic() - self._start_s), 10.0))
@@ -89,8 +85,13 @@ class Session:
             notes = self._folder / f"checks_{len(names)}.jsonl"
             command = [*self._command, "--section", "kernels", "--work", str(self._folder)]
             command += ["--seed", str(self._seed), "--checks", ",".join(names)]
+            command += ["--notes", str(notes)]
             limit_s = min(KERNELS_S, self._left_s())
-            wrong = processes.wait(self._start(command), limit_s, notes, SILENT_S)
+            try:
+                wrong = processes.wait(processes.start(command), limit_s, notes, SILENT_S)
+            except KeyboardInterrupt:
+                self.checks += kernel_checks.read_notes(notes)[0]
+                raise
             results, running = kernel_checks.read_notes(notes)
             if running is not None:
                 mismatches = [f"did not come to its end: {wrong}"]
@@ -98,12 +99,16 @@ class Session:
                     {"name": running, "seconds": 0.0, "num_comparisons": 0,
                      "mismatches": mismatches}
                 )  # fmt: skip
+            elif wrong:
+                self._failures.append(Row("kernels", "the process", note=wrong, is_failure=True))
             self.checks += results
             names = names[len(results) :]
             if not results or self._left_s() < 0.5 * TOTAL_S:
                 break
-        for name in names:
-            self._failures.append(Row("kernels", name, note="was not run", is_failure=True))
+        if names:
+            note = ", ".join(names)[:300]
+            self._failures.append(Row("kernels", "checks not run", float(len(names)), note=note,
+                                      limit=0.0))  # fmt: skip
 
     def _run_section(self, name: str) -> None:
         limit_s = min(SECTIONS[name][1], self._left_s())
@@ -112,13 +117,15 @@ class Session:
             return
         self._say(f"{name} (at most {limit_s:.0f} s)")
         command = [*self._command, "--section", name, "--work", str(self._folder)]
-        wrong = processes.wait(self._start(command), limit_s)
+        wrong = processes.wait(processes.start(command), limit_s)
         if wrong:
             self._failures.append(Row(name, "the section", note=wrong, is_failure=True))
 
 
 def _rows_of_checks(checks: list[dict[str, Any]]) -> list[Row]:
     """Return one row for all checks that agree, and one for each that does not."""
+    if not checks:
+        return []
     wrong = [check for check in checks if check["mismatches"]]
     rows = [
         Row("kernels", check["name"], note="; ".join(check["mismatches"])[:300], is_failure=True)
@@ -133,13 +140,14 @@ def _rows_of_checks(checks: list[dict[str, Any]]) -> list[Row]:
 
 
 def run_session(
-    script: Path, seed: int, only: str, json_path: Path, markdown_path: Path | None
+    script: Path, seed: int, only: str, folder: Path, json_path: Path, markdown_path: Path | None
 ) -> int:
-    """Run everything, print the table and write it; return 1 if anything does not agree."""
-    with tempfile.TemporaryDirectory(prefix="gpu_check_") as folder:
-        session = Session(script, seed, Path(folder))
-        session.run(only)
-        rows, machine = session.rows, about()
+    """Run everything in a folder, print the table and write it; return 1 if anything does not
+    agree.
+    """
+    session = Session(script, seed, folder)
+    session.run(only)
+    rows, machine = session.rows, about()
     print("\n" + text_table(rows, machine))
     json_path.write_text(json.dumps(as_json(rows, machine, session.checks), indent=1) + "\n")
     if markdown_path is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gpu_checks.systems import parts
-from gpu_checks.timing import Clock
+from gpu_checks.timing import Clock, Hook, hooked
 from kernels.cuda import graph
 from kernels.cuda.launch import IS_SIMULATED
 from slam.config import Config
@@ -53,34 +53,43 @@ class StageMarks:
         yield
         self._marks.setdefault(stage, []).append((start, self._clock.mark()))
 
-    def medians_ms(self, num_frames: int) -> dict[str, float]:
-        """Return the median of each stage over frames, those of the warm-up left out."""
+    def clear(self) -> None:
+        """Forget what was measured."""
+        self._marks = {}
+
+    def medians_ms(self) -> dict[str, float]:
+        """Return the median of each stage."""
         return {
-            stage: statistics.median(
-                self._clock.elapsed_ms(start, end) for start, end in steady(marks, num_frames)
-            )
+            stage: statistics.median(self._clock.elapsed_ms(start, end) for start, end in marks)
             for stage, marks in self._marks.items()
         }
 
 
-def steady(values: Sequence[Any], num_frames: int) -> Sequence[Any]:
-    """Leave out what belongs to the frames of the warm-up, of values that so many frames gave."""
-    num_left_out = len(values) * WARM_UP_FRAMES // max(num_frames, WARM_UP_FRAMES + 1)
-    return values[min(num_left_out, len(values) - 1) :]
+def num_warm_up(num_frames: int) -> int:
+    """Return how many of so many frames come before those that are measured."""
+    return min(WARM_UP_FRAMES, num_frames - 1)
 
 
 def run_stages(
-    config: Config, frames: Sequence[Frame], clock: Clock
+    config: Config, frames: Sequence[Frame], clock: Clock, hook: Hook | None = None
 ) -> tuple[StageMarks, Map, Transform]:
-    """Run tracker and map in one thread, one stage after the other; return the last pose, too."""
+    """Run tracker and map in one thread, one stage after the other; return the last pose, too.
+
+    The marks are those of the frames after the warm-up, and so are the launches that `hook` is
+    entered at.
+    """
     marks = StageMarks(clock)
     tracker, map_ = parts(config, frames[0], "cuda")
     tracker._aligner = TimedAligner(tracker._aligner, marks)  # pyright: ignore
     T_world_camera = np.eye(4)
-    for frame in frames:
-        T_world_camera = tracker.track(frame, map_).T_world_camera
-        with marks.measure("integrate"):
-            map_.integrate(frame, T_world_camera)
+    first = num_warm_up(len(frames))
+    for part, its_hook in ((frames[:first], None), (frames[first:], hook)):
+        marks.clear()
+        with hooked(its_hook):
+            for frame in part:
+                T_world_camera = tracker.track(frame, map_).T_world_camera
+                with marks.measure("integrate"):
+                    map_.integrate(frame, T_world_camera)
     return marks, map_, T_world_camera
 
 

@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import torch
@@ -11,6 +11,7 @@ import torch
 from gpu_checks.record import name_of
 from kernels.cuda import launch
 
+Hook = Callable[[Any, tuple[Any, ...]], AbstractContextManager[None]]  # kernel and arguments
 SPIN_CYCLES = 3_000_000  # 1.5 ms: longer than the host needs for one launch, of 40 arrays too
 
 
@@ -127,8 +128,8 @@ def _type(value: Any) -> Any:
 
 
 @contextmanager
-def hooked(hook: Callable[..., Any]) -> Iterator[None]:
-    """Enter a hook at every launch inside."""
+def hooked(hook: Hook | None) -> Iterator[None]:
+    """Enter a hook, or none, at every launch inside."""
     before, launch.on_launch = launch.on_launch, hook
     try:
         yield

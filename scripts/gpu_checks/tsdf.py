@@ -19,6 +19,7 @@ from kernels.dispatch import using
 from slam.geometry import inverse, se3_exp
 
 MAX_WEIGHT = 128.0
+MAX_READING = 4.0 / tsdf_ops.WEIGHT_UNIT  # what a reading weighs at most
 
 
 def random_frame(case: Case, size: tuple[int, int], has_color: bool) -> list:
@@ -51,10 +52,14 @@ def blocks_before(case: Case, num: int, T_camera_world: np.ndarray) -> Volume:
 
 
 def compare(case: Case, what: str, got: Volume, wanted: Volume, start: Volume) -> None:
-    """Two tiers: float32 moves a reading by less than a unit, or over a border by far."""
-    for name, most in (("sdf", 2.0), ("weight", 1.0), ("color", 1.0)):
+    """Two tiers: float32 moves a reading by less than a unit, or over a border, where it counts or
+    does not.
+    """
+    moved = 64000.0 * MAX_READING / (start.blocks.weight.astype(np.float64) + MAX_READING)
+    for name, most, cap in (("sdf", 2.0, moved + 2.0), ("weight", 1.0, MAX_READING + 1.0),
+                            ("color", 1.0, 255.0)):  # fmt: skip
         after, defined = (getattr(volume.blocks, name) for volume in (got, wanted))
-        case.close(f"{what}: {name}", after, defined, most, flips=0.01)
+        case.close(f"{what}: {name}", after, defined, most, flips=0.01, cap=cap)
     changed = wanted.blocks.sdf != start.blocks.sdf
     # a light old value hides no error; a heavy one does not let float32's show
     is_heavy = changed & (start.blocks.weight >= 20000)
@@ -102,7 +107,8 @@ def tsdf_integrate(case: Case) -> None:
         counted = on_device(start, visible, frame, dither, count)
         compare(case, what, counted, wanted, start)
         changed = (wanted.blocks.sdf != start.blocks.sdf).mean()
-        case.true(f"{what}: changed {changed:.3f}", num < 6 or changed > 0.02)
+        # a few blocks may all lie where the camera does not look
+        case.true(f"{what}: changed {changed:.3f}", num < 20 or changed > 0.02)
 
         # in another order, and without a count, bit by bit the same
         again = on_device(start, visible[:count][::-1].copy(), frame, dither, None)
