@@ -111,7 +111,7 @@ def compare(case: Case, when: str, got: Grid, wanted: Grid, tolerance: float, fl
         case.true(f"{when}: {name} learns", bool(is_learned.any()))
         case.close(
             f"{when}: features of {name}", features[is_learned], others[is_learned], tolerance,
-            flips=flips, cap=np.ptp(others),
+            flips=flips, cap=2.0 * np.ptp(others),
         )  # fmt: skip
         if name == "fine":
             mean, other = got.mean, wanted.mean
