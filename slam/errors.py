@@ -1,5 +1,8 @@
 """Errors that a user sees as one line."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class SlamError(Exception):
     """A mistake or a failure that the user can act on: one line that says what is wrong and what to
@@ -9,3 +12,12 @@ class SlamError(Exception):
 
 class BadFrameError(SlamError):
     """One frame that cannot be used; playback skips and counts it."""
+
+
+@contextmanager
+def told_of(subject: object) -> Iterator[None]:
+    """Put what a SlamError is about, a file say, before its line."""
+    try:
+        yield
+    except SlamError as error:
+        raise SlamError(f"{subject}: {error}") from error

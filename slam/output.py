@@ -142,7 +142,7 @@ class RunFolder:
             except OSError as error:  # from a writer of another module
                 what = error.filename or self.path
                 errors.append(SlamError(f"cannot write {what}: {error.strerror or error}"))
-            except Exception as error:
+            except Exception as error:  # the other files are written all the same
                 errors.append(error)
         if self._log_file and self._log_file.error:
             reason = getattr(self._log_file.error, "strerror", None) or self._log_file.error

@@ -8,8 +8,8 @@ import torch
 from kernels.cuda.launch import IS_SIMULATED
 
 DEVICE = torch.device("cpu" if IS_SIMULATED else "cuda")
-# torch computes with signed integers only, and copies the others as such
 poisons = False  # whether `empty` holds garbage, so that checks see what a kernel does not write
+# torch computes with signed integers only, and copies the others as such
 _SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
 
 

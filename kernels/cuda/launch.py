@@ -15,7 +15,8 @@ from kernels.dispatch import SIMULATES_CUDA
 IS_SIMULATED = SIMULATES_CUDA
 THREADS = 128  # a block, where the kernel does not say otherwise
 
-# of a kernel that walks over a list whose length the device decides: they fill any GPU
+# of a kernel that walks over a list whose length the device decides: half of an H200's threads, all
+# of a smaller card's
 STRIDED_BLOCKS = 2 if IS_SIMULATED else 1056
 
 # fastmath as on the CPU; here it also makes divisions and roots approximate, to 2 units in the last

@@ -12,10 +12,11 @@ import torch
 from numba import cuda, float32
 
 from kernels.align import NUM_SUMS
-from kernels.cuda import field_query, query
 from kernels.cuda.arrays import empty
 from kernels.cuda.field_block import FINE_SHAPE, LEVEL_SHAPE
+from kernels.cuda.field_query import load_decoders, sample_with
 from kernels.cuda.launch import device, kernel, launch
+from kernels.cuda.query import sample as sample_grid
 from kernels.cuda.rows import (
     PARTS_SHAPE,
     ROWS_SHAPE,
@@ -28,6 +29,7 @@ from kernels.cuda.solve import step
 from kernels.cuda.state import (
     ENDED,
     HAS_KEYFRAME,
+    MOST_STAGES,
     OFFSET,
     FrameCloud,
     PhotometricLevel,
@@ -41,10 +43,6 @@ from kernels.scalar.field_decode import HIDDEN
 from kernels.tsdf import TsdfGrid
 
 ZERO = np.float32(0.0)
-
-sample_grid = query.sample
-sample_field = field_query.sample_with
-load_decoders = field_query.load_decoders
 
 
 @device
@@ -161,7 +159,7 @@ def _linearise_field(field, cloud, level, state, stage, sigma, num_geometric, su
     i, x, y, z = _cloud_point(cloud, state, stage, num_geometric)
     sample = (False, ZERO, ZERO, ZERO, ZERO)
     if i >= 0:
-        sample = sample_field(field, fine_w1, fine_w2, middle_w1, middle_w2, x, y, z)
+        sample = sample_with(field, fine_w1, fine_w2, middle_w1, middle_w2, x, y, z)
     _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, sample, sums)
 
 
@@ -180,14 +178,16 @@ def align(
     """Update `state` by the iterations of all stages, each with its photometric level and its
     number of iterations.
     """
-    kernel: Any = _linearise_field if isinstance(map_, Field) else _linearise_grid
+    if len(stages) > MOST_STAGES:
+        raise ValueError(f"{len(stages)} stages, and a state has room for {MOST_STAGES}")
+    linearise: Any = _linearise_field if isinstance(map_, Field) else _linearise_grid
     for (stage, num_iterations), level in zip(stages, levels, strict=True):
         num_geometric = _num_blocks(cloud.points.shape[0], stage.point_step * THREADS)
         num_blocks = num_geometric + _num_blocks(level.points.shape[0], THREADS)
         sums = empty((num_blocks, NUM_SUMS), torch.float32)
         for _ in range(num_iterations):
             launch(
-                kernel, num_blocks, THREADS, map_, cloud, level, state, stage,
+                linearise, num_blocks, THREADS, map_, cloud, level, state, stage,
                 weighting.intensity_sigma, num_geometric, sums,
             )  # fmt: skip
             step(sums, num_geometric, cloud, state, stage, weighting)

@@ -17,6 +17,7 @@ UNCERTAINTY_M = 8
 NUM_ITERATIONS = 9
 ENDED = 10  # 1 once a stage has converged; one number for each stage
 NUM_VALUES = 16
+MOST_STAGES = NUM_VALUES - ENDED
 NUM_STATE = 24 + NUM_VALUES
 
 

@@ -30,8 +30,8 @@ ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 VOXELS = 4  # a thread
 THREADS = 512 // VOXELS
-# many times what runs at once, or the last ones would work alone
-NUM_BLOCKS = 2 if IS_SIMULATED else 4 * STRIDED_BLOCKS
+# blocks of threads: many times what runs at once, or the last ones would work alone
+GRID_SIZE = STRIDED_BLOCKS if IS_SIMULATED else 4 * STRIDED_BLOCKS
 
 
 @kernel
@@ -168,7 +168,7 @@ def integrate(
         num_visible = full((1,), len(visible), torch.int32)
     most = min(max_weight / WEIGHT_UNIT, 65535.0)
     launch(
-        _integrate, NUM_BLOCKS, THREADS, index.coords, blocks.sdf.view(torch.int64),
+        _integrate, GRID_SIZE, THREADS, index.coords, blocks.sdf.view(torch.int64),
         blocks.weight.view(torch.int64), blocks.color.view(torch.uint32), visible, num_visible,
         readings, normals, rgba, image_size[0], image_size[1], intrinsics, T_camera_world,
         voxel_size_m, sdf_unit_m, noise, truncation_m, most, dither,

@@ -204,16 +204,16 @@ class TsdfMap(FusedMap):
         sdf, weight, color = (array[:count] for array in storage.blocks)
         return coords, sdf, weight, color
 
-    def _take(self, content: TsdfContent) -> bool:
-        """Go on with the blocks of a file; False where they do not fit."""
+    def _take(self, content: TsdfContent) -> None:
+        """Go on with the blocks of a file; raise SlamError where they exceed the budget."""
         while not block_ops.insert_blocks(self._storage.index, content.coords):
             if not self._grow():
-                return False
+                num_blocks, budget_mb = len(content.coords), self.config.budget_mb
+                raise SlamError(f"its {num_blocks} blocks exceed {budget_mb} MB")
         blocks, count = self._storage.blocks, len(content.coords)
         blocks.sdf[:count] = content.sdf
         blocks.weight[:count] = content.weight
         blocks.color[:count] = content.color
-        return True
 
     @property
     def storage(self) -> tuple[block_ops.BlockIndex, tsdf_ops.TsdfBlocks]:

@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from slam.camera import DepthNoise
 from slam.config import TsdfConfig, check_tsdf
-from slam.errors import SlamError
+from slam.errors import told_of
 from slam.geometry import Transform
 from slam.maps.tsdf_file import TsdfContent, read_tsdf, write_tsdf
 
@@ -59,10 +59,8 @@ class FusedMap(ABC):
         """Return coords, sdf, weight and color of the blocks in use, as a file holds them."""
 
     @abstractmethod
-    def _take(self, content: TsdfContent) -> bool:
-        """Go on with the blocks of a file; False where the budget, a SlamError where the GPU is too
-        small for them.
-        """
+    def _take(self, content: TsdfContent) -> None:
+        """Go on with the blocks of a file; raise SlamError where there is no room for them."""
 
     def set_effort(self, share: float) -> None:  # noqa: B027 (no map has to do more)
         """Do nothing: all that `integrate` does is needed."""
@@ -81,13 +79,8 @@ class FusedMap(ABC):
         """Read a map that `save` wrote, on whichever device."""
         content = read_tsdf(path)
         map_ = cls(content.config, content.depth_noise)
-        try:
-            is_taken = map_._take(content)
-        except SlamError as error:
-            raise SlamError(f"{path}: {error}") from error
-        if not is_taken:
-            budget_mb = content.config.budget_mb
-            raise SlamError(f"{path}: its {len(content.coords)} blocks exceed {budget_mb} MB")
+        with told_of(path):
+            map_._take(content)
         map_.num_integrated = content.num_integrated
         return map_
 

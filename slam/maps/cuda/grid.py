@@ -120,8 +120,8 @@ class DeviceGrid:
             n = other.count
             if n > own.capacity:
                 raise SlamError(
-                    f"the map's {n} blocks of {name} exceed the {own.capacity} that fit on the "
-                    "GPU; take --device cpu"
+                    f"its {n} blocks of {name} exceed the {own.capacity} that fit on the GPU; take "
+                    "--device cpu"
                 )
             index = block_ops.grown_index(other.level.blocks, own.capacity)
             for tensor, array in zip(own.level.blocks, index, strict=True):

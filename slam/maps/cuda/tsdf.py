@@ -120,22 +120,19 @@ class CudaTsdfMap(FusedMap):
             index, voxels = in_order(self._storage, self._num_blocks)
             return (to_host(index.coords), *to_host(voxels))
 
-    def _take(self, content: TsdfContent) -> bool:
-        """Go on with the blocks of a file; False where they do not fit."""
+    def _take(self, content: TsdfContent) -> None:
+        """Go on with the blocks of a file; raise SlamError where they do not fit."""
         index, voxels = self._storage.index, self._storage.voxels
         num_blocks, capacity = len(content.coords), len(index.coords)
-        if num_blocks > capacity:
-            raise SlamError(
-                f"the map's {num_blocks} blocks exceed the {capacity} that fit on the GPU; "
-                "take --device cpu"
-            )
         coords = to_device(content.coords)
-        if not block_ops.insert_blocks(index, coords):
-            return False
+        if num_blocks > capacity or not block_ops.insert_blocks(index, coords):
+            raise SlamError(
+                f"its {num_blocks} blocks exceed the {capacity} that fit on the GPU; take --device "
+                "cpu"
+            )
         found: Any = block_ops.find_blocks(index, coords)
         slots = found.long()
         voxels.sdf[slots] = to_device(content.sdf)
         voxels.weight.view(torch.int16)[slots] = to_device(content.weight).view(torch.int16)
         voxels.color[slots] = to_device(content.color)
-        self._num_blocks = len(coords)
-        return True
+        self._num_blocks = num_blocks

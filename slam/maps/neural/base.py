@@ -9,7 +9,7 @@ import numpy as np
 
 from slam.camera import DepthNoise
 from slam.config import NeuralConfig, check_neural
-from slam.errors import SlamError
+from slam.errors import told_of
 from slam.geometry import Transform
 from slam.maps.base import Mesh
 from slam.maps.neural.keyframes import Keyframe, Keyframes
@@ -37,7 +37,7 @@ class KeyframedMap(ABC):
 
     @abstractmethod
     def _take(self, content: NeuralContent) -> None:
-        """Go on with what a file holds; a SlamError where the GPU is too small for it."""
+        """Go on with what a file holds; raise SlamError where there is no room for it."""
 
     @property
     def _is_keyframe_due(self) -> bool:
@@ -88,10 +88,8 @@ class KeyframedMap(ABC):
         content = read_neural(path)
         map_ = cls(content.config, content.depth_noise)
         map_.num_integrated = content.num_integrated
-        try:
+        with told_of(path):
             map_._take(content)
-        except SlamError as error:
-            raise SlamError(f"{path}: {error}") from error
         return map_
 
     @property

@@ -298,12 +298,12 @@ def test_a_refusal_says_what_is_wrong(path):
 
 def test_a_map_that_is_too_large_for_a_gpu_is_named(path, kind, monkeypatch):
     def refuse(self, content):
-        raise SlamError("the map's 9 blocks exceed the 3 that fit on the GPU; take --device cpu")
+        raise SlamError("its 9 blocks exceed the 3 that fit on the GPU; take --device cpu")
 
     monkeypatch.setattr(MAPS[kind], "_take", refuse)
     with pytest.raises(SlamError) as caught:
         MAPS[kind].load(path)
-    assert str(caught.value).startswith(f"{path}: the map's 9 blocks exceed the 3 that fit")
+    assert str(caught.value).startswith(f"{path}: its 9 blocks exceed the 3 that fit")
 
 
 def test_no_pickle_is_ever_run(path, kind, tmp_path):
