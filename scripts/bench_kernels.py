@@ -31,7 +31,7 @@ from kernels.register import ColorCamera
 from slam.bench.machine import machine
 from slam.bench.table import aligned
 from slam.config import TrackingConfig, TsdfConfig
-from slam.maps.tsdf import TsdfMap
+from slam.maps.tsdf.map import TsdfMap
 from slam.sources.synthetic import open_synthetic
 from slam.tracking.factory import dense_tracker
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from slam.frame import Frame
     from slam.maps.factory import load_map
     from slam.meshio import write_ply
-    from slam.output import load_run
+    from slam.runs.folder import load_run
     from slam.sources.detect import open_source
     from slam.sources.playback import playback
     from slam.system import Slam
@@ -41,7 +41,7 @@ else:  # a type checker that saw it would believe in every name
         "TrackState": "slam.tracking.base",
         "load_config": "slam.config",
         "load_map": "slam.maps.factory",
-        "load_run": "slam.output",
+        "load_run": "slam.runs.folder",
         "open_source": "slam.sources.detect",
         "playback": "slam.sources.playback",
         "tum_text": "slam.trajectory",

@@ -16,9 +16,9 @@ from slam.config import Config
 from slam.device import DeviceChoice, resolve
 from slam.frame import Frame
 from slam.geometry import Transform
-from slam.holdout import HeldOut
 from slam.maps.base import Map
-from slam.output import FrameRecord
+from slam.runs.folder import FrameRecord
+from slam.sources.holdout import HeldOut
 from slam.timing import StageTimes
 from slam.tracking.base import Tracker, TrackResult, TrackState
 from slam.trajectory import Trajectory, moved_with_keyframes

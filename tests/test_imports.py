@@ -12,7 +12,10 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted([*ROOT.glob("slam/**/*.py"), *ROOT.glob("kernels/**/*.py")])
 BASE_LAYER = ("errors", "geometry", "camera", "frame", "trajectory", "timing", "config")
 HEAVY = ("open3d", "pyrealsense2", "rerun", "torch")
-ON_CUDA = ("kernels.cuda", "slam.maps.cuda", "slam.tracking.cuda")
+ON_CUDA = (
+    "kernels.cuda", "slam.gpu", "slam.maps.tsdf.cuda", "slam.maps.neural.cuda",
+    "slam.tracking.cuda",
+)  # fmt: skip
 # what a machine with a GPU, set up for the core alone, may lack
 BESIDE_THE_CORE = ("open3d", "rerun", "tyro", "pyrealsense2", "trimesh", "evo", "beartype")
 THREADS = ("threading", "queue", "multiprocessing", "concurrent")
@@ -99,8 +102,8 @@ def test_tracking_and_the_system_know_only_the_map_protocol(path):
 def test_only_the_factory_names_concrete_maps(path):
     """But for meshing at another resolution, which each does in its own way."""
     known = ["slam.maps.base", "slam.maps.chunks", "slam.maps.factory"]
-    if place(path) == "slam.commands":
-        known += ["slam.maps.resample", "slam.maps.tsdf", "slam.maps.neural.map"]
+    if place(path) == "slam.cli.tools":
+        known += ["slam.maps.tsdf.resample", "slam.maps.tsdf.map", "slam.maps.neural.map"]
     if not is_within(place(path), "slam.maps"):
         maps = offending(path, "slam.maps") - {"slam.maps"}
         assert {name for name in maps if not is_within(name, *known)} == set()
@@ -121,8 +124,8 @@ def test_cuda_is_imported_where_it_is_used(path):
 
 
 @each_file
-def test_only_evaluation_draws(path):
-    if not is_within(place(path), "slam.evaluation"):
+def test_only_reports_draw(path):
+    if not is_within(place(path), "slam.report"):
         assert not offending(path, "matplotlib")
 
 
@@ -130,7 +133,7 @@ def test_only_evaluation_draws(path):
 def test_threads_live_in_workers_and_locks_in_maps(path):
     if is_within(place(path), "slam.maps", "kernels.cuda"):
         assert not offending(path, *THREADS) - {"threading", "threading.Lock", "threading.RLock"}
-    elif place(path) == "slam.upload":
+    elif place(path) == "slam.gpu.upload":
         assert not offending(path, *THREADS) - {"threading", "threading.Lock"}
     elif place(path) != "slam.workers":
         assert not offending(path, *THREADS)
@@ -138,8 +141,8 @@ def test_threads_live_in_workers_and_locks_in_maps(path):
 
 @each_file
 def test_only_evaluation_and_use_gt_poses_read_ground_truth(path):
-    may_read = ("slam.evaluation", "slam.sources", "slam.commands")  # commands: bench scores by it
-    for_use_gt_poses, to_write_a_recording = "slam.run", "slam.synth"
+    may_read = ("slam.evaluation", "slam.report", "slam.sources", "slam.cli.tools")  # tools: bench
+    for_use_gt_poses, to_write_a_recording = "slam.runs.single", "slam.sources.sequence_writer"
     if is_within(place(path), *may_read, for_use_gt_poses, to_write_a_recording):
         return
     tree = ast.parse(path.read_text())
@@ -177,7 +180,7 @@ import slam, kernels
 IMPORT_EVERYTHING = """
 for package in (slam, kernels):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not module.name.endswith("__main__") and ".cuda" not in module.name:
+        if not any(part in module.name for part in ("__main__", ".cuda", "slam.gpu")):
             importlib.import_module(module.name)
 """
 RUN_AND_BENCH = """
@@ -189,7 +192,7 @@ assert main(["bench", *words, "--repeats", "1"]) == 0
 GPU_CHECK = """
 sys.path.insert(0, "scripts")
 import gpu_checks.session, gpu_checks.suite
-import slam.maps.cuda.neural, slam.maps.cuda.tsdf, slam.tracking.cuda.aligner
+import slam.maps.neural.cuda.map, slam.maps.tsdf.cuda.map, slam.tracking.cuda.aligner
 """
 
 

@@ -17,9 +17,9 @@ from slam.config import TsdfConfig
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.maps.base import Mesh
-from slam.maps.cuda.tsdf import CudaTsdfMap
-from slam.maps.tsdf import TsdfMap
-from slam.maps.tsdf_file import TsdfContent, read_tsdf
+from slam.maps.tsdf.cuda.map import CudaTsdfMap
+from slam.maps.tsdf.map import TsdfMap
+from slam.maps.tsdf.tsdf_file import TsdfContent, read_tsdf
 
 Result = TypeVar("Result")
 NOISE = DepthNoise.rendered()

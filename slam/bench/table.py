@@ -19,7 +19,7 @@ COLUMNS: dict[str, Callable[[Mapping[str, Spread | None]], str]] = {
 
 
 def table(report: Mapping[str, Any]) -> str:
-    """Lay out what `slam.bench.report.bench` returned."""
+    """Lay out what `slam.bench.benchmark.bench` returned."""
     contenders = report["contenders"]
     rows = [["", *COLUMNS]]
     rows += [

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 
 from slam.control.controls import Controls
 from slam.control.keys import terminal_keys
-from slam.control.page import LOOPBACK, control_page
+from slam.control.server import LOOPBACK, control_page
 
 
 @contextmanager

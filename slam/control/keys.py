@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from slam.control.controls import Controls
-from slam.control.terminal import KeyTerminal, let_go_while_suspended
+from slam.control.raw_terminal import KeyTerminal, let_go_while_suspended
 from slam.workers import POLL_S, Service, StopEvent
 
 STDIN_FD = 0

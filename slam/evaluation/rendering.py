@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from slam.frame import Frame
-from slam.holdout import HeldOut
 from slam.maps.base import Rendering
 from slam.maps.factory import load_map
-from slam.output import Run
-from slam.replay import replay
+from slam.runs.folder import Run
+from slam.runs.replay import replay
 from slam.sources.base import Source
+from slam.sources.holdout import HeldOut
 
 logger = logging.getLogger(__name__)
 

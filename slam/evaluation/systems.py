@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slam.errors import SlamError
-from slam.output import Run, load_run
+from slam.runs.folder import Run, load_run
 from slam.trajectory import Trajectory, read_tum
 
 _COLORS = ("#2563eb", "#e0700d", "#0f9d76", "#9d4edd", "#c2255c", "#7a5c00")

@@ -5,8 +5,8 @@ from math import radians
 
 from slam.errors import SlamError
 from slam.geometry import Transform, inverse, rotation_angle_rad
-from slam.output import FrameRecord, Run
-from slam.replay import posed_records
+from slam.runs.folder import FrameRecord, Run
+from slam.runs.replay import posed_records
 from slam.tracking.base import TrackState
 
 MIN_MOVE_M = 0.1

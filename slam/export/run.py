@@ -12,8 +12,8 @@ from slam.export.nerfstudio import write_nerfstudio
 from slam.export.points import surface_points, write_points
 from slam.maps.base import Mesh
 from slam.meshio import read_mesh, replaced_file, write_ply
-from slam.output import Run, load_run
-from slam.replay import replay
+from slam.runs.folder import Run, load_run
+from slam.runs.replay import replay
 from slam.sources.base import Source
 from slam.sources.detect import open_source
 from slam.trajectory import tum_text

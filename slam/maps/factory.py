@@ -1,5 +1,5 @@
 """The maps there are, and from a config or a file to one of them. Nothing else names a map's class
-(but what only the TSDF has: `slam.maps.resample`).
+(but what only the TSDF has: `slam.maps.tsdf.resample`).
 """
 
 from dataclasses import replace
@@ -13,7 +13,7 @@ from slam.errors import SlamError
 from slam.maps.base import Map
 from slam.maps.map_file import opened_map_file
 from slam.maps.neural.map import NeuralMap
-from slam.maps.tsdf import TsdfMap
+from slam.maps.tsdf.map import TsdfMap
 
 
 class ConfiguredMap(Map, Protocol):
@@ -67,10 +67,10 @@ def _class_of(kind: str, device: DeviceKind) -> Any:
     if device == "cpu":
         return MAPS[kind]
     if kind == "neural":
-        from slam.maps.cuda.neural import CudaNeuralMap
+        from slam.maps.neural.cuda.map import CudaNeuralMap
 
         return CudaNeuralMap
-    from slam.maps.cuda.tsdf import CudaTsdfMap
+    from slam.maps.tsdf.cuda.map import CudaTsdfMap
 
     return CudaTsdfMap
 

@@ -10,8 +10,8 @@ from slam.geometry import Transform, inverse, rotation_angle_rad
 from slam.maps.base import Map
 from slam.tracking.aligner import Aligner
 from slam.tracking.base import TrackResult, TrackState
+from slam.tracking.gravity import level_rotation
 from slam.tracking.keyframe import KeyframeView
-from slam.tracking.level import level_rotation
 from slam.tracking.motion import ConstantVelocity
 from slam.tracking.stages import MIN_POINTS
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from slam.errors import SlamError
-from slam.viewer.page import Page
+from slam.viewer.web_page import Page
 
 DATA_PORT, PAGE_PORT = 9876, 9090  # rerun's own defaults
 MEMORY_LIMIT = "1GB"  # of the window and of the server; the oldest data are left out beyond

@@ -18,8 +18,8 @@ from slam.config import Config, NeuralConfig
 from slam.device import Obstacle, find_obstacle, resolve
 from slam.doctor import gpu
 from slam.errors import SlamError
-from slam.maps.tsdf_file import read_tsdf
-from slam.output import load_run
+from slam.maps.tsdf.tsdf_file import read_tsdf
+from slam.runs.folder import load_run
 from slam.sources import synthetic
 from slam.system import Slam
 

@@ -11,8 +11,8 @@ import pytest
 from slam.camera import Camera, DepthNoise
 from slam.frame import Frame
 from slam.geometry import se3_exp
-from slam.holdout import EVERY_FRAME, HeldOut
 from slam.maps.base import Mesh, Rendering, SdfSamples
+from slam.sources.holdout import EVERY_FRAME, HeldOut
 from slam.system import NUM_FIRST_FRAMES, Slam
 from slam.tracking.base import TrackResult, TrackState
 

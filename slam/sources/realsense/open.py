@@ -5,7 +5,7 @@ from pathlib import Path
 
 from slam.config import RealSenseConfig
 from slam.errors import SlamError
-from slam.sources.realsense.camera import CameraFeed
+from slam.sources.realsense.connected_camera import CameraFeed
 from slam.sources.realsense.playback_file import PlaybackFeed
 from slam.sources.realsense.record import SUFFIXES, Recorded, record
 from slam.sources.realsense.stream import RealSenseStream

@@ -9,10 +9,10 @@ from slam.camera import Camera
 from slam.config import RealSenseConfig
 from slam.geometry import se3_exp
 from slam.sources.realsense.calibration import Calibration, Lens
-from slam.sources.realsense.pairing import Pairing
 from slam.sources.realsense.registration import Registration
 from slam.sources.realsense.sensors import SensorFeed
 from slam.sources.realsense.software import SoftwareCamera
+from slam.sources.streams.pairing import Pairing
 
 SECONDS, FPS = 2, 30
 CALIBRATION = Calibration(

@@ -12,11 +12,11 @@ from slam.config import RealSenseConfig
 from slam.errors import SlamError
 from slam.frame import Frame
 from slam.sources.base import Outage
-from slam.sources.realsense.clock import FrameClock
 from slam.sources.realsense.feed import Feed
-from slam.sources.realsense.pairing import Pairing
 from slam.sources.realsense.raw_frame import Delivery, RawFrame
 from slam.sources.realsense.registration import Registration
+from slam.sources.streams.clock import FrameClock
+from slam.sources.streams.pairing import Pairing
 
 logger = logging.getLogger(__name__)
 POLL_S = 0.1  # no wait for a frame is longer

@@ -12,9 +12,9 @@ from kernels.cuda.median import medians
 from kernels.cuda.state import FrameCloud
 from slam.camera import Camera, DepthNoise
 from slam.frame import Frame
+from slam.gpu.upload import uploaded
 from slam.tracking.prepare import CLOUD_LEVEL
 from slam.tracking.stages import STAGES
-from slam.upload import uploaded
 
 NUM_LEVELS = max(CLOUD_LEVEL, *(stage.level for stage in STAGES))
 

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from slam.control.controls import Controls
-from slam.control.page import control_page
+from slam.control.server import control_page
 
 pytestmark = pytest.mark.timeout(120)
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}

@@ -13,7 +13,7 @@ from slam.frame import Frame
 from slam.geometry import inverse, se3_exp
 from slam.maps.base import Mesh
 from slam.meshio import write_ply
-from slam.output import FrameRecord, RunFolder
+from slam.runs.folder import FrameRecord, RunFolder
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory, tum_text
 

@@ -13,8 +13,8 @@ from slam.evaluation.rendering import compare, psnr_db, rendering_scores
 from slam.frame import Frame
 from slam.geometry import se3_exp
 from slam.maps.base import Rendering
-from slam.maps.tsdf import TsdfMap
-from slam.output import FrameRecord, Run
+from slam.maps.tsdf.map import TsdfMap
+from slam.runs.folder import FrameRecord, Run
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory
 

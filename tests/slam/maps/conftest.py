@@ -9,7 +9,7 @@ from slam.camera import Camera, DepthNoise
 from slam.config import NeuralConfig, TsdfConfig
 from slam.frame import Frame
 from slam.maps.neural.map import NeuralMap
-from slam.maps.tsdf import TsdfMap
+from slam.maps.tsdf.map import TsdfMap
 from slam.scenes.scene import Builder, Material
 
 CAMERA = Camera(160, 120, 131.0, 131.0, 79.3, 59.7)

@@ -10,7 +10,7 @@ import pytest
 from slam.errors import SlamError
 from slam.maps.factory import MAPS, load_map
 from slam.maps.neural.map import NeuralMap
-from slam.maps.tsdf import TsdfMap
+from slam.maps.tsdf.map import TsdfMap
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from slam.camera import Camera, DepthNoise
 from slam.config import TrackingConfig, TsdfConfig
 from slam.frame import Frame
-from slam.maps.tsdf import TsdfMap
+from slam.maps.tsdf.map import TsdfMap
 from slam.scenes import room, wall
 from slam.scenes.scene import Scene
 from slam.tracking.base import TrackResult, TrackState

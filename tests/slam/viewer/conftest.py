@@ -11,7 +11,7 @@ from slam.config import NeuralConfig, TsdfConfig
 from slam.frame import Frame
 from slam.geometry import inverse
 from slam.maps.neural.map import NeuralMap
-from slam.maps.tsdf import TsdfMap
+from slam.maps.tsdf.map import TsdfMap
 from slam.sources.synthetic import open_synthetic
 from slam.tracking.base import TrackResult, TrackState
 from slam.trajectory import Trajectory

@@ -17,9 +17,9 @@ from slam.config import Config, PlaybackConfig
 from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import inverse
-from slam.output import load_run
-from slam.run import RunOptions, run
-from slam.session import Onlookers
+from slam.runs.folder import load_run
+from slam.runs.loop import Onlookers
+from slam.runs.single import RunOptions, run
 from slam.sources.base import Outage
 from slam.sources.realsense import camera
 from slam.sources.realsense.profiles import choose

@@ -10,8 +10,8 @@ import pytest
 
 from slam.config import Config, PlaybackConfig, RealSenseConfig
 from slam.errors import SlamError
-from slam.output import load_run
-from slam.run import RunOptions, run
+from slam.runs.folder import load_run
+from slam.runs.single import RunOptions, run
 from slam.sources import folder_writer
 from slam.sources.folder import FolderSource
 from slam.sources.playback import playback

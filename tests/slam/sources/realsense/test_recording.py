@@ -10,7 +10,7 @@ import pytest
 from slam.config import Config, PlaybackConfig, RealSenseConfig
 from slam.errors import SlamError
 from slam.evaluation.trajectory import evaluate_trajectory
-from slam.run import RunOptions, run
+from slam.runs.single import RunOptions, run
 from slam.scenes import room
 from slam.sources.base import Outage, Stream
 from slam.sources.detect import open_source_or_stream

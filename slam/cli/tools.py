@@ -1,0 +1,124 @@
+"""What the other commands of the command line do; each returns its exit code."""
+
+import argparse
+from contextlib import closing
+
+from tqdm import tqdm
+
+from slam.cli.progress import Progress, interruptible, say, say_scores, summary
+from slam.config import load_config
+from slam.errors import SlamError
+
+
+def evaluate(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.report.results import evaluate_results
+
+    systems, report_path = evaluate_results(
+        options.runs, options.source, options.gt_mesh, options.out
+    )
+    for system in systems:
+        name = f"{system.name}: " if len(systems) > 1 else ""
+        say(name + summary(system.metrics))
+        for title in ("mesh", "recording", "rendering"):
+            say_scores(name + title, system.metrics.get(title) or {})
+    say(f"written to {report_path}")
+    return 0
+
+
+def extract_mesh(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.maps.factory import load_map
+    from slam.maps.neural.map import NeuralMap
+    from slam.maps.tsdf.map import TsdfMap
+    from slam.maps.tsdf.resample import resample
+    from slam.meshio import write_ply
+    from slam.runs.folder import load_run
+
+    finished = load_run(options.run)
+    if finished.map_path is None:
+        raise SlamError(f"{options.run} has no saved map")
+    map_ = load_map(finished.map_path)
+    size_m = options.voxel_size_m
+    if size_m is not None and not 0.001 <= size_m <= 0.5:
+        raise SlamError(f"--voxel-size-m must be in 0.001 .. 0.5, got {size_m:g}")
+    if isinstance(map_, NeuralMap):
+        mesh = map_.mesh(size_m)
+    elif isinstance(map_, TsdfMap) and size_m is not None:
+        mesh = resample(map_, size_m).mesh()
+    else:
+        mesh = map_.mesh()
+    mesh = mesh if options.predicted == "yes" else mesh.observed()
+    path = options.out or options.run / "mesh.ply"
+    write_ply(path, mesh)
+    say(f"{len(mesh.vertices_m)} vertices, {len(mesh.triangles)} triangles: {path}")
+    return 0
+
+
+def export(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.export.run import ExportOptions, export_run
+
+    choices = ExportOptions(options.predicted == "yes", options.every)
+    say(export_run(options.run, options.format, options.out, choices))
+    return 0
+
+
+def synth(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.sources.noise import NoisySource
+    from slam.sources.sequence_writer import write_sequence
+    from slam.sources.synthetic import open_synthetic
+
+    config = load_config(options.config, overrides)
+    source = open_synthetic(options.scene, options.frames)
+    noisy = source if config.noise.model == "none" else NoisySource(source, config.noise)
+    write_sequence(noisy, options.directory, options.format)
+    say(f"{len(source.timestamps_s)} frames of {source.name}: {options.directory}")
+    return 0
+
+
+def record(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.sources.realsense.open import record_camera
+
+    config = load_config(options.config, overrides).realsense
+    with interruptible(), closing(Progress(options.limit or None)) as progress:
+
+        def show(recorded) -> None:
+            progress.step(f"{recorded.dropped} dropped")
+
+        recorded = record_camera(config, options.target, options.limit, show)
+    say(f"{recorded.frames} frames, {recorded.dropped} dropped: {options.target}")
+    return 0
+
+
+def bench(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.bench.benchmark import bench as run_bench
+    from slam.bench.benchmark import gather, write_report
+    from slam.bench.table import table
+    from slam.device import resolve
+    from slam.sources.detect import open_source
+
+    frames = {"playback.pace": "max", "playback.limit": str(options.limit)}
+    config = load_config(options.config, frames | overrides)
+    maps = options.maps.split(",")
+    device = resolve(options.device, config, maps)
+    contenders, absent = gather(maps, config, not options.no_open3d, options.open3d_limit, device)
+    source = open_source(options.source, config)
+    truth = source.ground_truth()
+    with tqdm(total=options.repeats * len(contenders), unit="run") as bar:
+
+        def show(name, run):
+            bar.set_postfix_str(f"{name} {run.fps or 0:.1f} fps", refresh=False)
+            bar.update()
+
+        report = run_bench(source, truth, config, contenders, absent, options.repeats, show, device)
+    say(table(report))
+    if options.out is not None:
+        write_report(options.out, report)
+        say(f"written to {options.out}")
+    return 0
+
+
+def doctor(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+    from slam.doctor import diagnose
+
+    diagnosis = diagnose()
+    say("\n".join(diagnosis.lines))
+    return 0 if diagnosis.is_healthy else 1

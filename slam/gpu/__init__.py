@@ -1,0 +1,1 @@
+"""What both maps and the tracker share on a GPU: upload of a frame, memory, counters."""

@@ -1,0 +1,95 @@
+"""A frame's part in the neural map before training, on a GPU: allocation and the fused mean."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from kernels import blocks as block_ops
+from kernels import tsdf as tsdf_ops
+from kernels.cuda.arrays import empty, zeros
+from kernels.cuda.blocks import cover_blocks
+from kernels.cuda.graph import Graph
+from slam.frame import Frame
+from slam.geometry import Transform
+from slam.gpu.device_frame import DeviceFrame
+from slam.maps.neural.cuda.grid import DeviceGrid
+from slam.maps.neural.cuda.movers import DeviceFreeSpace
+from slam.maps.neural.fusion import BAND_STRIDE, COLOR_STRIDE, DITHER, FREE_STRIDE, NEAR_M
+from slam.maps.readings import SurfaceReadings, readings_of
+
+
+class FrameFusion:
+    """Leaves out what moves, allocates and fuses frames that are alike: the same launches for each,
+    replayed, and nothing is read back.
+    """
+
+    def __init__(self, grid: DeviceGrid, free_space: DeviceFreeSpace | None, like: Frame) -> None:
+        """Prepare for frames `like` one; without a `free_space` all readings stay."""
+        self.frame = DeviceFrame(like)
+        self.readings: SurfaceReadings | None = None  # of the last keyframe
+        self._grid = grid
+        self._free_space = free_space
+        self._no_color: Any = empty((0,), torch.uint32)
+        self._first = zeros((1,), torch.int32)
+        self._graphs = {is_keyframe: Graph() for is_keyframe in (False, True)}
+
+    def run(self, frame: Frame, T_world_camera: Transform, number: int, is_keyframe: bool) -> None:
+        """Do it with a frame; returns before the device has."""
+        offset = number * 7 % FREE_STRIDE, number * 11 % FREE_STRIDE
+        self.frame.write(frame, T_world_camera, number, offset, np.roll(DITHER, 101 * number))
+        self._graphs[is_keyframe].run(partial(self._enqueue, is_keyframe))
+
+    def _enqueue(self, is_keyframe: bool) -> None:
+        frame = self.frame
+        depth_m: Any = frame.depth_m
+        if self._free_space is not None:
+            depth_m = self._free_space.without_movers(frame, self._grid.field)
+            if is_keyframe:
+                self._free_space.remember(frame)
+        readings = readings_of(depth_m, frame.quarter_intrinsics, frame.noise)
+        self._fuse(depth_m, readings, is_keyframe)
+        if is_keyframe:
+            self.readings = readings
+
+    def _fuse(self, depth_m: Any, readings: SurfaceReadings, is_keyframe: bool) -> None:
+        frame, grid, config = self.frame, self._grid, self._grid.config
+        coarse, middle, fine, color = grid.coarse, grid.middle, grid.fine, grid.color
+        # readings beside an edge are negative and allocate nothing: most outliers are such
+        sure_depth_m = readings.depth_m[:-1].reshape(frame.image_size)
+        band_m = (config.truncation_m, config.truncation_m)
+        view = (frame.intrinsics, frame.T_world_camera)
+        self._first.copy_(fine.level.blocks.num_blocks)
+        num_visible: Any = block_ops.touch_band(
+            fine.level.blocks, sure_depth_m, *view, fine.block_size_m, frame.noise, band_m,
+            BAND_STRIDE, fine.stamps, frame.stamp, fine.visible,
+        )  # fmt: skip
+        num_refused = num_visible[1:].clone()
+        for level in (middle, coarse):
+            cover_blocks(
+                fine.level.blocks, self._first, level.level.blocks, fine.block_size_m,
+                float(level.level.spacing_m),
+            )  # fmt: skip
+            # it does not say what it refused: a full level counts as refusing
+            is_full = level.level.blocks.num_blocks == level.capacity
+            num_refused += is_full * (fine.level.blocks.num_blocks - self._first)
+        if is_keyframe:
+            band_of_color_m = (config.color_spacing_m, config.color_spacing_m)
+            counts: Any = block_ops.touch_band(
+                color.level.blocks, sure_depth_m, *view, color.block_size_m, frame.noise,
+                band_of_color_m, COLOR_STRIDE, color.stamps, frame.stamp, color.visible,
+            )  # fmt: skip
+            num_refused += counts[1:]
+        grid.num_refused += num_refused > 0
+        num_visible = block_ops.touch_free(
+            fine.level.blocks, depth_m, *view, fine.block_size_m, frame.noise, band_m,
+            FREE_STRIDE, frame.free_offset, NEAR_M, fine.stamps, frame.stamp, fine.visible,
+            num_visible,
+        )  # fmt: skip
+        tsdf_ops.integrate(
+            fine.level.blocks, grid.field.mean, fine.visible, readings.depth_m, readings.normals,
+            self._no_color, frame.image_size, frame.intrinsics, frame.T_camera_world,
+            config.fine_spacing_m, grid.sdf_unit_m, frame.noise, band_m, config.max_weight,
+            frame.dither, num_visible,
+        )  # fmt: skip

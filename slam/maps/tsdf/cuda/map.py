@@ -1,0 +1,138 @@
+"""The TSDF map on a GPU."""
+
+import threading
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64, UInt8
+
+from kernels import blocks as block_ops
+from kernels import mesh as mesh_ops
+from kernels import tsdf as tsdf_ops
+from kernels.cuda.arrays import DEVICE, to_device, to_host
+from kernels.tsdf import TsdfGrid
+from slam.camera import Camera, DepthNoise
+from slam.config import TsdfConfig
+from slam.errors import SlamError
+from slam.frame import Frame
+from slam.geometry import Transform
+from slam.gpu.counters import Report
+from slam.maps.base import UNSEEN_COLOR, Mesh, Rendering, SdfSamples
+from slam.maps.tsdf.color import nearest_voxels
+from slam.maps.tsdf.cuda.fusion import TsdfFusion
+from slam.maps.tsdf.cuda.storage import in_order, new_storage
+from slam.maps.tsdf.fused_map import FAR_M, NEAR_M, FusedMap
+from slam.maps.tsdf.tsdf_file import TsdfContent
+
+
+class CudaTsdfMap(FusedMap):
+    """`slam.maps.tsdf.map.TsdfMap` on a GPU, with the memory of its whole budget taken at once.
+
+    One thread may integrate while others query and render: all launches share a stream, so a query
+    sees a frame whole or not at all.
+    """
+
+    def __init__(
+        self, config: TsdfConfig, depth_noise: DepthNoise, capacity: int | None = None
+    ) -> None:
+        """Make an empty map for `capacity` blocks; None = what the budget gives."""
+        super().__init__(config, depth_noise)
+        self._storage = new_storage(self.most_blocks if capacity is None else capacity)
+        self._report = Report(2)
+        self._fusion: TsdfFusion | None = None
+        self._num_blocks = 0
+        self._lock = threading.Lock()
+
+    @property
+    def on_device(self) -> TsdfGrid:
+        """What the kernels of a tracker evaluate."""
+        return TsdfGrid(
+            self._storage.index,
+            self._storage.voxels,
+            np.float32(self.config.voxel_size_m),
+            np.float32(self.sdf_unit_m),
+        )
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks in use after the last frame."""
+        return self._num_blocks
+
+    def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
+        """Fuse a posed frame: allocate its band, carve its free space, average all."""
+        with self._lock:
+            self._fusion_of(frame).run(frame, T_world_camera, self.num_integrated)
+            self._num_blocks, num_left_out = self._report.wait(self._storage.report)
+            self.num_refused += num_left_out > 0
+            self.num_integrated += 1
+
+    def _fusion_of(self, frame: Frame) -> TsdfFusion:
+        """Return what fuses frames like this; there is a new one where their format changes."""
+        if self._fusion is None or not self._fusion.frame.is_like(frame):
+            self._fusion = TsdfFusion(
+                self._storage, self.config, self.sdf_unit_m, self.truncation_m, frame
+            )
+        return self._fusion
+
+    def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:
+        """Evaluate the signed distance at world points."""
+        index, voxels, voxel_size_m, sdf_unit_m = self.on_device
+        samples = tsdf_ops.query(
+            index, voxels, to_device(points), float(voxel_size_m), float(sdf_unit_m)
+        )
+        return SdfSamples(*to_host(samples))
+
+    def render(self, camera: Camera, T_world_camera: Float64[np.ndarray, "4 4"]) -> Rendering:
+        """Cast the camera's rays into the map."""
+        rendered = tsdf_ops.raycast(
+            self._storage.index,
+            self._storage.voxels,
+            (camera.height, camera.width),
+            to_device(camera.intrinsics),
+            to_device(T_world_camera.astype(np.float32)),
+            self.config.voxel_size_m,
+            self.sdf_unit_m,
+            self.truncation_m[0],
+            (NEAR_M, FAR_M),
+        )
+        return Rendering(*to_host(rendered))
+
+    def color(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
+        """Look up the colour of the nearest voxels."""
+        coords, numbers = nearest_voxels(points, self.config.voxel_size_m)
+        slots: Any = block_ops.find_blocks(self._storage.index, to_device(coords))
+        rgbw = to_host(self._storage.voxels.color[slots.long(), :, to_device(numbers).long()])
+        is_known = (to_host(slots)[:, None] >= 0) & (rgbw[:, 3:] > 0)
+        return np.where(is_known, rgbw[:, :3], UNSEEN_COLOR)
+
+    def mesh(self) -> Mesh:
+        """Extract the surface. Integration waits."""
+        with self._lock:
+            index, voxels = in_order(self._storage, self._num_blocks)
+            slots: Any = torch.arange(self._num_blocks, dtype=torch.int32, device=DEVICE)
+            mesh = mesh_ops.extract_mesh(index, voxels, slots, self.config.voxel_size_m, 1)
+            return Mesh(*to_host(mesh))
+
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return coords, sdf, weight and color of the blocks in use. Integration waits."""
+        with self._lock:
+            index, voxels = in_order(self._storage, self._num_blocks)
+            return (to_host(index.coords), *to_host(voxels))
+
+    def _take(self, content: TsdfContent) -> None:
+        """Go on with the blocks of a file; raise SlamError where they do not fit."""
+        index, voxels = self._storage.index, self._storage.voxels
+        num_blocks, capacity = len(content.coords), len(index.coords)
+        coords = to_device(content.coords)
+        if num_blocks > capacity or not block_ops.insert_blocks(index, coords):
+            raise SlamError(
+                f"its {num_blocks} blocks exceed the {capacity} that fit on the GPU; take --device "
+                "cpu"
+            )
+        found: Any = block_ops.find_blocks(index, coords)
+        slots = found.long()
+        voxels.sdf[slots] = to_device(content.sdf)
+        voxels.weight.view(torch.int16)[slots] = to_device(content.weight).view(torch.int16)
+        voxels.color[slots] = to_device(content.color)
+        self._num_blocks = num_blocks

@@ -1,0 +1,90 @@
+"""What a TSDF map is wherever its voxels live: sizes, and files."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Float32
+
+from slam.camera import DepthNoise
+from slam.config import TsdfConfig, check_tsdf
+from slam.errors import told_of
+from slam.geometry import Transform
+from slam.maps.tsdf.tsdf_file import TsdfContent, read_tsdf, write_tsdf
+
+BYTES_PER_BLOCK = 512 * 8 + 44  # voxels, coordinates and neighbours
+NEAR_M = 0.1
+FAR_M = 8.0
+BAND_STRIDE = 6  # pixels that allocate: at 5 m they are 6 cm apart, still under a block
+FREE_STRIDE = 16  # the lattice of free-space rays moves from frame to frame
+_DITHER = np.random.default_rng(0).random(1024, dtype=np.float32)
+
+MapOnDevice = TypeVar("MapOnDevice", bound="FusedMap")
+
+
+def free_offset_of(number: int) -> tuple[int, int]:
+    """Return where the lattice of free-space rays of the frame of this number starts."""
+    return number * 7 % FREE_STRIDE, number * 11 % FREE_STRIDE
+
+
+def dither_of(number: int) -> Float32[np.ndarray, "1024"]:
+    """Return the dither of the frame of this number; see `kernels.tsdf.integrate`."""
+    return np.roll(_DITHER, 101 * number)
+
+
+class FusedMap(ABC):
+    """The part of a TSDF map that does not depend on the device."""
+
+    def __init__(self, config: TsdfConfig, depth_noise: DepthNoise) -> None:
+        check_tsdf(config)
+        self.config = config
+        self.depth_noise = depth_noise
+        narrow_m = config.truncation_voxels * config.voxel_size_m
+        widest_m = config.max_truncation_voxels * config.voxel_size_m
+        wide_m = min(3.0 * depth_noise.sigma_m(FAR_M), widest_m)
+        self.truncation_m = (narrow_m, max(narrow_m, wide_m))
+        self.sdf_unit_m = self.truncation_m[1] / 32000.0  # dithering must not overflow int16
+        self.most_blocks = max(1, config.budget_mb * 1_000_000 // BYTES_PER_BLOCK)
+        self.num_integrated = 0
+        self.num_refused = 0  # frames whose new blocks did not fit into the budget
+
+    @property
+    @abstractmethod
+    def num_blocks(self) -> int:
+        """Blocks in use."""
+
+    @abstractmethod
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return coords, sdf, weight and color of the blocks in use, as a file holds them."""
+
+    @abstractmethod
+    def _take(self, content: TsdfContent) -> None:
+        """Go on with the blocks of a file; raise SlamError where there is no room for them."""
+
+    def set_effort(self, share: float) -> None:  # noqa: B027 (no map has to do more)
+        """Do nothing: all that `integrate` does is needed."""
+
+    def refined_poses(self) -> dict[int, Transform]:
+        """Return nothing: what is fused stays where it is."""
+        return {}
+
+    def save(self, path: Path) -> None:
+        """Write the map; see `slam.maps.tsdf.tsdf_file` for the format."""
+        made_of = (self.config, self.depth_noise, self.num_integrated)
+        write_tsdf(path, TsdfContent(*made_of, *self._arrays()))
+
+    @classmethod
+    def load(cls: type[MapOnDevice], path: Path) -> MapOnDevice:
+        """Read a map that `save` wrote, on whichever device."""
+        content = read_tsdf(path)
+        map_ = cls(content.config, content.depth_noise)
+        with told_of(path):
+            map_._take(content)
+        map_.num_integrated = content.num_integrated
+        return map_
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of map data in use, without the hash table."""
+        return self.num_blocks * BYTES_PER_BLOCK

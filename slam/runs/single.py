@@ -1,0 +1,149 @@
+"""A whole run: a source through tracker and map into a run folder."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from slam.config import Config
+from slam.device import CPU, Device
+from slam.errors import SlamError
+from slam.maps.factory import new_map, resume_map
+from slam.report.finished_run import evaluate_run
+from slam.runs.folder import RunFolder
+from slam.runs.loop import Onlookers, Session, System
+from slam.runs.mesh_saver import MeshSaver
+from slam.runs.metrics import logged_to, session_metrics, system_metrics, write_results
+from slam.runs.warmup import warm_up
+from slam.sources.base import Source, Stream
+from slam.sources.holdout import EVERY_FRAME, HeldOut
+from slam.system import Slam
+from slam.tracking.base import Tracker
+from slam.tracking.factory import dense_tracker
+from slam.tracking.given import GivenPoses
+
+logger = logging.getLogger(__name__)
+MIN_IMAGE_PX = 32  # the tracker's smallest image is a sixteenth
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run needs beside its config."""
+
+    out: Path
+    source_spec: str
+    use_gt_poses: bool = False
+    resume: Path | None = None
+    localize_only: bool = False
+    device: Device = CPU
+
+    def __post_init__(self) -> None:
+        if self.localize_only and self.resume is None:
+            raise SlamError("--localize-only needs the map to localise in: give --resume MAP")
+
+
+def run(
+    source: Source | Stream,
+    config: Config,
+    options: RunOptions,
+    onlookers: Onlookers | None = None,
+) -> dict[str, Any]:
+    """Run SLAM over a source and write the run folder; return the metrics.
+
+    KeyboardInterrupt ends the run early, and any error ends it with that error; what was mapped
+    until then is written in both cases.
+    """
+
+    def make_systems() -> list[System]:
+        tracker = new_tracker(source, config, options)
+        return [new_system(source, config, tracker, options.resume, options)]
+
+    folder = RunFolder(options.out)
+    with logged_to(folder):
+        run_session(source, options, make_systems, folder, lambda system: folder, onlookers)
+        return evaluate_run(options.out, recorded(source))
+
+
+def run_session(
+    source: Source | Stream,
+    options: RunOptions,
+    make_systems: Callable[[], Sequence[System]],
+    folder: RunFolder,
+    folder_of: Callable[[System], RunFolder],
+    onlookers: Onlookers | None,
+) -> tuple[Session, dict[str, Any]]:
+    """Run systems over a source and write the folder of each, also where an error ends it; return
+    the session that was and the metrics that all systems share.
+    """
+    check_images(source)
+    cv2.setNumThreads(1)  # its pool would compete with the kernels for the same cores
+    logger.info("source %s", source.name)
+    logger.info("device %s", options.device.description)
+    onlookers = Onlookers() if onlookers is None else onlookers
+    saver = MeshSaver(lambda system: folder_of(system).path, onlookers.controls.say)
+    session = Session(source, make_systems, saver.save, onlookers)
+    warmup_s = sum(warm_up(system.config, options.device.kind) for system in session.systems)
+    try:
+        session.run()
+    finally:
+        saver.close()
+        shared = session_metrics(session, options.source_spec, options.device, warmup_s)
+        folder.write_all(
+            *(
+                partial(write_results, folder_of(s), s, shared | system_metrics(session, s))
+                for s in session.systems
+            )
+        )
+    return session, shared
+
+
+def recorded(source: Source | Stream) -> Source | None:
+    """Return what evaluation can read again: a stream has passed."""
+    return None if isinstance(source, Stream) else source
+
+
+def check_images(source: Source | Stream) -> None:
+    """Refuse images that are too small to track."""
+    camera = source.camera
+    if min(camera.width, camera.height) < MIN_IMAGE_PX:
+        size = f"{camera.width}x{camera.height}"
+        raise SlamError(
+            f"{source.name}: images of {size} are too small; {MIN_IMAGE_PX} px at least"
+        )
+
+
+def new_tracker(source: Source | Stream, config: Config, options: RunOptions) -> Tracker:
+    """Make the tracker that the options ask for."""
+    if not options.use_gt_poses:
+        return dense_tracker(config.tracking, options.device.kind, options.resume is not None)
+    truth = source.ground_truth()
+    if truth is None or len(truth) == 0:
+        raise SlamError(f"{source.name} has no true poses to track with")
+    return GivenPoses(truth)
+
+
+def new_system(
+    source: Source | Stream,
+    config: Config,
+    tracker: Tracker,
+    resume: Path | None,
+    options: RunOptions,
+) -> System:
+    """Make the system that the config names, with an empty map or with a saved one to go on with
+    or, left as it is, to localise in.
+    """
+    device = options.device.kind
+    if resume is None:
+        map_ = new_map(config, source.depth_noise, device)
+    else:
+        map_, config = resume_map(resume, config, device)
+    if options.localize_only:
+        slam = Slam(tracker, map_, deterministic=True, unmapped=EVERY_FRAME)
+    else:
+        unmapped = HeldOut(config.holdout, config.playback.stride)
+        slam = Slam(tracker, map_, config.deterministic, unmapped)
+    return System(config.map, config, slam)

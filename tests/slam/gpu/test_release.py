@@ -1,0 +1,56 @@
+"""A map's memory on a GPU is free as soon as nobody has the map any more: the next one asks for it
+before Python looks for cycles.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("numba.cuda")
+
+ROOT = Path(__file__).resolve().parents[4]
+SCRIPT = """
+import gc
+import sys
+import weakref
+
+from slam.camera import Camera
+from slam.config import Config, NeuralConfig, TsdfConfig
+from slam.sources import synthetic
+from slam.sources.synthetic import open_synthetic
+from slam.system import Slam
+from slam.tracking.cuda import aligner
+
+gc.disable()
+# the simulator runs some thousand threads a second: small images, and no iterations
+aligner.registration.align = lambda *arguments: None
+aligner.HostAligner.search = lambda self, map_, T_last: T_last
+synthetic.CAMERA = Camera(72, 56, 60.0, 60.0, 35.5, 27.5)
+source = open_synthetic("wall")
+config = Config(
+    map=sys.argv[1],
+    tsdf=TsdfConfig(voxel_size_m=0.08, budget_mb=64),
+    neural=NeuralConfig(budget_mb=64, rays=8, first_steps=1, steps=1, ray_cell=8),
+)
+with Slam.from_config(config, source.depth_noise, "cuda") as slam:
+    for index in range(2):
+        slam.step(source.read(index))
+map_ = weakref.ref(slam.map)
+assert map_().num_integrated > 0
+del slam
+assert map_() is None
+"""
+
+
+@pytest.mark.parametrize("name", ["tsdf", "neural"])
+def test_a_dropped_system_frees_its_map(name):
+    simulator = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, name],
+        env=os.environ | simulator, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
