@@ -1,17 +1,27 @@
-"""The import rules that keep the parts apart, read from the syntax trees."""
+"""The import rules that keep the parts apart, read from the syntax trees.
+
+A rule is one test; where it is broken, the test lists every offence as `file:line imports name`.
+"""
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted([*ROOT.glob("slam/**/*.py"), *ROOT.glob("kernels/**/*.py")])
-BASE_LAYER = ("errors", "geometry", "camera", "frame", "trajectory", "timing", "config")
-HEAVY = ("open3d", "pyrealsense2", "rerun", "torch")
+BASE_LAYER = (
+    "slam.errors", "slam.geometry", "slam.camera", "slam.frame", "slam.trajectory", "slam.timing",
+    "slam.config", "slam.imageio",
+)  # fmt: skip
+MAX_TOP_MODULES = 16  # of slam/ itself: the base layer, system, workers; the rest has rooms
+KNOW_THE_MAP_PROTOCOL_ONLY = ("slam.tracking", "slam.places", "slam.graph", "slam.system")
+HEAVY = ("open3d", "pyrealsense2", "rerun", "rosbags", "ray", "torch")
 ON_CUDA = (
     "kernels.cuda", "slam.gpu", "slam.maps.tsdf.cuda", "slam.maps.neural.cuda",
     "slam.tracking.cuda",
@@ -19,156 +29,229 @@ ON_CUDA = (
 # what a machine with a GPU, set up for the core alone, may lack
 BESIDE_THE_CORE = ("open3d", "rerun", "tyro", "pyrealsense2", "trimesh", "evo", "beartype")
 THREADS = ("threading", "queue", "multiprocessing", "concurrent")
-
-each_file = pytest.mark.parametrize(
-    "path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix()
-)
+LOCKS = ("threading.Lock", "threading.RLock")
 
 
-def imported(tree: ast.AST, path: Path, top_level_only: bool = False) -> Iterator[str]:
-    """Yield the dotted name of everything that is imported: `from a import b` gives a and a.b."""
-    for node in statements(tree, top_level_only):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if node.level:
-                package = path.relative_to(ROOT).parts[: -node.level]
-                module = ".".join([*package, *filter(None, [module])])
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+@dataclass(frozen=True)
+class Import:
+    """A name that a statement imports, and whether the statement runs when its module is loaded."""
+
+    name: str
+    line: int
+    at_load: bool
 
 
-def statements(tree: ast.AST, top_level_only: bool) -> Iterator[ast.AST]:
-    """Walk a tree. Top level is what runs at import: no function bodies, no TYPE_CHECKING."""
+def imports(tree: ast.AST, path: Path) -> Iterator[Import]:
+    """Yield everything that is imported: `from a import b` gives a.b."""
+    for node, at_load in statements(tree):
+        for name in imported_names(node, path):
+            yield Import(name, getattr(node, "lineno", 0), at_load)
+
+
+def imported_names(node: ast.AST, path: Path) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        module = node.module or ""
+        if node.level:
+            package = path.relative_to(ROOT).parts[: -node.level]
+            module = ".".join([*package, *filter(None, [module])])
+        yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def statements(tree: ast.AST, at_load: bool = True) -> Iterator[tuple[ast.AST, bool]]:
+    """Walk a tree. What runs at load is outside of function bodies and TYPE_CHECKING."""
     for node in ast.iter_child_nodes(tree):
         is_later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         is_typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        if top_level_only and (is_later or is_typing):
-            continue
-        yield node
-        yield from statements(node, top_level_only)
+        node_at_load = at_load and not is_later and not is_typing
+        yield node, node_at_load
+        yield from statements(node, node_at_load)
+
+
+@dataclass(frozen=True)
+class Module:
+    """A file of the project, by its dotted name (slam.maps.tsdf), with what it imports."""
+
+    name: str
+    path: Path
+    imports: tuple[Import, ...]
+    reads_ground_truth_in: tuple[int, ...]
+
+    @classmethod
+    @cache
+    def of(cls, path: Path) -> "Module":
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        tree = ast.parse(path.read_text())
+        reads = [
+            node.lineno
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and node.attr == "ground_truth"
+        ]
+        return cls(
+            ".".join(parts[:-1] if parts[-1] == "__init__" else parts),
+            path,
+            tuple(imports(tree, path)),
+            tuple(reads),
+        )
+
+    def is_in(self, *packages: str) -> bool:
+        return is_within(self.name, *packages)
+
+    def offences(
+        self, forbidden: Iterable[str], but: Iterable[str] = (), at_load_only: bool = False
+    ) -> list[str]:
+        """Return a line for each import of a forbidden package that is not within `but`."""
+        return [
+            f"{self.path.relative_to(ROOT)}:{found.line} imports {found.name}"
+            for found in self.imports
+            if is_within(found.name, *forbidden)
+            and not is_within(found.name, *but)
+            and (found.at_load or not at_load_only)
+        ]
 
 
 def is_within(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(package + ".") for package in packages)
 
 
-def imports_of(path: Path, top_level_only: bool = False) -> set[str]:
-    return set(imported(ast.parse(path.read_text()), path, top_level_only))
+@pytest.fixture(scope="module")
+def modules() -> list[Module]:
+    found = [Module.of(path) for path in FILES]
+    names = {module.name for module in found}
+    assert {"slam", "slam.errors", "slam.maps.base", "kernels", "kernels.cpu"} <= names
+    return found
 
 
-def place(path: Path) -> str:
-    """Return the dotted name of a module: slam.maps.tsdf."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+def none_of(offences: Iterable[list[str]]) -> None:
+    """Fail with every offence on a line of its own."""
+    lines = [line for found in offences for line in found]
+    if lines:
+        pytest.fail("\n" + "\n".join(lines), pytrace=False)
 
 
-def offending(path: Path, *packages: str, top_level_only: bool = False) -> set[str]:
-    return {name for name in imports_of(path, top_level_only) if is_within(name, *packages)}
+def test_kernels_never_import_slam(modules):
+    none_of(module.offences(["slam"]) for module in modules if module.is_in("kernels"))
 
 
-def test_there_is_something_to_check():
-    assert {"slam", "slam.errors", "slam.maps.base", "kernels"} <= {place(path) for path in FILES}
+def test_the_base_layer_imports_nothing_above_itself(modules):
+    none_of(
+        module.offences(["slam", "kernels"], but=BASE_LAYER)
+        for module in modules
+        if module.name in BASE_LAYER
+    )
 
 
-@each_file
-def test_kernels_never_import_slam(path):
-    if is_within(place(path), "kernels"):
-        assert not offending(path, "slam")
+def test_the_top_of_slam_stays_small(modules):
+    top = [module.path.name for module in modules if module.path.parent == ROOT / "slam"]
+    assert "system.py" in top
+    assert len(top) <= MAX_TOP_MODULES, f"find a room for some of {', '.join(top)}"
 
 
-@each_file
-def test_the_base_layer_imports_nothing_above_itself(path):
-    if place(path) in {f"slam.{name}" for name in BASE_LAYER}:
-        allowed = [f"slam.{name}" for name in BASE_LAYER]
-        assert {name for name in offending(path, "slam") if not is_within(name, *allowed)} == set()
-        assert not offending(path, "kernels")
-
-
-@each_file
-def test_tracking_and_the_system_know_only_the_map_protocol(path):
+def test_trackers_places_and_the_system_know_only_the_map_protocol(modules):
     """But for `Slam.from_config`, which asks the factory for the map that a config names."""
-    known = ["slam.maps.base"]
-    if place(path) == "slam.system":
-        known += ["slam.maps.factory"]
-        assert not offending(path, "slam.maps.factory", top_level_only=True)
-    if is_within(place(path), "slam.tracking", "slam.system"):
-        maps = offending(path, "slam.maps") - {"slam.maps"}
-        assert {name for name in maps if not is_within(name, *known)} == set()
+    for_from_config = {"slam.system": ["slam.maps.factory"]}
+    none_of(
+        module.offences(
+            ["slam.maps"],
+            but=["slam.maps.base", *for_from_config.get(module.name, [])],
+        )
+        for module in modules
+        if module.is_in(*KNOW_THE_MAP_PROTOCOL_ONLY)
+    )
+    none_of(
+        module.offences(["slam.maps.factory"], at_load_only=True)
+        for module in modules
+        if module.name in for_from_config
+    )
 
 
-@each_file
-def test_only_the_factory_names_concrete_maps(path):
+def test_only_the_factory_names_concrete_maps(modules):
     """But for meshing at another resolution, which each does in its own way."""
     known = ["slam.maps.base", "slam.maps.chunks", "slam.maps.factory"]
-    if place(path) == "slam.cli.tools":
-        known += ["slam.maps.tsdf.resample", "slam.maps.tsdf.map", "slam.maps.neural.map"]
-    if not is_within(place(path), "slam.maps"):
-        maps = offending(path, "slam.maps") - {"slam.maps"}
-        assert {name for name in maps if not is_within(name, *known)} == set()
+    to_mesh_again = ["slam.maps.tsdf.resample", "slam.maps.tsdf.map", "slam.maps.neural.map"]
+    none_of(
+        module.offences(
+            ["slam.maps"], but=known + (to_mesh_again if module.name == "slam.cli.tools" else [])
+        )
+        for module in modules
+        if not module.is_in("slam.maps")
+    )
 
 
-@each_file
-def test_heavy_packages_are_imported_where_they_are_used(path):
-    heavy = offending(path, *HEAVY, top_level_only=True)
-    if is_within(place(path), *ON_CUDA):  # which is imported for a GPU only
-        heavy = {name for name in heavy if not is_within(name, "torch")}
-    assert heavy == set()
+def test_heavy_packages_are_imported_where_they_are_used(modules):
+    for_a_gpu_only = {True: ["torch"], False: []}  # these modules are imported for a GPU only
+    none_of(
+        module.offences(HEAVY, but=for_a_gpu_only[module.is_in(*ON_CUDA)], at_load_only=True)
+        for module in modules
+    )
 
 
-@each_file
-def test_cuda_is_imported_where_it_is_used(path):
-    if not is_within(place(path), *ON_CUDA):
-        assert not offending(path, *ON_CUDA, "numba.cuda", top_level_only=True)
+def test_cuda_is_imported_where_it_is_used(modules):
+    none_of(
+        module.offences([*ON_CUDA, "numba.cuda"], at_load_only=True)
+        for module in modules
+        if not module.is_in(*ON_CUDA)
+    )
 
 
-@each_file
-def test_only_reports_draw(path):
-    if not is_within(place(path), "slam.report"):
-        assert not offending(path, "matplotlib")
+def test_only_reports_draw(modules):
+    none_of(
+        module.offences(["matplotlib"]) for module in modules if not module.is_in("slam.report")
+    )
 
 
-@each_file
-def test_threads_live_in_workers_and_locks_in_maps(path):
-    if is_within(place(path), "slam.maps", "kernels.cuda"):
-        assert not offending(path, *THREADS) - {"threading", "threading.Lock", "threading.RLock"}
-    elif place(path) == "slam.gpu.upload":
-        assert not offending(path, *THREADS) - {"threading", "threading.Lock"}
-    elif place(path) != "slam.workers":
-        assert not offending(path, *THREADS)
+def test_threads_live_in_workers_and_locks_in_maps(modules):
+    may_lock = ("slam.maps", "kernels.cuda", "slam.gpu.upload")
+    none_of(
+        module.offences(THREADS, but=LOCKS if module.is_in(*may_lock) else ())
+        for module in modules
+        if module.name != "slam.workers"
+    )
 
 
-@each_file
-def test_only_evaluation_and_use_gt_poses_read_ground_truth(path):
+def test_only_evaluation_and_use_gt_poses_read_ground_truth(modules):
     may_read = ("slam.evaluation", "slam.report", "slam.sources", "slam.cli.tools")  # tools: bench
-    for_use_gt_poses, to_write_a_recording = "slam.runs.single", "slam.sources.sequence_writer"
-    if is_within(place(path), *may_read, for_use_gt_poses, to_write_a_recording):
-        return
-    tree = ast.parse(path.read_text())
-    reads = [
-        node.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.attr == "ground_truth"
-    ]
-    assert reads == []
+    for_use_gt_poses = "slam.runs.single"
+    none_of(
+        [
+            f"{module.path.relative_to(ROOT)}:{line} reads ground_truth"
+            for line in module.reads_ground_truth_in
+        ]
+        for module in modules
+        if not module.is_in(*may_read, for_use_gt_poses)
+    )
 
 
 @pytest.mark.parametrize(
-    ("source", "expected"),
+    ("source", "at_load", "later"),
     [
-        ("import torch", {"torch"}),
-        ("try:\n    import torch.cuda\nexcept ImportError:\n    pass", {"torch.cuda"}),
-        ("class A:\n    from torch import nn", {"torch", "torch.nn"}),
-        ("def f():\n    import torch", set()),
-        ("if TYPE_CHECKING:\n    import torch", set()),
-        ("from . import tsdf", {"slam.maps", "slam.maps.tsdf"}),
-        ("from ..sources.base import Source", {"slam.sources.base", "slam.sources.base.Source"}),
+        ("import torch", {"torch"}, set()),
+        ("try:\n    import torch.cuda\nexcept ImportError:\n    pass", {"torch.cuda"}, set()),
+        ("class A:\n    from torch import nn", {"torch.nn"}, set()),
+        ("def f():\n    import torch", set(), {"torch"}),
+        ("def f():\n    if a:\n        import torch", set(), {"torch"}),
+        ("if TYPE_CHECKING:\n    import torch", set(), {"torch"}),
+        ("from . import tsdf", {"slam.maps.tsdf"}, set()),
+        ("from ..sources.base import Source", {"slam.sources.base.Source"}, set()),
     ],
 )
-def test_imports_are_found(source, expected):
+def test_imports_are_found(source, at_load, later):
+    found = list(imports(ast.parse(source), ROOT / "slam" / "maps" / "example.py"))
+    assert {each.name for each in found if each.at_load} == at_load
+    assert {each.name for each in found if not each.at_load} == later
+
+
+def test_an_offence_names_file_line_and_import():
     path = ROOT / "slam" / "maps" / "example.py"
-    assert set(imported(ast.parse(source), path, top_level_only=True)) == expected
+    source = "import ast\nfrom slam.runs import single\ndef f():\n    import slam.system\n"
+    module = Module("slam.maps.example", path, tuple(imports(ast.parse(source), path)), ())
+    in_function = "slam/maps/example.py:4 imports slam.system"
+    assert module.offences(["slam"], but=["slam.runs"]) == [in_function]
+    at_load = "slam/maps/example.py:2 imports slam.runs.single"
+    assert module.offences(["slam"], at_load_only=True) == [at_load]
+    with pytest.raises(pytest.fail.Exception, match=rf"(?s){at_load}.*{in_function}"):
+        none_of([[at_load], [], [in_function]])
 
 
 BLOCK = """

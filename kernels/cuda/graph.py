@@ -1,8 +1,8 @@
 """Replaying a sequence of launches at the cost of one (CUDA graphs)."""
 
 import logging
-import threading
 from collections.abc import Callable
+from threading import Lock
 from typing import ClassVar
 
 import torch
@@ -10,7 +10,7 @@ import torch
 from kernels.cuda.launch import IS_SIMULATED
 
 logger = logging.getLogger(__name__)
-_capturing = threading.Lock()
+_capturing = Lock()
 replays = not IS_SIMULATED  # False: every run launches one by one, so that each can be timed
 
 

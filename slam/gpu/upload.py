@@ -1,7 +1,7 @@
 """A frame's images on the GPU: tracker and map share one upload."""
 
-import threading
 from collections import deque
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ class UploadedFrame(NamedTuple):
 
 
 _kept: deque[tuple[Frame, UploadedFrame]] = deque(maxlen=NUM_KEPT)
-_lock = threading.Lock()
+_lock = Lock()
 
 
 def uploaded(frame: Frame) -> UploadedFrame:

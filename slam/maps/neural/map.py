@@ -1,8 +1,8 @@
 """The neural map: a hierarchical grid of learned features, trained on the fly by local updates."""
 
-import threading
 import time
 from dataclasses import replace
+from threading import Lock
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
@@ -41,7 +41,7 @@ class NeuralMap(KeyframedMap):
         self._grid = Grid(config, new_decoders())
         self._trainer = Trainer(config, depth_noise)
         self._free_space = FreeSpace()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
         """Fuse a posed frame, make it a keyframe if one is due, and train."""

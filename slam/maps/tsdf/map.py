@@ -1,7 +1,7 @@
 """The TSDF map: KinectFusion's volume on sparse voxel blocks."""
 
-import threading
 from dataclasses import dataclass
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -72,7 +72,7 @@ class TsdfMap(FusedMap):
         self._storage = _Storage(block_ops.new_index(capacity), blocks)
         self._stamps = np.full(capacity, -1, np.int32)
         self._packed_color = np.zeros(0, np.uint32)
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
         """Fuse a posed frame: allocate its band, carve its free space, average all."""

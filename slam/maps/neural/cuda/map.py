@@ -1,6 +1,6 @@
 """The neural map on a GPU."""
 
-import threading
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ class CudaNeuralMap(KeyframedMap):
         self._pace = Pace()
         self._free_space = DeviceFreeSpace() if config.reject_movers else None
         self._fusions: list[FrameFusion] = []  # for frames with colour and those that lost it
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     @property
     def on_device(self) -> Field:

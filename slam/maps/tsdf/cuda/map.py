@@ -1,6 +1,6 @@
 """The TSDF map on a GPU."""
 
-import threading
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ class CudaTsdfMap(FusedMap):
         self._report = Report(2)
         self._fusion: TsdfFusion | None = None
         self._num_blocks = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     @property
     def on_device(self) -> TsdfGrid:
