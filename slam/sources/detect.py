@@ -6,20 +6,21 @@ from pathlib import Path
 from slam.config import Config
 from slam.errors import SlamError
 from slam.sources.base import Source, Stream
-from slam.sources.folder import FolderSource
+from slam.sources.folder import list_folder
+from slam.sources.image_sequence import ImageSequence, Listing
 from slam.sources.noise import NoisySource
-from slam.sources.replica import ReplicaSource
-from slam.sources.scannet import ScanNetSource
-from slam.sources.seven_scenes import SevenScenesSource
-from slam.sources.tum import TumSource
+from slam.sources.replica import list_replica
+from slam.sources.scannet import list_scannet
+from slam.sources.seven_scenes import list_seven_scenes
+from slam.sources.tum import list_tum
 
 # The first format of which any mark is found is taken: a plain folder's mark also fits ScanNet.
-FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Path], Source]]] = {
-    "TUM RGB-D": (("depth.txt",), TumSource),
-    "Replica": (("results/depth*.png",), ReplicaSource),
-    "7-Scenes": (("frame-*.depth.png", "seq-*/frame-*.depth.png"), SevenScenesSource),
-    "ScanNet": (("intrinsic/intrinsic_depth.txt",), ScanNetSource),
-    "plain folder": (("depth/*.png",), FolderSource),
+FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Path], Listing]]] = {
+    "TUM RGB-D": (("depth.txt",), list_tum),
+    "Replica": (("results/depth*.png",), list_replica),
+    "7-Scenes": (("frame-*.depth.png", "seq-*/frame-*.depth.png"), list_seven_scenes),
+    "ScanNet": (("intrinsic/intrinsic_depth.txt",), list_scannet),
+    "plain folder": (("depth/*.png",), list_folder),
 }
 
 
@@ -67,8 +68,13 @@ def _open(spec: str) -> Source:
         raise SlamError(f"{spec} does not exist: give a folder of images or synthetic[:NAME]")
     if not path.is_dir():
         raise SlamError(f"{spec} is not a folder: give a folder of images or synthetic[:NAME]")
-    for marks, source_class in FORMATS.values():
-        if any(next(path.glob(mark), None) is not None for mark in marks):
-            return source_class(path)
+    return ImageSequence(FORMATS[format_of(path)][1](path))
+
+
+def format_of(folder: Path) -> str:
+    """Return the name of a folder's format; `SlamError` where it is in none."""
+    for kind, (marks, _) in FORMATS.items():
+        if any(next(folder.glob(mark), None) is not None for mark in marks):
+            return kind
     looked_for = "; ".join(f"{' or '.join(marks)} ({kind})" for kind, (marks, _) in FORMATS.items())
-    raise SlamError(f"{spec} is in no known format; looked for {looked_for}")
+    raise SlamError(f"{folder} is in no known format; looked for {looked_for}")

@@ -1,5 +1,6 @@
-"""Ground truth that is stored as 4x4 matrices."""
+"""True poses: a TUM file, or a 4x4 matrix a frame."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,18 @@ from jaxtyping import Float64
 
 from slam.errors import SlamError
 from slam.geometry import Transform, orthonormalise
-from slam.trajectory import Trajectory
+from slam.trajectory import Trajectory, read_tum
+
+
+def read_tum_if_there(paths: Sequence[Path]) -> Trajectory | None:
+    """Read the first of these TUM files that exists; None where none does."""
+    path = next((path for path in paths if path.exists()), None)
+    return None if path is None else read_tum(path)
+
+
+def read_poses(timestamps_s: Float64[np.ndarray, "n"], paths: Iterable[Path]) -> Trajectory | None:
+    """Read a matrix a frame, each from a file of its own; None where no frame has a pose."""
+    return trajectory_from(timestamps_s, [read_pose(path) for path in paths])
 
 
 def parse_pose(text: str) -> Transform | None:

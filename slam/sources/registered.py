@@ -45,8 +45,10 @@ class FixedWarp:
             map_u.astype(np.float32), map_v.astype(np.float32), cv2.CV_16SC2
         )
 
-    def __call__(self, color: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "a b 3"]:
-        """Return the colour of the depth camera's pixels."""
+    def __call__(
+        self, color: UInt8[np.ndarray, "h w 3"], depth_m: Float32[np.ndarray, "a b"] | None = None
+    ) -> UInt8[np.ndarray, "a b 3"]:
+        """Return the colour of the depth camera's pixels, whatever their depth."""
         if color.shape[:2] != self._size:
             sizes = [f"{width}x{height}" for height, width in (color.shape[:2], self._size)]
             raise BadFrameError(f"colour is {sizes[0]}, its camera is {sizes[1]}")

@@ -1,6 +1,7 @@
 """7-Scenes as published: `frame-*.{color,depth,pose}.*`, with colour not registered to depth."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -10,14 +11,11 @@ from jaxtyping import Float32, UInt8
 from slam.camera import Camera, DepthNoise
 from slam.config import build
 from slam.errors import SlamError
-from slam.frame import Frame
 from slam.sources.camera_file import read_yaml_mapping
-from slam.sources.depth_reader import DepthReader
-from slam.sources.images import read_color_or_none
-from slam.sources.listing import files_by_number, require_frames
-from slam.sources.poses import read_pose, trajectory_from
+from slam.sources.image_sequence import Listing
+from slam.sources.numbered import files_by_number, require_frames
+from slam.sources.poses import read_poses
 from slam.sources.registered import pixel_rays, require_same_size
-from slam.trajectory import Trajectory
 
 _HOLE_CELL_PX = 8
 
@@ -45,54 +43,40 @@ class KinectCalibration:
     fps: float = 30.0
 
 
-class SevenScenesSource:
-    """One sequence of 7-Scenes (Kinect v1); time stamps are nominal, frame number / 30 Hz.
+def list_seven_scenes(folder: Path) -> Listing:
+    """List one sequence of 7-Scenes (Kinect v1); time stamps are nominal, frame number / 30 Hz.
 
-    A `camera.yaml` in the folder overrides fields of `KinectCalibration`.
+    A `camera.yaml` in the folder overrides fields of `KinectCalibration`. The true poses are
+    KinectFusion's, of the depth camera.
     """
-
-    def __init__(self, folder: Path) -> None:
-        self.name = folder.resolve().name
-        depth_files = files_by_number(folder, "frame-*.depth.png")
-        sequences = sorted(path.name for path in folder.glob("seq-*") if path.is_dir())
-        if not depth_files and sequences:
-            raise SlamError(
-                f"{folder} is a scene with several sequences, choose one: {', '.join(sequences)}"
-            )
-        require_frames(depth_files, folder, "frame-000000.depth.png and so on")
-        color_files = files_by_number(folder, "frame-*.color.*")
-        camera_path = folder / "camera.yaml"
-        values = read_yaml_mapping(camera_path) if camera_path.exists() else {}
-        calibration: KinectCalibration = build(KinectCalibration, values, where=f"{camera_path}: ")
-        c = calibration
-        self.camera = Camera(c.width, c.height, c.fx, c.fy, c.cx, c.cy)
-        self.depth_noise = DepthNoise.kinect_v1()
-        self._calibration = calibration
-        self._depth_reader = DepthReader(self.camera, calibration.depth_scale)
-        self._folder = folder
-        self._depth_paths = list(depth_files.values())
-        self._color_paths = [color_files.get(number) for number in depth_files]
-        self._numbers = [number[0] for number in depth_files]
-        self.timestamps_s = np.array(self._numbers, dtype=np.float64) / calibration.fps
-
-    def read(self, index: int) -> Frame:
-        """Return frame `index`, its colour warped into the depth image."""
-        depth_m = self._depth_reader.read(self._depth_paths[index])
-        color = read_color_or_none(self._color_paths[index])
-        require_same_size(depth_m, color, self._depth_paths[index].name)
-        if color is not None:
-            color = register_color(color, depth_m, self.camera, self._calibration)
-        return Frame(
-            index, float(self.timestamps_s[index]), self.camera, depth_m, color, self.depth_noise
+    depth_files = files_by_number(folder, "frame-*.depth.png")
+    sequences = sorted(path.name for path in folder.glob("seq-*") if path.is_dir())
+    if not depth_files and sequences:
+        raise SlamError(
+            f"{folder} is a scene with several sequences, choose one: {', '.join(sequences)}"
         )
-
-    def ground_truth(self) -> Trajectory | None:
-        """Return the KinectFusion reference poses of the depth camera (T_world_camera)."""
-        paths = [
-            path.with_name(path.name.replace(".depth.png", ".pose.txt"))
-            for path in self._depth_paths
-        ]
-        return trajectory_from(self.timestamps_s, [read_pose(path) for path in paths])
+    require_frames(depth_files, folder, "frame-000000.depth.png and so on")
+    color_files = files_by_number(folder, "frame-*.color.*")
+    camera_path = folder / "camera.yaml"
+    values = read_yaml_mapping(camera_path) if camera_path.exists() else {}
+    c: KinectCalibration = build(KinectCalibration, values, where=f"{camera_path}: ")
+    camera = Camera(c.width, c.height, c.fx, c.fy, c.cx, c.cy)
+    timestamps_s = np.array([number[0] for number in depth_files], dtype=np.float64) / c.fps
+    pose_files = [
+        path.with_name(path.name.replace(".depth.png", ".pose.txt"))
+        for path in depth_files.values()
+    ]
+    return Listing(
+        name=folder.resolve().name,
+        camera=camera,
+        depth_scale=c.depth_scale,
+        depth_noise=DepthNoise.kinect_v1(),
+        timestamps_s=timestamps_s,
+        depth=list(depth_files.values()),
+        color=[color_files.get(number) for number in depth_files],
+        true_poses=partial(read_poses, timestamps_s, pose_files),
+        fit_color=partial(register_color, camera=camera, calibration=c),
+    )
 
 
 def register_color(
@@ -107,6 +91,7 @@ def register_color(
     black holes whose borders photometric tracking would take for edges. A surface that the colour
     camera does not see takes the colour of what hides it.
     """
+    require_same_size(depth_m, color, "of the same frame")
     inverse_depth = fill_holes(depth_m)
     x, y = pixel_rays(camera)
     c = calibration

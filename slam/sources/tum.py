@@ -2,18 +2,17 @@
 
 import logging
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from slam.camera import Camera
 from slam.errors import SlamError
-from slam.frame import Frame
 from slam.sources.camera_file import HINT, CameraFile, read_camera_file
-from slam.sources.depth_reader import DepthReader
-from slam.sources.images import read_color_or_none
-from slam.sources.registered import require_same_size
-from slam.trajectory import Trajectory, associate, read_tum
+from slam.sources.image_sequence import Listing
+from slam.sources.poses import read_tum_if_there
+from slam.trajectory import associate
 
 logger = logging.getLogger(__name__)
 
@@ -25,47 +24,34 @@ FREIBURG_CAMERAS = {
 }
 
 
-class TumSource:
-    """One frame per depth image, at the depth image's time.
+def list_tum(folder: Path) -> Listing:
+    """List one frame per depth image, at the depth image's time.
 
     Colour is paired with depth one to one, closest first, within 20 ms; a depth image without a
-    partner is kept with `color=None`. Lines stay in the file's order, so that playback sees stamps
+    partner is kept without colour. Lines stay in the file's order, so that playback sees stamps
     that run backwards.
     """
-
-    def __init__(self, folder: Path) -> None:
-        camera_file = _camera_of(folder)
-        self.name = folder.resolve().name
-        self.camera = camera_file.camera
-        self.depth_noise = camera_file.noise
-        self._depth_reader = DepthReader(self.camera, camera_file.depth_scale)
-        self._folder = folder
-        self.timestamps_s, self._depth_names = _read_list(folder / "depth.txt")
-        if not self._depth_names:
-            raise SlamError(f"{folder / 'depth.txt'} lists no images")
-        self._color_names: dict[int, str] = {}
-        if (folder / "rgb.txt").exists():
-            color_stamps_s, color_names = _read_list(folder / "rgb.txt")
-            depth_indices, color_indices = associate(self.timestamps_s, color_stamps_s)
-            for i, j in zip(depth_indices, color_indices, strict=True):
-                self._color_names[int(i)] = color_names[j]
-        if not self._color_names:
-            logger.warning("%s: no colour image within 20 ms of a depth image", folder)
-
-    def read(self, index: int) -> Frame:
-        """Return frame `index`."""
-        depth_m = self._depth_reader.read(self._folder / self._depth_names[index])
-        color_name = self._color_names.get(index)
-        color = read_color_or_none(None if color_name is None else self._folder / color_name)
-        require_same_size(depth_m, color, self._depth_names[index])
-        return Frame(
-            index, float(self.timestamps_s[index]), self.camera, depth_m, color, self.depth_noise
-        )
-
-    def ground_truth(self) -> Trajectory | None:
-        """Return the poses of `groundtruth.txt`, at their own time stamps."""
-        path = self._folder / "groundtruth.txt"
-        return read_tum(path) if path.exists() else None
+    camera_file = _camera_of(folder)
+    timestamps_s, depth_names = _read_list(folder / "depth.txt")
+    if not depth_names:
+        raise SlamError(f"{folder / 'depth.txt'} lists no images")
+    color_of: dict[int, Path] = {}
+    if (folder / "rgb.txt").exists():
+        color_stamps_s, color_names = _read_list(folder / "rgb.txt")
+        for i, j in zip(*associate(timestamps_s, color_stamps_s), strict=True):
+            color_of[int(i)] = folder / color_names[j]
+    if not color_of:
+        logger.warning("%s: no colour image within 20 ms of a depth image", folder)
+    return Listing(
+        name=folder.resolve().name,
+        camera=camera_file.camera,
+        depth_scale=camera_file.depth_scale,
+        depth_noise=camera_file.noise,
+        timestamps_s=timestamps_s,
+        depth=[folder / name for name in depth_names],
+        color=[color_of.get(index) for index in range(len(depth_names))],
+        true_poses=partial(read_tum_if_there, [folder / "groundtruth.txt"]),
+    )
 
 
 def _camera_of(folder: Path) -> CameraFile:

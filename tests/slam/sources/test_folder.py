@@ -3,7 +3,8 @@ import pytest
 
 from slam.camera import DepthNoise
 from slam.errors import SlamError
-from slam.sources.folder import FolderSource
+from slam.sources.folder import list_folder
+from slam.sources.image_sequence import ImageSequence
 
 
 @pytest.fixture
@@ -14,37 +15,37 @@ def folder(tmp_path, sample):
 
 def test_names_are_ordered_by_number(folder, sample):
     """8, 9, 10, 11: as text 10 would come first."""
-    depth_m = FolderSource(folder).read(0).depth_m
+    depth_m = ImageSequence(list_folder(folder)).read(0).depth_m
     np.testing.assert_allclose(depth_m, sample.depth_m(0), atol=0.0006)
 
 
 def test_without_a_camera_says_what_to_add(folder):
     (folder / "camera.yaml").unlink()
     with pytest.raises(SlamError, match=r"add a camera\.yaml with width"):
-        FolderSource(folder)
+        ImageSequence(list_folder(folder))
 
 
 def test_depth_scale_must_be_stated(folder):
     path = folder / "camera.yaml"
     path.write_text(path.read_text().replace("depth_scale: 1000\n", ""))
     with pytest.raises(SlamError, match="lacks depth_scale"):
-        FolderSource(folder)
+        ImageSequence(list_folder(folder))
 
 
 def test_names_without_or_with_equal_numbers_are_refused(folder):
     copy = folder / "depth/008.png"
     copy.write_bytes((folder / "depth/8.png").read_bytes())
     with pytest.raises(SlamError, match="same frame number"):
-        FolderSource(folder)
+        ImageSequence(list_folder(folder))
     copy.rename(folder / "depth/first.png")
     with pytest.raises(SlamError, match="no frame number"):
-        FolderSource(folder)
+        ImageSequence(list_folder(folder))
 
 
 def test_rate_and_noise_of_the_camera_file(folder):
     path = folder / "camera.yaml"
     path.write_text(path.read_text().replace("fps: 30", "fps: 15\ndepth_noise: rendered"))
-    source = FolderSource(folder)
+    source = ImageSequence(list_folder(folder))
     np.testing.assert_allclose(source.timestamps_s, np.arange(4) / 15)
     assert source.depth_noise == DepthNoise.rendered()
 
@@ -52,25 +53,25 @@ def test_rate_and_noise_of_the_camera_file(folder):
 def test_accelerations_belong_to_the_frames_of_their_numbers(folder):
     path = folder / "accelerations.txt"
     path.write_text("11 1 2 3\n008 0.1 -9.8 0.25\n9 0 -9.8 0.")  # the last is cut off
-    felt = [FolderSource(folder).read(index).acceleration for index in range(4)]
+    felt = [ImageSequence(list_folder(folder)).read(index).acceleration for index in range(4)]
     np.testing.assert_array_equal(felt[0], [0.1, -9.8, 0.25])
     np.testing.assert_array_equal(felt[3], [1.0, 2.0, 3.0])
     assert felt[1] is None
     assert felt[2] is None
     path.write_text("8 0.1 -9.8\n")
     with pytest.raises(SlamError, match=r"txt:1: expected 'number x y z', got '8 0\.1 -9\.8'"):
-        FolderSource(folder)
+        ImageSequence(list_folder(folder))
 
 
 def test_reference_is_no_ground_truth(folder):
     (folder / "groundtruth.txt").rename(folder / "reference.txt")
-    assert FolderSource(folder).ground_truth() is None
+    assert ImageSequence(list_folder(folder)).ground_truth() is None
     (folder / "reference.txt").rename(folder / "trajectory.txt")
-    assert len(FolderSource(folder).ground_truth()) == 4
+    assert len(ImageSequence(list_folder(folder)).ground_truth()) == 4
 
 
 def test_real_livingroom(data_dir):
-    source = FolderSource(data_dir / "redwood_livingroom")
+    source = ImageSequence(list_folder(data_dir / "redwood_livingroom"))
     assert len(source.timestamps_s) == 211
     assert source.ground_truth() is None
     frame = source.read(100)

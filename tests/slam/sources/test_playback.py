@@ -8,8 +8,9 @@ from slam.config import PlaybackConfig
 from slam.errors import SlamError
 from slam.frame import Frame
 from slam.sources.base import Outage, Source, Stream
+from slam.sources.image_sequence import ImageSequence
 from slam.sources.playback import PlaybackCounts, playback
-from slam.sources.tum import TumSource
+from slam.sources.tum import list_tum
 
 
 def _image(sample, value=2.0):
@@ -128,7 +129,7 @@ def test_wrong_depth_scale_ends_the_playback(tmp_path, sample):
     path = tmp_path / "camera.yaml"
     path.write_text(path.read_text() + "depth_scale: 1\n")
     with pytest.raises(SlamError, match="depth_scale 5000 would make it"):
-        list(playback(TumSource(tmp_path), PlaybackConfig()))
+        list(playback(ImageSequence(list_tum(tmp_path)), PlaybackConfig()))
 
 
 def test_frames_without_color_are_counted(make_source):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from slam.errors import SlamError
-from slam.sources.replica import ReplicaSource
+from slam.sources.image_sequence import ImageSequence
+from slam.sources.replica import list_replica
 
 
 @pytest.fixture
@@ -13,25 +14,25 @@ def folder(tmp_path, sample):
 
 def test_camera_may_lie_one_folder_up(folder, sample):
     (folder / "cam_params.json").rename(folder.parent / "cam_params.json")
-    assert ReplicaSource(folder).camera == sample.camera
+    assert ImageSequence(list_replica(folder)).camera == sample.camera
 
 
 def test_without_a_camera_says_where_it_belongs(folder):
     (folder / "cam_params.json").unlink()
     with pytest.raises(SlamError, match=r"no cam_params\.json"):
-        ReplicaSource(folder)
+        ImageSequence(list_replica(folder))
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"camera": {"w": "many"}}', "[]"])
 def test_broken_camera_file(folder, text):
     (folder / "cam_params.json").write_text(text)
     with pytest.raises(SlamError, match=r"cam_params\.json must hold"):
-        ReplicaSource(folder)
+        ImageSequence(list_replica(folder))
 
 
 def test_a_removed_frame_does_not_move_the_poses_of_the_others(folder, sample):
     (folder / "results/depth000001.png").unlink()
-    source = ReplicaSource(folder)
+    source = ImageSequence(list_replica(folder))
     np.testing.assert_allclose(source.timestamps_s, np.array([0, 2, 3]) / 30)
     np.testing.assert_allclose(source.ground_truth().Ts_world_camera[1], sample.pose(2), atol=1e-9)
 
@@ -39,11 +40,11 @@ def test_a_removed_frame_does_not_move_the_poses_of_the_others(folder, sample):
 def test_a_short_trajectory_leaves_the_other_frames_without_pose(folder):
     lines = (folder / "traj.txt").read_text().splitlines()
     (folder / "traj.txt").write_text("\n".join(lines[:2]))
-    assert len(ReplicaSource(folder).ground_truth()) == 2
+    assert len(ImageSequence(list_replica(folder)).ground_truth()) == 2
 
 
 def test_real_bedroom(data_dir):
-    source = ReplicaSource(data_dir / "replica_bedroom")
+    source = ImageSequence(list_replica(data_dir / "replica_bedroom"))
     truth = source.ground_truth()
     assert len(source.timestamps_s) == len(truth) == 200
     depth_m, color = source.read(100).depth_m, source.read(100).color

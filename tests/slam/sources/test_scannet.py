@@ -3,8 +3,9 @@ import pytest
 
 from slam.camera import Camera
 from slam.errors import SlamError
+from slam.sources.image_sequence import ImageSequence
 from slam.sources.registered import FixedWarp
-from slam.sources.scannet import ScanNetSource
+from slam.sources.scannet import list_scannet
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def folder(tmp_path, sample):
 
 def test_lost_poses_are_left_out(folder):
     (folder / "pose/1.txt").write_text("-inf -inf -inf -inf\n" * 4)
-    source = ScanNetSource(folder)
+    source = ImageSequence(list_scannet(folder))
     truth = source.ground_truth()
     np.testing.assert_allclose(truth.timestamps_s, source.timestamps_s[[0, 2, 3]])
     assert np.isfinite(truth.Ts_world_camera).all()
@@ -24,18 +25,20 @@ def test_lost_poses_are_left_out(folder):
 def test_frames_are_in_numeric_order(folder):
     for name in ("depth/10.png", "color/10.jpg", "pose/10.txt"):
         (folder / name.replace("10", "2")).rename(folder / name)
-    np.testing.assert_allclose(ScanNetSource(folder).timestamps_s, np.array([0, 1, 3, 10]) / 30)
+    np.testing.assert_allclose(
+        ImageSequence(list_scannet(folder)).timestamps_s, np.array([0, 1, 3, 10]) / 30
+    )
 
 
 def test_broken_intrinsics(folder):
     (folder / "intrinsic/intrinsic_depth.txt").write_text("1 2 3\n")
     with pytest.raises(SlamError, match=r"intrinsic_depth\.txt must hold"):
-        ScanNetSource(folder)
+        ImageSequence(list_scannet(folder))
     (folder / "intrinsic/intrinsic_color.txt").unlink()
     sample_intrinsics = "58.5 0 31.5\n0 58.5 23.5\n0 0 1\n"
     (folder / "intrinsic/intrinsic_depth.txt").write_text(sample_intrinsics)
     with pytest.raises(SlamError, match=r"cannot read .*intrinsic_color\.txt"):
-        ScanNetSource(folder)
+        ImageSequence(list_scannet(folder))
 
 
 def test_warp_of_a_finer_image_averages_it():

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import yaml
 
-from slam import synth
 from slam.errors import SlamError
+from slam.sources import sequence_writer
 from slam.sources.synthetic import open_synthetic
 from slam.trajectory import read_tum
 
 
 def test_tum_layout(tmp_path: Path) -> None:
     source = open_synthetic("thin", 3)
-    synth.write_sequence(source, tmp_path, "tum")
+    sequence_writer.write_sequence(source, tmp_path, "tum")
     rows = [line.split() for line in (tmp_path / "depth.txt").read_text().splitlines()[1:]]
     assert len(rows) == 3
     camera = yaml.safe_load((tmp_path / "camera.yaml").read_text())
@@ -35,7 +35,7 @@ def test_tum_layout(tmp_path: Path) -> None:
 
 def test_replica_layout(tmp_path: Path) -> None:
     source = open_synthetic("wall", 4)
-    synth.write_sequence(source, tmp_path, "replica", num_frames=2)
+    sequence_writer.write_sequence(source, tmp_path, "replica", num_frames=2)
     camera = json.loads((tmp_path / "cam_params.json").read_text())["camera"]
     frame = source.read(1)
     path = tmp_path / "results" / "depth000001.png"
@@ -55,9 +55,9 @@ def test_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(SlamError, match="No space left on device"):
-        synth.write_sequence(open_synthetic("wall", 1), tmp_path, "tum")
+        sequence_writer.write_sequence(open_synthetic("wall", 1), tmp_path, "tum")
 
 
 def test_too_many_frames(tmp_path: Path) -> None:
     with pytest.raises(SlamError, match="has 2 frames, asked for 3"):
-        synth.write_sequence(open_synthetic("wall", 2), tmp_path, "tum", num_frames=3)
+        sequence_writer.write_sequence(open_synthetic("wall", 2), tmp_path, "tum", num_frames=3)

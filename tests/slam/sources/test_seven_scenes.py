@@ -6,27 +6,28 @@ import pytest
 
 from slam.camera import Camera
 from slam.errors import SlamError
+from slam.sources.image_sequence import ImageSequence
 from slam.sources.images import read_color
 from slam.sources.seven_scenes import (
     KinectCalibration,
-    SevenScenesSource,
     fill_holes,
+    list_seven_scenes,
     register_color,
 )
-from slam.sources.tum import TumSource
+from slam.sources.tum import list_tum
 
 
 def test_a_scene_root_names_its_sequences(tmp_path, sample):
     for name in ("seq-02", "seq-01"):
         sample.write["seven_scenes"](tmp_path / name)
     with pytest.raises(SlamError, match="seq-01, seq-02"):
-        SevenScenesSource(tmp_path)
+        ImageSequence(list_seven_scenes(tmp_path))
 
 
 def test_a_removed_frame_keeps_stamps_and_poses_of_the_others(tmp_path, sample):
     sample.write["seven_scenes"](tmp_path)
     (tmp_path / "frame-000001.depth.png").unlink()
-    source = SevenScenesSource(tmp_path)
+    source = ImageSequence(list_seven_scenes(tmp_path))
     np.testing.assert_allclose(source.timestamps_s, np.array([0, 2, 3]) / 30)
     np.testing.assert_allclose(source.ground_truth().Ts_world_camera[1], sample.pose(2), atol=1e-9)
 
@@ -59,8 +60,8 @@ def test_an_image_without_depth_still_warps():
 def pair(data_dir):
     """The same frames: as published, and registered by another program."""
     return (
-        SevenScenesSource(data_dir / "seven_scenes_raw"),
-        TumSource(data_dir / "redkitchen"),
+        ImageSequence(list_seven_scenes(data_dir / "seven_scenes_raw")),
+        ImageSequence(list_tum(data_dir / "redkitchen")),
     )
 
 

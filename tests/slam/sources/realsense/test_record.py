@@ -13,7 +13,8 @@ from slam.errors import SlamError
 from slam.runs.folder import load_run
 from slam.runs.single import RunOptions, run
 from slam.sources import folder_writer
-from slam.sources.folder import FolderSource
+from slam.sources.folder import list_folder
+from slam.sources.image_sequence import ImageSequence
 from slam.sources.playback import playback
 from slam.sources.realsense import record as recording
 from slam.sources.realsense.open import open_recording
@@ -56,7 +57,7 @@ def _record(live, path, limit=0, on_frame=lambda recorded: None):
 def test_a_folder_is_lossless_and_keeps_the_times(live, shots, tmp_path):
     recorded = _record(live, tmp_path / "new")
     assert recorded.frames + recorded.dropped == NUM_FRAMES
-    source = FolderSource(tmp_path / "new")
+    source = ImageSequence(list_folder(tmp_path / "new"))
     stamps_s, numbers = source.timestamps_s, []
     for frame in playback(source, PlaybackConfig(max_depth_m=60.0, min_depth_m=0.0)):
         number = round((stamps_s[frame.index] - stamps_s[0]) * 30)
@@ -73,7 +74,7 @@ def test_a_folder_is_lossless_and_keeps_the_times(live, shots, tmp_path):
 
 def test_recording_to_a_folder_ends_after_so_many_frames(live, tmp_path):
     assert _record(live, tmp_path / "new", limit=7).frames == 7
-    assert len(FolderSource(tmp_path / "new").timestamps_s) == 7
+    assert len(ImageSequence(list_folder(tmp_path / "new")).timestamps_s) == 7
 
 
 def test_a_disk_that_fills_up_is_one_line_and_what_is_written_can_be_used(
@@ -94,7 +95,7 @@ def test_a_disk_that_fills_up_is_one_line_and_what_is_written_can_be_used(
     with pytest.raises(SlamError) as raised:
         _record(live, tmp_path / "new")
     assert str(raised.value).endswith("No space left on device; its first 10 frames are whole")
-    source = FolderSource(tmp_path / "new")
+    source = ImageSequence(list_folder(tmp_path / "new"))
     assert len(list(playback(source, PlaybackConfig(max_depth_m=60.0)))) == 10
     assert len(list((tmp_path / "new" / "depth").iterdir())) == 10
 
@@ -109,7 +110,7 @@ def test_a_recording_ends_before_the_disk_is_full(live, tmp_path, monkeypatch):
     ) as e:
         _record(live, tmp_path / "new")
     assert "frames, which can be used" in str(e.value)
-    assert len(FolderSource(tmp_path / "new").timestamps_s) >= 15
+    assert len(ImageSequence(list_folder(tmp_path / "new")).timestamps_s) >= 15
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from slam.runs.single import RunOptions, run
 from slam.scenes import room
 from slam.sources.base import Outage, Stream
 from slam.sources.detect import open_source_or_stream
+from slam.sources.image_sequence import ImageSequence
 from slam.sources.playback import PlaybackCounts, playback
 from slam.sources.realsense.open import open_recording
-from slam.sources.tum import TumSource
+from slam.sources.tum import list_tum
 from slam.trajectory import Trajectory, read_tum
 
 from .conftest import (
@@ -170,7 +171,7 @@ def test_files_that_are_no_recording_are_named(tmp_path, recording):
 def test_a_whole_run_is_as_accurate_as_from_files(data_dir, tmp_path):
     """A real Kinect's frames, from files and from a recording: the same bits, the same poses."""
     num_frames = 40
-    source = TumSource(data_dir / "redkitchen")
+    source = ImageSequence(list_tum(data_dir / "redkitchen"))
     path = tmp_path / "kitchen.db3"
     record(path, calibration_of_source(source), shots_of(source, num_frames))
     config = Config(deterministic=True, playback=PlaybackConfig(limit=num_frames))
