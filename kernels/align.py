@@ -39,6 +39,9 @@ def assembled(sums: np.ndarray) -> NormalEquations:
     return NormalEquations(H, total[21:27], total[27], total[28], total[29], int(total[30]))
 
 
+NO_EQUATIONS = assembled(np.zeros((0, NUM_SUMS)))  # of no residuals
+
+
 def align_sdf(
     points: np.ndarray,
     sigma_m: np.ndarray,

@@ -8,6 +8,7 @@ from kernels.cuda.arrays import empty
 from kernels.cuda.compact import count_up
 from kernels.cuda.launch import kernel, launch_over
 from kernels.dispatch import check_array
+from kernels.image import TexturedPoints
 
 ZERO = np.float32(0.0)
 HALF = np.float32(0.5)
@@ -114,24 +115,7 @@ def _take(gray, depth_m, K, is_chosen, ends, num_chosen, points, intensities, co
             intensities[n] = gray[v, u]
 
 
-def pick_textured(
-    gray: torch.Tensor,
-    depth_m: torch.Tensor,
-    intrinsics: torch.Tensor,
-    min_gradient: float,
-    most: int,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return the camera-frame points (most, 3) of the pixels with depth where float32 grey levels
-    change by more than `min_gradient` a pixel, and those levels (most,), both row by row, and how
-    many there are, int32 (1,). Where there are more than `most`, evenly spaced ones are taken.
-
-    The gradient is the central difference, 0 across the border. Nothing is read back.
-    """
-    check_array("gray", gray, "float32", (None, None))
-    check_array("depth_m", depth_m, "float32", tuple(gray.shape))
-    check_array("intrinsics", intrinsics, "float32", (4,))
-    if most < 2:
-        raise ValueError(f"most must be 2 at least, got {most}")
+def pick_textured(gray, depth_m, intrinsics, min_gradient, most):
     is_chosen = empty((gray.numel(),), torch.int32)
     launch_over(_find_texture, len(is_chosen), gray, depth_m, min_gradient, is_chosen)
     ends, num_chosen = count_up(is_chosen)
@@ -142,4 +126,4 @@ def pick_textured(
         _take, max(len(is_chosen), 1),
         gray, depth_m, intrinsics, is_chosen, ends, num_chosen, points, intensities, count,
     )  # fmt: skip
-    return points, intensities, count
+    return TexturedPoints(points, intensities, count)

@@ -35,11 +35,11 @@ from kernels.cuda.state import (
     PhotometricLevel,
     PoseState,
     Stage,
-    Weighting,
 )
 from kernels.field import Field
 from kernels.scalar.align import intensity_residual, rotated_back, sdf_residual, transformed
 from kernels.scalar.field_decode import HIDDEN
+from kernels.solve import Weighting
 from kernels.tsdf import TsdfGrid
 
 ZERO = np.float32(0.0)

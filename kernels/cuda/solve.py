@@ -1,7 +1,7 @@
-"""One Gauss-Newton step on the device: `slam.tracking.solve` and the pose's update, in one block.
+"""One Gauss-Newton step on the device: `kernels.solve.solve` and the pose's update, in one block.
 
-Everything is float32. The information is scaled as there, so that all is in metres; its
-eigenvalues are exact to 1e-6 of the largest, far below what noise seems to constrain.
+Everything is float32: eigenvalues are exact to 1e-6 of the largest, far below what noise seems to
+constrain.
 """
 
 import math
@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from numba import cuda, float32
 
-from kernels.align import NUM_SUMS
+from kernels.align import NUM_SUMS, NormalEquations
+from kernels.cuda.arrays import to_device, to_host
 from kernels.cuda.jacobi import NUM_ELEMENTS, NUM_HELD, SIZE, diagonalise
 from kernels.cuda.launch import device, kernel, launch
 from kernels.cuda.state import (
@@ -20,16 +21,19 @@ from kernels.cuda.state import (
     LEVER_M,
     NUM_ITERATIONS,
     NUM_POINTS,
+    NUM_STATE,
     OFFSET,
     SIGMA_M,
     SQUARED_ERROR,
+    TWIST,
     UNCERTAINTY_M,
     WEIGHT,
     FrameCloud,
     PoseState,
     Stage,
-    Weighting,
+    pose_state,
 )
+from kernels.solve import Step, Weighting
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
@@ -206,6 +210,7 @@ def _step(sums, num_geometric, cloud, state, stage, weighting):
             if value > certain:
                 component -= vectors[SIZE * t + m] * _project(vectors, b, m) / value
         twist[t] = component * _per_scale(t, per_lever)
+        values[TWIST + t] = twist[t]
     cuda.syncthreads()
 
     i, j = t // 4, t % 4
@@ -247,3 +252,26 @@ def step(
     (blocks, NUM_SUMS), of which the first `num_geometric` blocks are geometric.
     """
     launch(_step, 1, THREADS, sums, num_geometric, cloud, state, stage, weighting)
+
+
+def solve(geometric, photometric, lever_m, weighting, max_uncertainty_m):
+    numbers = np.zeros(NUM_STATE, np.float32)
+    numbers[:12] = np.eye(3, 4).ravel()
+    nothing = np.zeros((1, 3), np.float32), np.zeros(1, np.float32), np.zeros(1, np.int32)
+    cloud = FrameCloud(*nothing, np.full(1, lever_m, np.float32), np.zeros(1, np.float32))
+    sums = np.stack([as_sums(equations) for equations in (geometric, photometric)])
+    state = pose_state(to_device(numbers))
+    stage = Stage(0, 1, 1.0, 1.0, max_uncertainty_m)
+    step(to_device(sums), 1, to_device(cloud), state, stage, weighting)
+    values = to_host(state.values).astype(np.float64)
+    twist = values[TWIST : TWIST + SIZE]
+    return Step(twist, float(values[UNCERTAINTY_M]), float(values[CONDITIONING]))
+
+
+def as_sums(equations: NormalEquations) -> np.ndarray:
+    """Return the sums, float32 (NUM_SUMS,), that `kernels.align.assembled` makes equations of."""
+    sums = np.zeros(NUM_SUMS, np.float32)
+    sums[:21] = equations.H[np.triu_indices(SIZE)]
+    sums[21:27] = equations.b
+    sums[27:31] = equations[2:]
+    return sums

@@ -16,8 +16,9 @@ CONDITIONING = 7
 UNCERTAINTY_M = 8
 NUM_ITERATIONS = 9
 ENDED = 10  # 1 once a stage has converged; one number for each stage
-NUM_VALUES = 16
-MOST_STAGES = NUM_VALUES - ENDED
+TWIST = 16  # the last step, six numbers
+NUM_VALUES = TWIST + 6
+MOST_STAGES = TWIST - ENDED
 NUM_STATE = 24 + NUM_VALUES
 
 
@@ -58,16 +59,6 @@ class Stage(NamedTuple):
     scale: float  # of the robust loss
     max_distance_m: float
     max_uncertainty_m: float
-
-
-class Weighting(NamedTuple):
-    """What the residuals are worth, and when a stage ends; see `slam.tracking`."""
-
-    geometric_share: float
-    photometric_share: float
-    normal_variance: float
-    intensity_sigma: float
-    converged_m: float
 
 
 def pose_state(numbers: torch.Tensor) -> PoseState:

@@ -1,39 +1,42 @@
-"""Solving the normal equations, with a check of what they constrain."""
+"""Solving the normal equations in plain numpy, float64: the definition."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
 
 from kernels.align import NormalEquations
+from kernels.solve import Step, Weighting
 
 
-@dataclass(frozen=True)
-class Information:
+class Information(NamedTuple):
     """A quadratic form in the scaled twist: rotations times the lever, so that everything is in
     metres.
     """
 
-    H: Float64[np.ndarray, "6 6"]
-    b: Float64[np.ndarray, "6"]
-
-    def __add__(self, other: "Information") -> "Information":
-        return Information(self.H + other.H, self.b + other.b)
+    H: np.ndarray  # (6, 6)
+    b: np.ndarray  # (6,)
 
 
-@dataclass(frozen=True)
-class Step:
-    """A step, and the standard deviation of the pose in its least certain direction."""
-
-    twist: Float64[np.ndarray, "6"]
-    uncertainty_m: float
+def solve(
+    geometric: NormalEquations,
+    photometric: NormalEquations,
+    lever_m: float,
+    weighting: Weighting,
+    max_uncertainty_m: float,
+) -> Step:
+    """See `kernels.solve.solve`."""
+    kept, conditioning = without_noise(
+        information(geometric, lever_m, weighting.geometric_share), weighting.normal_variance
+    )
+    more = information(photometric, lever_m, weighting.photometric_share)
+    total = Information(kept.H + more.H, kept.b + more.b)
+    twist, uncertainty_m = remapped(total, lever_m, max_uncertainty_m)
+    return Step(twist, uncertainty_m, conditioning)
 
 
 def information(equations: NormalEquations, lever_m: float, share: float) -> Information:
-    """Return what the residuals tell, per square metre.
-
-    They are taken at the variance that they really have, but never as better than the noise model;
-    `share` is the part of them that counts as independent.
+    """Return what the residuals tell, per square metre; `share` is the part of them that counts as
+    independent.
     """
     if equations.count == 0:
         return Information(np.zeros((6, 6)), np.zeros(6))
@@ -61,18 +64,19 @@ def without_noise(geometric: Information, noise_floor: float) -> tuple[Informati
     return Information(H, b), max(float(eigenvalues[0]), 0.0) / largest
 
 
-def solve(total: Information, lever_m: float, max_uncertainty_m: float) -> Step:
-    """Solve for the step; directions less certain than `max_uncertainty_m` keep the motion prior.
-
-    This is solution remapping (Zhang et al. 2016) with an absolute threshold.
+def remapped(
+    total: Information, lever_m: float, max_uncertainty_m: float
+) -> tuple[np.ndarray, float]:
+    """Return the twist to the minimum and the pose's uncertainty; directions less certain than
+    `max_uncertainty_m` keep the motion prior.
     """
     eigenvalues, vectors = np.linalg.eigh(total.H)
     is_certain = eigenvalues > 1.0 / max_uncertainty_m**2
     inverse = np.where(is_certain, 1.0 / np.maximum(eigenvalues, 1e-300), 0.0)
     scaled_twist = -(vectors * inverse) @ (vectors.T @ total.b)
     weakest = max(float(eigenvalues[0]), 1e-12)
-    return Step(scaled_twist / _scale(lever_m), weakest**-0.5)
+    return scaled_twist / _scale(lever_m), weakest**-0.5
 
 
-def _scale(lever_m: float) -> Float64[np.ndarray, "6"]:
+def _scale(lever_m: float) -> np.ndarray:
     return np.array([1.0, 1.0, 1.0, lever_m, lever_m, lever_m])

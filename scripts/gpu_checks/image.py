@@ -1,20 +1,14 @@
 """Colour images against OpenCV and NumPy."""
 
-from unittest import mock
-
 import cv2
 import numpy as np
 
 from gpu_checks.check import Case, check
 from gpu_checks.depth import random_depth
+from kernels import image as image_ops
 from kernels.cuda import image
 from kernels.cuda.arrays import to_device, to_host
-from slam.camera import Camera, DepthNoise
-from slam.frame import Frame
-from slam.tracking import photometric
-from slam.tracking.prepare import Level, PointCloud, PreparedFrame
-
-NO_POINTS = PointCloud(np.empty((0, 3), np.float32), np.empty(0, np.float32))
+from kernels.dispatch import using
 
 
 @check
@@ -42,33 +36,19 @@ def image_pyramid(case: Case) -> None:
         case.equal(f"half of {h} x {w}", to_host(image.halve_gray(to_device(gray))), half)
 
 
-def keyframe_level(
-    gray: np.ndarray, depth_m: np.ndarray, camera: Camera, most: int
-) -> photometric.KeyframeLevel:
-    """Return what the tracker picks."""
-    frame = Frame(0, 0.0, camera, depth_m, None, DepthNoise())
-    prepared = PreparedFrame(frame, {1: Level(camera, depth_m, gray)}, NO_POINTS)
-    with mock.patch.object(photometric, "MAX_POINTS", most):
-        keyframe = photometric.make_keyframe(prepared, np.eye(4))
-    assert keyframe is not None
-    return keyframe.levels[1]
-
-
 @check
 def image_texture(case: Case) -> None:
     for h, w in ((0, 0), (1, 1), (2, 1), (5, 7), case.pick((30, 40), (480, 640))):
-        camera = Camera(w, h, 0.9 * w + 1, 0.95 * w + 1, 0.49 * w, 0.52 * h)
+        intrinsics = np.array([0.9 * w + 1, 0.95 * w + 1, 0.49 * w, 0.52 * h], np.float32)
         depth_m = random_depth(case, (h, w))
         gray = case.random.integers(0, 25, (h, w)).astype(np.float32)
         for most in (2, max(h * w // 7, 2), h * w + 2):
-            wanted = keyframe_level(gray, depth_m, camera, most)
-            points, intensities, count = to_host(
-                image.pick_textured(
-                    *to_device((gray, depth_m, camera.intrinsics)), photometric.MIN_GRADIENT, most
-                )
-            )
+            arguments = (gray, depth_m, intrinsics, 6.0, most)
+            with using("reference"):
+                wanted = image_ops.pick_textured(*arguments)
+            got = to_host(image_ops.pick_textured(*to_device(arguments)))
             n, what = len(wanted.points), f"{most} of {h} x {w}"
-            case.equal(f"number of {what}", count, np.array([n], np.int32))
-            case.equal(f"intensities of {what}", intensities[:n], wanted.intensities)
-            case.close(f"points of {what}", points[:n], wanted.points, 1e-6, 1e-6)
-            case.true(f"buffers of {what}", len(points) == len(intensities) == most)
+            case.equal(f"number of {what}", got.count, wanted.count)
+            case.equal(f"intensities of {what}", got.intensities[:n], wanted.intensities)
+            case.close(f"points of {what}", got.points[:n], wanted.points, 1e-6, 1e-6)
+            case.true(f"buffers of {what}", len(got.points) == len(got.intensities) == most)

@@ -24,8 +24,8 @@ from kernels.cuda.state import (
 )
 from kernels.dispatch import using
 from kernels.field import Field
+from kernels.solve import solve
 from slam.geometry import inverse, se3_exp
-from slam.tracking.solve import information, solve, without_noise
 
 STAGE = Stage(0, 2, 3.0, 0.05, 0.005)
 INTRINSICS = np.array([40.0, 41.0, 19.3, 14.6], np.float32)  # of images of 40 x 30
@@ -87,11 +87,8 @@ def compare(
     T = se3_exp(np.array([0.02, -0.01, -1.0, 0.02, 0.03, -0.02]))
     T_keyframe = T @ se3_exp(case.random.normal(size=6) * 0.01)
     geometric, photometric = equations(field, cloud, level, T, T_keyframe)
-    kept, _ = without_noise(
-        information(geometric, 1.0, WEIGHTING.geometric_share), WEIGHTING.normal_variance
-    )
-    total = kept + information(photometric, 1.0, WEIGHTING.photometric_share)
-    wanted = solve(total, 1.0, STAGE.max_uncertainty_m)
+    with using("reference"):
+        wanted = solve(geometric, photometric, 1.0, WEIGHTING, STAGE.max_uncertainty_m)
 
     numbers = np.zeros(NUM_STATE, np.float32)
     numbers[:12], numbers[12:24] = T[:3].ravel(), T_keyframe[:3].ravel()

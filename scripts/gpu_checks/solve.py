@@ -5,6 +5,7 @@ import numpy as np
 from gpu_checks.check import Case, check
 from kernels.align import NUM_SUMS, NormalEquations
 from kernels.cuda.arrays import to_device, to_host
+from kernels.cuda.solve import solve as solve_on_gpu
 from kernels.cuda.solve import step
 from kernels.cuda.state import (
     CONDITIONING,
@@ -19,11 +20,12 @@ from kernels.cuda.state import (
     WEIGHT,
     FrameCloud,
     Stage,
-    Weighting,
     pose_state,
 )
+from kernels.dispatch import using
+from kernels.reference.solve import information, without_noise
+from kernels.solve import Weighting, solve
 from slam.geometry import se3_exp
-from slam.tracking.solve import information, solve, without_noise
 
 WEIGHTING = Weighting(0.1, 0.05, 0.004, 4.0, 3e-4)
 STAGE = Stage(1, 2, 3.0, 0.05, 0.005)
@@ -61,11 +63,12 @@ def compare(
     case: Case, what: str, geometric: NormalEquations, photometric: NormalEquations
 ) -> None:
     """Make one step on the device and on the host."""
-    kept, conditioning = without_noise(
+    with using("reference"):
+        wanted = solve(geometric, photometric, LEVER_M, WEIGHTING, STAGE.max_uncertainty_m)
+    kept, _ = without_noise(
         information(geometric, LEVER_M, WEIGHTING.geometric_share), WEIGHTING.normal_variance
     )
-    total = kept + information(photometric, LEVER_M, WEIGHTING.photometric_share)
-    wanted = solve(total, LEVER_M, STAGE.max_uncertainty_m)
+    total_H = kept.H + information(photometric, LEVER_M, WEIGHTING.photometric_share).H
 
     T_start = se3_exp(case.random.normal(size=6))
     numbers = np.zeros(NUM_STATE, np.float32)
@@ -96,12 +99,16 @@ def compare(
     }
     for number, value in expected.items():
         case.close(f"{what}: value {number}", float(values[number]), float(value), 1e-6, 1e-5)
-    case.close(f"{what}: conditioning", float(values[CONDITIONING]), conditioning, 2e-6)
+    case.close(f"{what}: conditioning", float(values[CONDITIONING]), wanted.conditioning, 2e-6)
     # an eigenvalue is exact to 2e-6 of the largest
-    largest = float(np.linalg.eigvalsh(total.H)[-1])
+    largest = float(np.linalg.eigvalsh(total_H)[-1])
     weakest = wanted.uncertainty_m**-2
     off = abs(float(values[UNCERTAINTY_M]) ** -2 - weakest)
     case.true(f"{what}: uncertainty", off <= 2e-6 * largest + 1e-5 * weakest)
+
+    got = solve_on_gpu(geometric, photometric, LEVER_M, WEIGHTING, STAGE.max_uncertainty_m)
+    case.close(f"{what}: twist", got.twist, wanted.twist, 1e-6 + 1e-3 * size)
+    case.close(f"{what}: conditioning of the op", got.conditioning, wanted.conditioning, 2e-6)
 
     once = to_host(numbers)
     if once[24 + ENDED + STAGE.number] > 0:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kernels.align import NormalEquations
+from kernels.align import NO_EQUATIONS, NormalEquations
+from kernels.solve import Step, solve
 from slam.config import TrackingConfig
 from slam.frame import Frame
 from slam.geometry import Transform, orthonormalise, se3_exp
@@ -15,16 +16,7 @@ from slam.tracking.fit import Fit, too_few_points, track_result
 from slam.tracking.geometric import Geometry, ProjectiveGeometry, SdfGeometry
 from slam.tracking.photometric import PhotometricKeyframe, PhotometricTerm, make_keyframe
 from slam.tracking.prepare import PointCloud, PreparedFrame, prepare
-from slam.tracking.solve import Step, information, solve, without_noise
-from slam.tracking.stages import (
-    CONVERGED_M,
-    GEOMETRIC_SHARE,
-    MIN_POINTS,
-    PHOTOMETRIC_SHARE,
-    RECOVERY,
-    STAGES,
-    Stage,
-)
+from slam.tracking.stages import CONVERGED_M, MIN_POINTS, RECOVERY, STAGES, Stage, weighting
 
 
 @dataclass(frozen=True)
@@ -32,7 +24,6 @@ class _Linearised:
     """Both residuals at one pose, and the step from there."""
 
     geometric: NormalEquations
-    conditioning: float
     step: Step
 
 
@@ -41,6 +32,7 @@ class HostAligner:
 
     def __init__(self, config: TrackingConfig) -> None:
         self._config = config
+        self._weighting = weighting(config)
         self._prepared: PreparedFrame | None = None
         self._keyframe: PhotometricKeyframe | None = None
 
@@ -104,7 +96,7 @@ class HostAligner:
             here.geometric.weight,
             len(points.points),
             float(np.median(points.sigma_m)),
-            here.conditioning,
+            here.step.conditioning,
             here.step.uncertainty_m,
             num_iterations,
         )
@@ -121,14 +113,11 @@ class HostAligner:
     ) -> _Linearised:
         """Linearise both residuals at T and solve for one step."""
         geometric = geometry.equations(points, T, stage.scale, stage.max_distance_m)
-        total, conditioning = without_noise(
-            information(geometric, lever_m, GEOMETRIC_SHARE), self._config.normal_variance
-        )
+        equations = NO_EQUATIONS
         if photometric is not None:
             equations = photometric.equations(stage.level, T, stage.scale)
-            total = total + information(equations, lever_m, PHOTOMETRIC_SHARE)
-        step = solve(total, lever_m, stage.max_uncertainty_m)
-        return _Linearised(geometric, conditioning, step)
+        step = solve(geometric, equations, lever_m, self._weighting, stage.max_uncertainty_m)
+        return _Linearised(geometric, step)
 
     def _photometric(self) -> PhotometricTerm | None:
         frame = self._frame()

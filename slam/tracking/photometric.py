@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
 
 from kernels import align as align_ops
+from kernels import image as image_ops
 from kernels.align import NormalEquations
+from kernels.image import TexturedPoints
 from slam.geometry import Transform, inverse
 from slam.tracking.prepare import PreparedFrame
 
@@ -15,19 +16,11 @@ MAX_POINTS = 4000  # a level
 
 
 @dataclass(frozen=True)
-class KeyframeLevel:
-    """Textured points of one pyramid level, in the keyframe's camera frame."""
-
-    points: Float32[np.ndarray, "n 3"]
-    intensities: Float32[np.ndarray, "n"]
-
-
-@dataclass(frozen=True)
 class PhotometricKeyframe:
     """A posed frame whose pixels later frames are compared with."""
 
     T_world_keyframe: Transform
-    levels: dict[int, KeyframeLevel]
+    levels: dict[int, TexturedPoints]
 
 
 def make_keyframe(
@@ -38,20 +31,9 @@ def make_keyframe(
     for l, level in prepared.levels.items():
         if level.gray is None:
             return None
-        gray, depth_m, camera = level.gray, level.depth_m, level.camera
-        du = np.zeros_like(gray)
-        dv = np.zeros_like(gray)
-        du[:, 1:-1] = 0.5 * (gray[:, 2:] - gray[:, :-2])
-        dv[1:-1] = 0.5 * (gray[2:] - gray[:-2])
-        has_texture = (du * du + dv * dv > MIN_GRADIENT**2) & (depth_m > 0)
-        v, u = np.nonzero(has_texture)
-        if len(v) > MAX_POINTS:
-            keep = np.arange(MAX_POINTS) * (len(v) - 1) // (MAX_POINTS - 1)
-            v, u = v[keep], u[keep]
-        z = depth_m[v, u]
-        x = (u.astype(np.float32) - np.float32(camera.cx)) / np.float32(camera.fx)
-        y = (v.astype(np.float32) - np.float32(camera.cy)) / np.float32(camera.fy)
-        levels[l] = KeyframeLevel(np.stack([x * z, y * z, z], axis=1), gray[v, u])
+        levels[l] = image_ops.pick_textured(
+            level.gray, level.depth_m, level.camera.intrinsics, MIN_GRADIENT, MAX_POINTS
+        )
     return PhotometricKeyframe(T_world_keyframe, levels)
 
 

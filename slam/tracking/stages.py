@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from kernels.solve import Weighting
+from slam.config import TrackingConfig
+
 CONVERGED_M = 3e-4  # a step that moves the pixels' points by less ends its stage
 MIN_POINTS = 200
 MAX_UNCERTAINTY_M = 0.005  # of a pose in its least certain direction; above, it is weak
@@ -34,3 +37,11 @@ RECOVERY = (
     Stage(2, 2, 20.0, 0.3, 0.1, 12),
     Stage(2, 2, 10.0, 0.1, 0.1, 12),
 )
+
+
+def weighting(config: TrackingConfig) -> Weighting:
+    """Return what the residuals are worth."""
+    return Weighting(
+        GEOMETRIC_SHARE, PHOTOMETRIC_SHARE, config.normal_variance, config.intensity_sigma,
+        CONVERGED_M,
+    )  # fmt: skip

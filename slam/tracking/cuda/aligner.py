@@ -9,7 +9,7 @@ from kernels.cuda import registration, state
 from kernels.cuda.arrays import to_host
 from kernels.cuda.graph import Graph
 from kernels.cuda.inputs import Inputs
-from kernels.cuda.state import NUM_STATE, PhotometricLevel, Stage, Weighting
+from kernels.cuda.state import NUM_STATE, PhotometricLevel, Stage
 from kernels.field import Field
 from kernels.tsdf import TsdfGrid
 from slam.config import TrackingConfig
@@ -22,13 +22,7 @@ from slam.tracking.cuda.keyframe import KeyframeTensors
 from slam.tracking.cuda.prepare import Preparation, PreparedTensors
 from slam.tracking.fit import Fit, too_few_points, track_result
 from slam.tracking.host import HostAligner
-from slam.tracking.stages import (
-    CONVERGED_M,
-    GEOMETRIC_SHARE,
-    MIN_POINTS,
-    PHOTOMETRIC_SHARE,
-    STAGES,
-)
+from slam.tracking.stages import MIN_POINTS, STAGES, weighting
 
 ITERATIONS = [
     (Stage(n, s.point_step, s.scale, s.max_distance_m, s.max_uncertainty_m), s.max_iterations)
@@ -68,10 +62,7 @@ class CudaAligner:
 
     def __init__(self, config: TrackingConfig) -> None:
         self._config = config
-        self._weighting = Weighting(
-            GEOMETRIC_SHARE, PHOTOMETRIC_SHARE, config.normal_variance, config.intensity_sigma,
-            CONVERGED_M,
-        )  # fmt: skip
+        self._weighting = weighting(config)
         self._inputs = Inputs(state=np.zeros(NUM_STATE, np.float32))
         self._preparation: Preparation | None = None
         self._frame: Frame | None = None

@@ -1,10 +1,12 @@
 """The photometric keyframe on the GPU."""
 
+from typing import Any
+
 import torch
 
 from kernels.cuda.arrays import zeros
-from kernels.cuda.image import pick_textured
 from kernels.cuda.state import PhotometricLevel
+from kernels.image import pick_textured
 from slam.tracking.cuda.prepare import DeviceLevel, PreparedTensors
 from slam.tracking.photometric import MAX_POINTS, MIN_GRADIENT
 from slam.tracking.stages import STAGES
@@ -28,7 +30,9 @@ class KeyframeTensors:
         for number, (points, intensities, num_points) in self._of.items():
             level = prepared.levels[number]
             most = _most(level)
-            found = pick_textured(level.gray, level.depth_m, level.intrinsics, MIN_GRADIENT, most)
+            found: Any = pick_textured(
+                level.gray, level.depth_m, level.intrinsics, MIN_GRADIENT, most
+            )
             points[:most].copy_(found[0])
             intensities[:most].copy_(found[1])
             num_points.copy_(found[2])

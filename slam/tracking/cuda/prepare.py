@@ -1,6 +1,7 @@
 """What the aligner computes once a frame, on the GPU; see `slam.tracking.prepare`."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -23,9 +24,9 @@ NUM_LEVELS = max(CLOUD_LEVEL, *(stage.level for stage in STAGES))
 class DeviceLevel:
     """One pyramid level."""
 
-    depth_m: torch.Tensor  # float32 (h, w)
-    gray: torch.Tensor  # float32 (h, w)
-    intrinsics: torch.Tensor  # float32 (4,)
+    depth_m: Any  # float32 (h, w)
+    gray: Any  # float32 (h, w)
+    intrinsics: Any  # float32 (4,)
 
 
 @dataclass(frozen=True)
