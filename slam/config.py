@@ -53,13 +53,38 @@ class RealSenseConfig:
 
 @dataclass(frozen=True)
 class NoiseConfig:
-    """Noise added to a clean source (ICL-NUIM's Kinect model, Handa et al. 2014)."""
+    """What makes a real recording worse, added to a clean source; each part can be switched off.
 
-    model: Literal["none", "kinect"] = "none"
+    kinect: ICL-NUIM's model (Handa et al. 2014). stereo: a RealSense D400 (see
+    slam/sources/noise/stereo.py). Blur, rolling shutter and delay need the true poses.
+    """
+
+    model: Literal["none", "kinect", "stereo"] = "none"  # of the depth
     seed: int = 0
-    lateral_sigma_px: float = 0.5
-    disparity_sigma: float = 1.0 / 6.0  # in eighths of a pixel, before rounding to eighths
+    lateral_sigma_px: float = 0.5  # kinect
+    disparity_sigma: float = 1.0 / 6.0  # kinect: eighths of a pixel, before rounding to eighths
+    stereo_sigma_px: float = 0.08  # stereo: of the disparity on textured surface
+    baseline_m: float = 0.05  # stereo: between the imagers
+    min_range_m: float = 0.28  # stereo: nearer surface gives no reading
+    min_contrast: float = 1.5  # stereo: grey levels a pixel; plainer surface gives no reading
     outliers: float = 0.0  # share of valid pixels replaced by a gross error
+    exposure_ms: float = 0.0  # motion blur of the colour
+    readout_ms: float = 0.0  # rolling shutter of the colour: from its first row to its last
+    color_delay_ms: float = 0.0  # the colour is that old when it is paired with the depth
+    auto_exposure: bool = False  # the brightness of the colour follows that of the scene
+    vignetting: float = 0.0  # share of light lost in the corners
+    color_sigma: float = 0.0  # noise of the colour at medium brightness, grey levels
+    frame_rate_hz: float = 0.0  # frames a second that are left; 0 = all
+    dropped: float = 0.0  # share of frames that never arrive
+
+
+@dataclass(frozen=True)
+class SyntheticConfig:
+    """How the camera is moved through a synthetic scene."""
+
+    motion: Literal["smooth", "handheld", "fast"] = "smooth"  # see slam/scenes/hands.py
+    seed: int = 0  # of the motion, except the smooth one's
+    frames: int = 0  # 0 = once through the walk
 
 
 @dataclass(frozen=True)
@@ -143,6 +168,7 @@ class Config:
     playback: PlaybackConfig = field(default_factory=PlaybackConfig)
     realsense: RealSenseConfig = field(default_factory=RealSenseConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
     tsdf: TsdfConfig = field(default_factory=TsdfConfig)
     neural: NeuralConfig = field(default_factory=NeuralConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)

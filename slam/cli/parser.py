@@ -12,6 +12,8 @@ from slam.cli import run as sessions
 from slam.cli import tools
 from slam.errors import SlamError
 
+SHORT_FOR = {"noise": "noise.model", "motion": "synthetic.motion"}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a mistake of the user is one line on stderr and exit code 2."""
@@ -222,7 +224,7 @@ def _joined(arguments: Sequence[str]) -> list[str]:
     joined: list[str] = []
     words = iter(arguments)
     for word in words:
-        is_override = word.startswith("--") and ("." in word or word == "--noise")
+        is_override = word.startswith("--") and ("." in word or word[2:] in SHORT_FOR)
         value = next(words, None) if is_override and "=" not in word else None
         joined.append(word if value is None else f"{word}={value}")
     return joined
@@ -230,7 +232,7 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 
 def _overrides(rest: list[str], allowed: bool) -> dict[str, str]:
     """Read `--section.field VALUE` and `--section.field=VALUE`; `--noise X` is short for
-    `--noise.model X`.
+    `--noise.model X`, `--motion X` for `--synthetic.motion X`.
     """
     overrides = {}
     words = iter(rest)
@@ -238,8 +240,7 @@ def _overrides(rest: list[str], allowed: bool) -> dict[str, str]:
         name, has_value, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not allowed:
             raise SlamError(f"unknown argument {word}; see slam --help")
-        if name == "noise":
-            name = "noise.model"
+        name = SHORT_FOR.get(name, name)
         if "." not in name:
             raise SlamError(f"unknown option --{name}; see slam --help")
         if not has_value:

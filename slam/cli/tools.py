@@ -62,14 +62,13 @@ def export(options: argparse.Namespace, overrides: dict[str, str]) -> int:
 
 
 def synth(options: argparse.Namespace, overrides: dict[str, str]) -> int:
-    from slam.sources.noise import NoisySource
+    from slam.sources.detect import open_source
     from slam.sources.sequence_writer import write_sequence
-    from slam.sources.synthetic import open_synthetic
 
-    config = load_config(options.config, overrides)
-    source = open_synthetic(options.scene, options.frames)
-    noisy = source if config.noise.model == "none" else NoisySource(source, config.noise)
-    write_sequence(noisy, options.directory, options.format)
+    frames = {} if options.frames is None else {"synthetic.frames": str(options.frames)}
+    config = load_config(options.config, frames | overrides)
+    source = open_source(f"synthetic:{options.scene}", config)
+    write_sequence(source, options.directory, options.format)
     say(f"{len(source.timestamps_s)} frames of {source.name}: {options.directory}")
     return 0
 

@@ -9,7 +9,7 @@ from kernels.scene import TEXTURE_SIZE
 
 Image = Float[np.ndarray, "size size"]
 
-NAMES = ("plaster", "wood", "fabric", "tiles", "books", "picture", "pattern")
+NAMES = ("plaster", "wood", "fabric", "tiles", "books", "picture", "pattern", "plain")
 
 
 @cache
@@ -24,6 +24,7 @@ def texture_pyramids() -> UInt32[np.ndarray, "k t"]:
         "books": _books,
         "picture": _picture,
         "pattern": _pattern,
+        "plain": _plain,
     }
     return np.stack([_pyramid(make[name](rng)) for name in NAMES])
 
@@ -129,3 +130,8 @@ def _pattern(rng: np.random.Generator) -> Image:
         image = np.where(distance < radius, 0.3 * image + rng.uniform(0.1, 0.8), image)
         image = np.where(np.abs(distance - radius) < 1.2, 0.0, image)
     return image
+
+
+def _plain(rng: np.random.Generator) -> Image:
+    """Return what paint and lacquer look like: nothing that a camera could match."""
+    return 0.5 + 0.06 * (_fractal(rng, 1.6) - 0.5)

@@ -1,13 +1,13 @@
-"""Hand-held camera motion: a closed smooth path through key poses, with tremor."""
+"""Hand-held camera motion: a closed smooth path through key poses, and the hands that go it."""
 
 import numpy as np
 from jaxtyping import Float64
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
+from slam.scenes.hands import HANDS, Carrier, Hands
+
 FRAME_RATE_HZ = 30.0
-TREMOR_HZ = (1.0, 6.0)
-TREMOR_M, TREMOR_DEG = 0.0015, 0.12  # root mean square, each axis
 
 
 class Walk:
@@ -38,13 +38,18 @@ class Walk:
         level = keys - phase[:, None] * self._turns
         level[-1] = level[0]
         self._spline = CubicSpline(phase, level, bc_type="periodic")
-        self._tremor = _Tremor(self.period_frames / FRAME_RATE_HZ, seed)
+        self._seed = seed
 
-    def poses(self, num_frames: int) -> Float64[np.ndarray, "n 4 4"]:
+    def poses(
+        self, num_frames: int, hands: Hands = HANDS["smooth"], seed: int = 0
+    ) -> Float64[np.ndarray, "n 4 4"]:
         """Return `Ts_world_camera` of the first frames; after a period the path repeats."""
-        phase = np.arange(num_frames) / self.period_frames
+        period_s = self.period_frames / FRAME_RATE_HZ
+        carrier = Carrier(hands, period_s, self._seed, seed)
+        times_s = np.arange(num_frames) / FRAME_RATE_HZ
+        phase = carrier.progress(times_s) / period_s
         keys = self._spline(phase % 1.0) + phase[:, None] * self._turns
-        shift_m, shake_deg = self._tremor.at(phase)
+        shift_m, shake_deg = carrier.offset(times_s)
         Ts_world_camera = np.tile(np.eye(4), (num_frames, 1, 1))
         shake = Rotation.from_rotvec(np.deg2rad(shake_deg)).as_matrix()
         Ts_world_camera[:, :3, :3] = look_rotations(keys[:, 3], keys[:, 4]) @ shake
@@ -61,23 +66,3 @@ def look_rotations(
     forward = np.stack([np.cos(pitch) * np.cos(yaw), np.cos(pitch) * np.sin(yaw), np.sin(pitch)], 1)
     right = np.stack([np.sin(yaw), -np.cos(yaw), zero], axis=1)
     return np.stack([right, np.cross(forward, right), forward], axis=2)
-
-
-class _Tremor:
-    """Band-limited noise that repeats after a period: sines at whole multiples of its frequency."""
-
-    def __init__(self, period_s: float, seed: int, num_waves: int = 24) -> None:
-        rng = np.random.default_rng(seed)
-        low, high = (max(round(hz * period_s), 1) for hz in TREMOR_HZ)
-        self._cycles = rng.integers(low, high + 1, (6, num_waves)).astype(np.float64)
-        self._phase = rng.uniform(0.0, 2 * np.pi, (6, num_waves))
-        amplitude = 1.0 / self._cycles
-        self._amplitude = amplitude / np.sqrt((amplitude**2).sum(axis=1, keepdims=True) / 2)
-
-    def at(
-        self, phase: Float64[np.ndarray, "n"]
-    ) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3"]]:
-        """Return offsets in metres and rotation vectors in degrees."""
-        angle = 2 * np.pi * phase[:, None, None] * self._cycles + self._phase
-        waves = (self._amplitude * np.sin(angle)).sum(axis=2)
-        return TREMOR_M * waves[:, :3], TREMOR_DEG * waves[:, 3:]

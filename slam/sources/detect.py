@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from slam.config import Config
+from slam.config import Config, NoiseConfig
 from slam.errors import SlamError
 from slam.sources.base import Source, Stream
 from slam.sources.folder import list_folder
 from slam.sources.image_sequence import ImageSequence, Listing
-from slam.sources.noise import NoisySource
+from slam.sources.noise.source import NoisySource
 from slam.sources.replica import list_replica
 from slam.sources.scannet import list_scannet
 from slam.sources.seven_scenes import list_seven_scenes
@@ -36,7 +36,7 @@ def open_source_or_stream(spec: str, config: Config) -> Source | Stream:
     """Open whatever the user names."""
     if not is_stream(spec):
         return open_source(spec, config)
-    if config.noise.model != "none" or config.noise.outliers > 0:
+    if adds_noise(config.noise):
         raise SlamError(f"{spec}: noise is added to clean recordings, not to a RealSense's")
     from slam.sources.realsense.open import open_camera, open_recording
 
@@ -49,18 +49,25 @@ def open_source_or_stream(spec: str, config: Config) -> Source | Stream:
 
 def open_source(spec: str, config: Config) -> Source:
     """Open a folder (its format is detected) or `synthetic[:NAME]`; add the config's noise."""
-    source = _open(spec)
-    if config.noise.model == "none" and config.noise.outliers == 0:
-        return source
-    return NoisySource(source, config.noise)
+    source = _open(spec, config)
+    return NoisySource(source, config.noise) if adds_noise(config.noise) else source
 
 
-def _open(spec: str) -> Source:
+def adds_noise(config: NoiseConfig) -> bool:
+    """Whether anything is switched on."""
+    amounts = (
+        config.outliers, config.exposure_ms, config.readout_ms, config.color_delay_ms,
+        config.vignetting, config.color_sigma, config.frame_rate_hz, config.dropped,
+    )  # fmt: skip
+    return config.model != "none" or config.auto_exposure or any(amount != 0 for amount in amounts)
+
+
+def _open(spec: str, config: Config) -> Source:
     kind, _, name = spec.partition(":")
     if kind == "synthetic":
         from slam.sources.synthetic import open_synthetic
 
-        return open_synthetic(name)
+        return open_synthetic(name, config=config.synthetic)
     path = Path(spec)
     if is_stream(spec):
         raise SlamError(f"{spec}: only `slam run` and `slam compare` take a RealSense stream")

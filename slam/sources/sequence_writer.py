@@ -76,7 +76,8 @@ def _write_tum_index(directory: Path, source: Source, trajectory: Trajectory) ->
     values = {"width": c.width, "height": c.height, "fx": c.fx, "fy": c.fy, "cx": c.cx, "cy": c.cy}
     values["depth_scale"] = TUM_DEPTH_SCALE
     text = "".join(f"{key}: {value}\n" for key, value in values.items())
-    (directory / "camera.yaml").write_text(text)
+    noise = "".join(f"  {key}: {value:.9g}\n" for key, value in vars(source.depth_noise).items())
+    (directory / "camera.yaml").write_text(f"{text}depth_sigma:\n{noise}")
 
 
 def _write_replica_frame(directory: Path, frame: Frame) -> None:

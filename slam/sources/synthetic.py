@@ -6,15 +6,22 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from slam.camera import Camera, DepthNoise
+from slam.config import SyntheticConfig
 from slam.errors import SlamError
 from slam.frame import Frame
-from slam.scenes import apartment, moving, room, thin, wall
+from slam.scenes import apartment, desk, moving, room, thin, wall
+from slam.scenes.hands import HANDS
 from slam.scenes.scene import Builder, Scene
 from slam.scenes.walk import FRAME_RATE_HZ, Walk
 from slam.trajectory import Trajectory
 
 CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
-SCENES = {"room": room, "apartment": apartment, "wall": wall, "thin": thin, "moving": moving}
+SCENES = {
+    "room": room, "apartment": apartment, "wall": wall, "thin": thin, "moving": moving,
+    "desk": desk,
+}  # fmt: skip
+
+SMOOTH = SyntheticConfig()
 
 
 def nothing_moves(time_s: float) -> Scene:
@@ -28,7 +35,8 @@ MOVERS: dict[str, Callable[[float], Scene]] = {"moving": moving.mover}
 class SyntheticSource:
     """A camera on its walk through a scene; poses are in the scene's world, whose z points up.
 
-    `scene` is what stays; `movers` builds what else is there at a time.
+    `scene` is what stays; `movers` builds what else is there at a time. The config says how the
+    camera is carried.
     """
 
     def __init__(
@@ -37,15 +45,16 @@ class SyntheticSource:
         walk: Walk,
         num_frames: int | None = None,
         movers: Callable[[float], Scene] = nothing_moves,
+        config: SyntheticConfig = SMOOTH,
     ) -> None:
-        num_frames = walk.period_frames if num_frames is None else num_frames
+        num_frames = num_frames or config.frames or walk.period_frames
         self.name = f"synthetic:{scene.name}"
         self.scene = scene
         self.movers = movers
         self.camera = CAMERA
         self.depth_noise = DepthNoise.rendered()
         self.timestamps_s = np.arange(num_frames) / FRAME_RATE_HZ
-        self._Ts_world_camera = walk.poses(num_frames)
+        self._Ts_world_camera = walk.poses(num_frames, HANDS[config.motion], config.seed)
 
     def read(self, index: int) -> Frame:
         """Render frame `index`."""
@@ -68,7 +77,9 @@ class SyntheticSource:
         return Trajectory(self.timestamps_s, self._Ts_world_camera)
 
 
-def open_synthetic(name: str | None = None, num_frames: int | None = None) -> SyntheticSource:
+def open_synthetic(
+    name: str | None = None, num_frames: int | None = None, config: SyntheticConfig = SMOOTH
+) -> SyntheticSource:
     """Open a scene by name (nothing means room) for its whole walk, or for so many frames.
 
     More frames than the walk has go round again.
@@ -76,8 +87,9 @@ def open_synthetic(name: str | None = None, num_frames: int | None = None) -> Sy
     name = name or "room"
     if name not in SCENES:
         raise SlamError(f"unknown synthetic scene {name!r}; choose one of {', '.join(SCENES)}")
-    if num_frames is not None and num_frames < 1:
-        raise SlamError(f"a synthetic scene needs at least 1 frame, got {num_frames}")
+    if (num_frames is not None and num_frames < 1) or config.frames < 0:
+        asked = config.frames if num_frames is None else num_frames
+        raise SlamError(f"a synthetic scene needs at least 1 frame, got {asked}")
     module = SCENES[name]
     movers = MOVERS.get(name, nothing_moves)
-    return SyntheticSource(module.scene(), module.walk(), num_frames, movers)
+    return SyntheticSource(module.scene(), module.walk(), num_frames, movers, config)

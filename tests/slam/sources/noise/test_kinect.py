@@ -2,15 +2,8 @@ import numpy as np
 import pytest
 
 from slam.camera import DepthNoise
-from slam.config import Config, NoiseConfig
-from slam.sources.detect import open_source
-from slam.sources.noise import (
-    DISPARITY_AT_1M,
-    NoisySource,
-    add_kinect_noise,
-    add_outliers,
-    kinect_depth_noise,
-)
+from slam.config import NoiseConfig
+from slam.sources.noise.kinect import DISPARITY_AT_1M, add_kinect_noise, kinect_depth_noise
 
 KINECT = NoiseConfig(model="kinect")
 
@@ -59,13 +52,6 @@ def test_depth_noise_is_what_the_source_says(rng, depth_m):
     assert error_m.std() == pytest.approx(noise.sigma_m(depth_m), rel=0.05)
 
 
-def test_depth_noise_keeps_the_constant_part(memory_source):
-    source = NoisySource(memory_source([_plane(2.0)], np.zeros(1)), KINECT)
-    assert source.depth_noise.constant_m == 0.001
-    expected = np.sqrt(1 / 36 + 1 / 12) / 351.3
-    assert source.depth_noise.quadratic_per_m == pytest.approx(expected)
-
-
 def test_lateral_shift_has_its_sigma(rng):
     """On a slope a shift sideways is an error in depth; no other noise is on here."""
     config = NoiseConfig(model="kinect", lateral_sigma_px=0.5, disparity_sigma=0.0)
@@ -112,67 +98,3 @@ def test_dropouts_grow_with_the_slope(rng, angle_deg, low, high):
     depth_m = (DISPARITY_AT_1M / disparity * np.ones((3000, 1))).astype(np.float32)
     lost = (add_kinect_noise(depth_m, 585.0, KINECT, rng) == 0)[:, 4:-4].mean()
     assert low <= lost <= high
-
-
-def test_outliers_replace_their_share_of_the_readings(rng):
-    depth_m = _plane(2.0, (480, 640))
-    depth_m[:240] = 0.0
-    noisy_m = add_outliers(depth_m, 0.05, rng)
-    assert not noisy_m[:240].any()
-    is_hit = noisy_m[240:] != 2.0
-    assert is_hit.mean() == pytest.approx(0.05, rel=0.05)  # six standard errors
-    hits_m = noisy_m[240:][is_hit]
-    assert hits_m.min() >= 0.4
-    assert hits_m.max() <= 5.0
-    assert hits_m.mean() == pytest.approx(2.7, abs=0.1)
-    assert (depth_m[240:] == 2.0).all()  # the argument is not changed
-
-
-@pytest.fixture
-def clean(memory_source):
-    images = [_plane(1.5 + 0.1 * i, (48, 64)) for i in range(4)]
-    return memory_source(images, np.arange(4) / 30)
-
-
-def _depths(source, order):
-    frames = {i: source.read(i).depth_m for i in order}
-    return [frames[i] for i in sorted(frames)]
-
-
-def test_the_same_seed_gives_the_same_images_in_any_order(clean):
-    config = NoiseConfig(model="kinect", outliers=0.01, seed=3)
-    forward = _depths(NoisySource(clean, config), [0, 1, 2, 3])
-    backward = _depths(NoisySource(clean, config), [3, 1, 2, 0])
-    np.testing.assert_array_equal(forward, backward)
-
-
-def test_seeds_and_frames_differ(clean):
-    first = _depths(NoisySource(clean, NoiseConfig(outliers=0.2, seed=1)), range(4))
-    other = _depths(NoisySource(clean, NoiseConfig(outliers=0.2, seed=2)), range(4))
-    assert not np.array_equal(first[0], other[0])
-    hits = [image != 1.5 + np.float32(0.1 * i) for i, image in enumerate(first)]
-    assert not np.array_equal(hits[0], hits[1])
-
-
-def test_model_none_adds_only_outliers(clean):
-    source = NoisySource(clean, NoiseConfig(model="none", outliers=0.1))
-    assert source.depth_noise == clean.depth_noise
-    assert 0.05 < (source.read(0).depth_m != 1.5).mean() < 0.15
-
-
-@pytest.mark.parametrize("config", [KINECT, NoiseConfig(outliers=0.1)])
-def test_open_source_adds_the_noise_of_the_config(tmp_path, sample, config):
-    sample.write["replica"](tmp_path)
-    assert isinstance(open_source(str(tmp_path), Config(noise=config)), NoisySource)
-    assert not isinstance(open_source(str(tmp_path), Config()), NoisySource)
-
-
-def test_a_noisy_source_keeps_camera_stamps_color_and_truth(tmp_path, sample):
-    sample.write["replica"](tmp_path)
-    clean = open_source(str(tmp_path), Config())
-    noisy = NoisySource(clean, KINECT)
-    assert (noisy.name, noisy.camera) == (clean.name, clean.camera)
-    np.testing.assert_array_equal(noisy.timestamps_s, clean.timestamps_s)
-    np.testing.assert_array_equal(noisy.read(1).color, clean.read(1).color)
-    assert len(noisy.ground_truth()) == len(clean.ground_truth())
-    assert noisy.read(1).depth_noise == noisy.depth_noise
