@@ -14,9 +14,8 @@ from kernels.dispatch import check_array, implementation
 class ColorCamera(NamedTuple):
     """A colour camera as seen from the depth camera.
 
-    `intrinsics` is float32 (4,) fx, fy, cx, cy. `distortion` is float32 (6,) k1, k2, p1, p2, k3 of
-    Brown and Conrady, and 1 where the tangential part acts on the radially distorted point, 0 where
-    it acts on the undistorted one. `T_color_depth` is float32 (3, 4): p_color = R p_depth + t.
+    `intrinsics` is float32 (4,) fx, fy, cx, cy, `distortion` float32 (10,) as `kernels.lens` says,
+    `T_color_depth` float32 (3, 4): p_color = R p_depth + t.
     """
 
     intrinsics: np.ndarray
@@ -26,8 +25,9 @@ class ColorCamera(NamedTuple):
 
 def register_color(
     color: np.ndarray, depth_m: np.ndarray, depth_intrinsics: np.ndarray, camera: ColorCamera
-) -> np.ndarray:
-    """Return the colour at each depth pixel, uint8 (h, w, 3).
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the colour at each depth pixel, uint8 (h, w, 3), and where the colour camera sees that
+    far to the side, bool (h, w).
 
     `color` is uint8 (a, b, 3), `depth_m` float32 (h, w), 0 where missing, `depth_intrinsics`
     float32 (4,). A pixel's point is projected into the colour image, which is interpolated there;
@@ -46,7 +46,7 @@ def register_color(
     check_array("depth_m", depth_m, "float32", (None, None))
     check_array("depth_intrinsics", depth_intrinsics, "float32", (4,))
     check_array("intrinsics", camera.intrinsics, "float32", (4,))
-    check_array("distortion", camera.distortion, "float32", (6,))
+    check_array("distortion", camera.distortion, "float32", (10,))
     check_array("T_color_depth", camera.T_color_depth, "float32", (3, 4))
     if color.shape[0] == 0 or color.shape[1] == 0:
         raise ValueError(f"color must have pixels, got {color.shape}")

@@ -26,7 +26,8 @@ import numpy as np
 
 import kernels
 from kernels import blocks as block_ops
-from kernels import register
+from kernels import register, undistort
+from kernels.lens import NO_DISTORTION
 from kernels.register import ColorCamera
 from slam.bench.machine import machine
 from slam.bench.table import aligned
@@ -89,7 +90,8 @@ def count(op: FunctionType, arguments: Arguments) -> tuple[str, int]:
         return unit, number(arguments)
     if "points" in arguments:
         return "point", len(arguments["points"])
-    return "pixel", arguments["depth_m"].size
+    image = arguments["depth_m"] if "depth_m" in arguments else arguments["color"]
+    return "pixel", image.shape[0] * image.shape[1]
 
 
 def arrays(values: Iterable[Any]) -> Iterator[np.ndarray]:
@@ -148,8 +150,15 @@ def run_workload(num_frames: int) -> None:
     frame = source.read(0)
     T_color_depth = np.eye(4, dtype=np.float32)[:3].copy()
     T_color_depth[0, 3] = 0.015  # as far apart as those of a RealSense D435
-    lens = ColorCamera(source.camera.intrinsics, np.zeros(6, np.float32), T_color_depth)
+    lens = ColorCamera(source.camera.intrinsics, NO_DISTORTION, T_color_depth)
     register.register_color(frame.color, frame.depth_m, source.camera.intrinsics, lens)
+    distortion = NO_DISTORTION.copy()
+    distortion[:5] = 0.26, -0.95, -0.005, 0.003, 1.16  # a Kinect's
+    table = undistort.undistortion_table(
+        frame.depth_m.shape, source.camera.intrinsics, distortion
+    )
+    undistort.undistort_color(frame.color, table)
+    undistort.undistort_depth(frame.depth_m, table)
     assert (rendering.depth_m > 0).mean() > 0.5, "the workload lost its map"
 
 

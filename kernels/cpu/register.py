@@ -1,32 +1,35 @@
 """Registration in numba; contracts in `kernels.register`."""
 
+import math
+
 import numpy as np
 from numba import prange
 
 from kernels.cpu.compile import parallel_kernel
+from kernels.cpu.packed_color import mix_row, pack
+from kernels.lens import FISHEYE, LIMIT, MODEL, TANGENTIAL_AFTER_RADIAL
 from kernels.register import ColorCamera
 from kernels.scalar.compile import inline
+from kernels.scalar.lens import brown_conrady, wide_angle
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
-TWO = np.float32(2.0)
 HALF = np.float32(0.5)
 MIN_Z = np.float32(1e-6)
-UNITY = np.float32(256.0)
-BYTE, TWO_BYTES, LOW = np.uint32(8), np.uint32(16), np.uint32(0xFF)
-RED_BLUE, GREEN, ROUND = np.uint32(0xFF00FF), np.uint32(0xFF00), np.uint32(0x800080)
+TINY = np.float32(1e-12)
 ORDER_TOLERANCE_PX = np.float32(0.5)
 CLEARANCE_PX = np.float32(1.0)
 
 
 def register_color(color, depth_m, depth_intrinsics, camera: ColorCamera):
-    return _register(_pack(color), depth_m, depth_intrinsics, *camera)
+    return _register(pack(color), depth_m, depth_intrinsics, *camera)
 
 
 @parallel_kernel
 def _register(packed, depth_m, depth_intrinsics, intrinsics, distortion, T):
     h, w = depth_m.shape
     out = np.empty((h, w, 3), np.uint8)
+    is_seen = np.empty((h, w), np.bool_)
     for row in prange(h):
         v = np.int64(row)
         u_color = np.empty(w, np.float32)
@@ -34,15 +37,14 @@ def _register(packed, depth_m, depth_intrinsics, intrinsics, distortion, T):
         inverse_depth = np.empty(w, np.float32)
         _fill_row(depth_m[v], inverse_depth)
         y = (np.float32(v) - depth_intrinsics[3]) / depth_intrinsics[1]
-        _project_row(
-            y, inverse_depth, depth_intrinsics, intrinsics, distortion, T, u_color, v_color
-        )
+        _direct_row(y, inverse_depth, depth_intrinsics, T, u_color, v_color)
+        _project_row(intrinsics, distortion, u_color, v_color, is_seen[v])
         if T[0, 3] < ZERO:
             _uncover_leftwards(u_color, v_color)
         elif T[0, 3] > ZERO:
             _uncover_rightwards(u_color, v_color)
-        _sample_row(packed, u_color, v_color, out[v])
-    return out
+        _sample_row(packed, u_color, v_color, out[v], is_seen[v])
+    return out, is_seen
 
 
 @inline
@@ -70,26 +72,43 @@ def _fill_row(depth_m, inverse_depth):
 
 
 @inline
-def _project_row(y, inverse_depth, depth_intrinsics, intrinsics, distortion, T, u_color, v_color):
+def _direct_row(y, inverse_depth, depth_intrinsics, T, x_color, y_color):
+    """Write where the row's points lie in the colour camera's plane z = 1."""
     fx, cx = depth_intrinsics[0], depth_intrinsics[2]
-    k1, k2, p1, p2, k3 = distortion[0], distortion[1], distortion[2], distortion[3], distortion[4]
-    is_after_radial = distortion[5] != ZERO
     ax, ay, az = T[0, 1] * y + T[0, 2], T[1, 1] * y + T[1, 2], T[2, 1] * y + T[2, 2]
     for u in range(inverse_depth.shape[0]):
         q = inverse_depth[u]
         ray = (np.float32(u) - cx) / fx
         scale = ONE / max(T[2, 0] * ray + az + T[2, 3] * q, MIN_Z)
-        x = (T[0, 0] * ray + ax + T[0, 3] * q) * scale
-        y_ = (T[1, 0] * ray + ay + T[1, 3] * q) * scale
-        r2 = x * x + y_ * y_
-        radial = ONE + r2 * (k1 + r2 * (k2 + r2 * k3))
-        rx, ry = x * radial, y_ * radial
-        tx = rx if is_after_radial else x
-        ty = ry if is_after_radial else y_
-        dx = rx + TWO * p1 * tx * ty + p2 * (r2 + TWO * tx * tx)
-        dy = ry + TWO * p2 * tx * ty + p1 * (r2 + TWO * ty * ty)
-        u_color[u] = dx * intrinsics[0] + intrinsics[2]
-        v_color[u] = dy * intrinsics[1] + intrinsics[3]
+        x_color[u] = (T[0, 0] * ray + ax + T[0, 3] * q) * scale
+        y_color[u] = (T[1, 0] * ray + ay + T[1, 3] * q) * scale
+
+
+@inline
+def _project_row(intrinsics, distortion, u_color, v_color, is_reached):
+    """Replace directions by the pixels that they are imaged to, and tell where the model of the
+    lens reaches; farther out they are those of its limit.
+    """
+    w = u_color.shape[0]
+    limit = distortion[LIMIT]
+    for u in range(w):
+        r2 = u_color[u] * u_color[u] + v_color[u] * v_color[u]
+        is_reached[u] = r2 <= limit
+        within = np.float32(math.sqrt(min(ONE, limit / max(r2, TINY))))
+        u_color[u] *= within
+        v_color[u] *= within
+    is_after_radial = distortion[MODEL] == np.float32(TANGENTIAL_AFTER_RADIAL)
+    if distortion[MODEL] >= np.float32(FISHEYE):
+        for u in range(w):
+            u_color[u], v_color[u] = wide_angle(u_color[u], v_color[u], distortion)
+    else:
+        for u in range(w):
+            u_color[u], v_color[u] = brown_conrady(
+                u_color[u], v_color[u], distortion, is_after_radial
+            )
+    for u in range(w):
+        u_color[u] = u_color[u] * intrinsics[0] + intrinsics[2]
+        v_color[u] = v_color[u] * intrinsics[1] + intrinsics[3]
 
 
 @inline
@@ -136,45 +155,26 @@ def _uncover_rightwards(u_color, v_color):
 
 
 @inline
-def _sample_row(packed, u_color, v_color, line):
-    """Interpolate red and blue at once, in the two halves of a word, with weights of 1/256."""
+def _sample_row(packed, u_color, v_color, line, is_seen):
+    """Interpolate, and leave seen only what lies in the image."""
     last_u, last_v = np.int32(packed.shape[1] - 1), np.int32(packed.shape[0] - 1)
     width = np.int32(packed.shape[1])
     flat = packed.ravel()
     w = u_color.shape[0]
-    mixed = np.empty(w, np.uint32)
+    around = np.empty((4, w), np.uint32)
     for u in range(w):
+        is_inside = (
+            u_color[u] > -HALF and u_color[u] < np.float32(last_u) + HALF
+            and v_color[u] > -HALF and v_color[u] < np.float32(last_v) + HALF
+        )  # fmt: skip
+        is_seen[u] = is_seen[u] and is_inside
         x = min(max(u_color[u], ZERO), np.float32(last_u))
         y = min(max(v_color[u], ZERO), np.float32(last_v))
         u0, v0 = np.int32(x), np.int32(y)
         right = np.uint32(1) if u0 < last_u else np.uint32(0)
         below = np.uint32(width) if v0 < last_v else np.uint32(0)
-        a = np.uint32(np.int32((x - np.float32(u0)) * UNITY + HALF))
-        b = np.uint32(np.int32((y - np.float32(v0)) * UNITY + HALF))
-        w11 = np.uint32((a * b + np.uint32(128)) >> np.uint32(8))
-        w10, w01 = np.uint32(a - w11), np.uint32(b - w11)
-        w00 = np.uint32(np.uint32(256) - a - w01)
         at = np.uint32(v0 * width + u0)  # unsigned, or numba asks whether it counts from the end
-        p00, p10 = flat[at], flat[np.uint32(at + right)]
-        p01, p11 = flat[np.uint32(at + below)], flat[np.uint32(at + below + right)]
-        red_blue = (p00 & RED_BLUE) * w00 + (p10 & RED_BLUE) * w10
-        red_blue += (p01 & RED_BLUE) * w01 + (p11 & RED_BLUE) * w11 + ROUND
-        green = ((p00 >> BYTE) & LOW) * w00 + ((p10 >> BYTE) & LOW) * w10
-        green += ((p01 >> BYTE) & LOW) * w01 + ((p11 >> BYTE) & LOW) * w11 + np.uint32(128)
-        mixed[u] = ((red_blue >> BYTE) & RED_BLUE) | (green & GREEN)
-    for u in range(w):
-        line[u, 0] = np.uint8(mixed[u] & LOW)
-        line[u, 1] = np.uint8((mixed[u] >> BYTE) & LOW)
-        line[u, 2] = np.uint8(mixed[u] >> np.uint32(16))
-
-
-@parallel_kernel
-def _pack(color):
-    """Return red, green and blue in the bytes of a word, from the lowest."""
-    h, w = color.shape[:2]
-    packed = np.empty((h, w), np.uint32)
-    for v in prange(h):
-        for u in range(w):
-            red, green, blue = color[v, u, 0], color[v, u, 1], color[v, u, 2]
-            packed[v, u] = np.uint32(red) | np.uint32(green) << BYTE | np.uint32(blue) << TWO_BYTES
-    return packed
+        around[0, u], around[1, u] = flat[at], flat[np.uint32(at + right)]
+        around[2, u], around[3, u] = flat[np.uint32(at + below)], flat[np.uint32(at + below + right)]
+        u_color[u], v_color[u] = x - np.float32(u0), y - np.float32(v0)
+    mix_row(around, u_color, v_color, line)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from kernels.lens import LIMIT
+from kernels.reference.lens import distort
 from kernels.register import ColorCamera
 
 MIN_Z = 1e-6  # of a ray in the colour camera: nothing beside or behind it is seen
@@ -11,21 +13,24 @@ CLEARANCE_PX = 1.0
 
 def register_color(
     color: np.ndarray, depth_m: np.ndarray, depth_intrinsics: np.ndarray, camera: ColorCamera
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     h, w = depth_m.shape
     fx, fy, cx, cy = depth_intrinsics.astype(np.float64)
     R, t = camera.T_color_depth[:, :3].astype(np.float64), camera.T_color_depth[:, 3]
     out = np.zeros((h, w, 3), np.uint8)
+    is_seen = np.zeros((h, w), bool)
     for v in range(h):
         inverse_depth = fill_row(depth_m[v].astype(np.float64))
         rays = np.stack([(np.arange(w) - cx) / fx, np.full(w, (v - cy) / fy), np.ones(w)])
         points = R @ rays + np.outer(
             t, inverse_depth
         )  # times inverse depth: far is no special case
-        u_color, v_color = project(points, camera)
+        u_color, v_color, is_reached = project(points, camera)
         source = visible_pixels(u_color, np.sign(t[0]))
-        out[v] = sample(color, u_color[source], v_color[source])
-    return out
+        u_color, v_color = u_color[source], v_color[source]
+        out[v] = sample(color, u_color, v_color)
+        is_seen[v] = is_reached & is_inside(color, u_color, v_color)
+    return out, is_seen
 
 
 def fill_row(depth_m: np.ndarray) -> np.ndarray:
@@ -41,23 +46,23 @@ def fill_row(depth_m: np.ndarray) -> np.ndarray:
     return inverse
 
 
-def project(points: np.ndarray, camera: ColorCamera) -> tuple[np.ndarray, np.ndarray]:
-    """Return columns and rows of the colour image that points (3, n), of any scale, project to."""
+def project(points: np.ndarray, camera: ColorCamera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return columns and rows of the colour image that points (3, n), of any scale, project to, and
+    whether the model of the lens reaches so far; farther out they are those of its limit.
+    """
     fx, fy, cx, cy = camera.intrinsics.astype(np.float64)
     z = np.maximum(points[2], MIN_Z)
-    x, y = distort(points[0] / z, points[1] / z, camera.distortion)
-    return x * fx + cx, y * fy + cy
+    x, y = points[0] / z, points[1] / z
+    r2, limit = x * x + y * y, float(camera.distortion[LIMIT])
+    within = np.sqrt(np.minimum(1.0, limit / np.maximum(r2, 1e-12)))
+    x, y = distort(x * within, y * within, camera.distortion)
+    return x * fx + cx, y * fy + cy, r2 <= limit
 
 
-def distort(x: np.ndarray, y: np.ndarray, distortion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the lens images the direction (x, y, 1)."""
-    k1, k2, p1, p2, k3, is_after_radial = distortion.astype(np.float64)
-    r2 = x * x + y * y
-    radial = 1.0 + r2 * (k1 + r2 * (k2 + r2 * k3))
-    tx, ty = (x * radial, y * radial) if is_after_radial else (x, y)
-    dx = x * radial + 2.0 * p1 * tx * ty + p2 * (r2 + 2.0 * tx * tx)
-    dy = y * radial + 2.0 * p2 * tx * ty + p1 * (r2 + 2.0 * ty * ty)
-    return dx, dy
+def is_inside(color: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Tell which columns and rows lie in the image."""
+    h, w = color.shape[:2]
+    return (u > -0.5) & (u < w - 0.5) & (v > -0.5) & (v < h - 0.5)
 
 
 def visible_pixels(u_color: np.ndarray, side: float) -> np.ndarray:

@@ -19,6 +19,7 @@ from gpu_checks import (
     solve,
     tracking,
     tsdf,
+    undistort,
 )
 from gpu_checks.check import CHECKS
 
@@ -42,4 +43,5 @@ __all__ = [
     "solve",
     "tracking",
     "tsdf",
+    "undistort",
 ]
