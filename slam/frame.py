@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Bool, Float32, Float64, UInt8
 
 from slam.camera import Camera, DepthNoise
 
@@ -13,8 +13,9 @@ class Frame:
     """A depth image and a colour image of the same pixels at the same time.
 
     `depth_m` is z-depth, float32, 0 where missing; `color` is RGB, registered to the depth image.
-    `color` is None for a frame whose colour was lost: such a frame still tracks on geometry. A live
-    frame knows when it arrived, on the clock of `time.monotonic`. `acceleration` is what the camera
+    `color` is None for a frame whose colour was lost: such a frame still tracks on geometry.
+    `color_mask` tells where the colour is of the scene: a colour camera may see less than the depth
+    camera, and where it sees nothing its border goes on. None = everywhere. A live frame knows when it arrived, on the clock of `time.monotonic`. `acceleration` is what the camera
     felt since the frame before, in m/s^2 and its own axes: at rest 9.81 upwards.
     """
 
@@ -26,3 +27,4 @@ class Frame:
     depth_noise: DepthNoise
     arrival_s: float | None = None
     acceleration: Float64[np.ndarray, "3"] | None = None
+    color_mask: Bool[np.ndarray, "h w"] | None = None

@@ -4,45 +4,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
-from kernels.register import ColorCamera
 from slam.camera import Camera, DepthNoise
 from slam.errors import SlamError
 from slam.geometry import Transform
+from slam.sources.lens import MODELS, Lens
 from slam.sources.realsense.sdk import realsense_sdk
-
-# Whether the tangential part acts on the radially distorted point. This is what the SDK computes
-# when it projects; "inverse" says how the coefficients were found, and its projection is the same
-# as for "modified".
-TANGENTIAL_AFTER_RADIAL = {
-    "none": False,
-    "brown_conrady": False,
-    "modified_brown_conrady": True,
-    "inverse_brown_conrady": True,
-}
-
-
-@dataclass(frozen=True)
-class Lens:
-    """A pinhole camera and the distortion of its image: k1, k2, p1, p2, k3."""
-
-    camera: Camera
-    model: str = "none"
-    coefficients: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
-
-    @property
-    def distortion(self) -> Float32[np.ndarray, "6"]:
-        """The distortion as `kernels.register` takes it."""
-        is_after_radial = TANGENTIAL_AFTER_RADIAL[self.model]
-        values = (0.0,) * 5 if self.model == "none" else self.coefficients
-        return np.array([*values, is_after_radial], dtype=np.float32)
-
-    @property
-    def is_straight(self) -> bool:
-        """Whether there is no distortion."""
-        return not self.distortion[:5].any()
-
 
 @dataclass(frozen=True)
 class Calibration:
@@ -63,13 +30,6 @@ class Calibration:
             return DepthNoise.kinect_v1()
         return DepthNoise.stereo(sigma_disparity_px, self.depth.camera.fx, self.baseline_m)
 
-    def color_camera(self) -> ColorCamera:
-        """Return the colour camera as `kernels.register` takes it."""
-        assert self.color is not None
-        assert self.T_color_depth is not None
-        T_color_depth = np.ascontiguousarray(self.T_color_depth[:3], dtype=np.float32)
-        return ColorCamera(self.color.camera.intrinsics, self.color.distortion, T_color_depth)
-
 
 def lens_of(profile: Any) -> Lens:
     """Read the intrinsics of a video stream profile."""
@@ -81,7 +41,7 @@ def lens_of(profile: Any) -> Lens:
     if not any(coefficients):
         return Lens(camera)
     model = values.model.name
-    if model not in TANGENTIAL_AFTER_RADIAL:
+    if model not in MODELS:
         raise SlamError(f"lens distortion {model} is not supported")
     return Lens(camera, model, coefficients)
 

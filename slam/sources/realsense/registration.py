@@ -2,13 +2,13 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8, UInt16
+from jaxtyping import Float32, UInt16
 
-from kernels.reference.register import distort
-from kernels.register import register_color
 from slam.camera import Camera
-from slam.sources.realsense.calibration import Calibration, Lens
+from slam.sources.lens import Undistortion
+from slam.sources.realsense.calibration import Calibration
 from slam.sources.realsense.raw_frame import RawFrame
+from slam.sources.registered import ColorRegistration, Registered
 
 _SATURATED = 65535
 
@@ -19,41 +19,32 @@ class Registration:
     def __init__(self, calibration: Calibration) -> None:
         self.camera: Camera = calibration.depth.camera
         self.calibration = calibration
-        self._maps = None if calibration.depth.is_straight else straightening(calibration.depth)
-        self._color_camera = None if calibration.color is None else calibration.color_camera()
+        is_straight = calibration.depth.is_straight
+        self._undistortion = None if is_straight else Undistortion(calibration.depth)
+        self._color: ColorRegistration | None = None
+        if calibration.color is not None:
+            assert calibration.T_color_depth is not None
+            self._color = ColorRegistration(
+                self.camera, calibration.color, calibration.T_color_depth
+            )
 
     def warm_up(self) -> None:
-        """Compile or load the kernel, so that no frame waits for it."""
-        if self._color_camera is not None:
-            color, depth_m = np.zeros((8, 8, 3), np.uint8), np.ones((8, 8), np.float32)
-            register_color(color, depth_m, self.camera.intrinsics, self._color_camera)
-
-    def depth(self, frame: RawFrame) -> UInt16[np.ndarray, "h w"]:
-        """Return stored depth values of a camera without distortion, 0 where missing."""
-        depth = frame.depth
-        if self._maps is not None:  # nearest: between two surfaces there is none
-            depth = cv2.remap(depth, *self._maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
-        return cv2.threshold(depth, _SATURATED - 1, 0, cv2.THRESH_TOZERO_INV)[1]
+        """Compile or load the kernels, so that no frame waits for them."""
+        h, w = self.camera.height, self.camera.width
+        depth_m = self.depth_m(np.full((h, w), 1, np.uint16))
+        if self._color is not None:
+            self._color(np.zeros((*self._color.size, 3), np.uint8), depth_m)
 
     def depth_m(self, depth: UInt16[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-        """Return stored values in metres."""
-        return depth * np.float32(self.calibration.depth_unit_m)
+        """Return stored values in metres as a camera without distortion has them, 0 where
+        missing.
+        """
+        depth = cv2.threshold(depth, _SATURATED - 1, 0, cv2.THRESH_TOZERO_INV)[1]
+        depth_m = depth * np.float32(self.calibration.depth_unit_m)
+        return depth_m if self._undistortion is None else self._undistortion.depth(depth_m)
 
-    def color(
-        self, frame: RawFrame, depth_m: Float32[np.ndarray, "h w"]
-    ) -> UInt8[np.ndarray, "h w 3"] | None:
+    def color(self, frame: RawFrame, depth_m: Float32[np.ndarray, "h w"]) -> Registered | None:
         """Return the colour of each depth pixel; None where there is none."""
-        if frame.color is None or self._color_camera is None:
+        if frame.color is None or self._color is None:
             return None
-        color = np.ascontiguousarray(frame.color)
-        return register_color(color, depth_m, self.camera.intrinsics, self._color_camera)
-
-
-def straightening(lens: Lens) -> tuple[np.ndarray, np.ndarray]:
-    """Return the maps, as `cv2.remap` takes them, from the pixels of the pinhole camera with the
-    same intrinsics to those of the lens.
-    """
-    c = lens.camera
-    v, u = np.mgrid[: c.height, : c.width].astype(np.float64)
-    x, y = distort((u - c.cx) / c.fx, (v - c.cy) / c.fy, lens.distortion)
-    return (x * c.fx + c.cx).astype(np.float32), (y * c.fy + c.cy).astype(np.float32)
+        return self._color(frame.color, depth_m)

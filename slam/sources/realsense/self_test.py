@@ -8,7 +8,8 @@ import numpy as np
 from slam.camera import Camera
 from slam.config import RealSenseConfig
 from slam.geometry import se3_exp
-from slam.sources.realsense.calibration import Calibration, Lens
+from slam.sources.lens import Lens
+from slam.sources.realsense.calibration import Calibration
 from slam.sources.realsense.registration import Registration
 from slam.sources.realsense.sensors import SensorFeed
 from slam.sources.realsense.software import SoftwareCamera

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float64, UInt8, UInt16
 
 from slam.geometry import Transform
-from slam.sources.realsense.calibration import Calibration, Lens
+from slam.sources.lens import Lens
+from slam.sources.realsense.calibration import Calibration
 from slam.sources.realsense.sdk import realsense_sdk
 
 SERIAL = "000000000001"
@@ -67,7 +68,7 @@ class SoftwareCamera:
         intrinsics.width, intrinsics.height = c.width, c.height
         intrinsics.fx, intrinsics.fy, intrinsics.ppx, intrinsics.ppy = c.fx, c.fy, c.cx, c.cy
         intrinsics.model = getattr(rs.distortion, lens.model)
-        intrinsics.coeffs = list(lens.coefficients)
+        intrinsics.coeffs = [*lens.coefficients, *(0.0,) * (5 - len(lens.coefficients))]
         stream = rs.video_stream()
         stream.type, stream.fmt, stream.bpp = type_, format_, bytes_per_pixel
         stream.index, stream.uid, stream.fps = 0, uid, int(self.calibration.fps)

@@ -67,17 +67,18 @@ class RealSenseStream:
             self._feed = None
 
     def _frame(self, raw: RawFrame, index: int, time_s: float) -> Frame:
-        depth_m = self._registration.depth_m(self._registration.depth(raw))
-        color = self._registration.color(raw, depth_m)
+        depth_m = self._registration.depth_m(raw.depth)
+        found = self._registration.color(raw, depth_m)
         return Frame(
             index,
             time_s,
             self.camera,
             depth_m,
-            color,
+            None if found is None else found.color,
             self.depth_noise,
             arrival_s=raw.arrival_s if self.is_live else None,
             acceleration=self._acceleration(raw),
+            color_mask=None if found is None else found.mask,
         )
 
     def _acceleration(self, raw: RawFrame) -> Float64[np.ndarray, "3"] | None:

@@ -13,7 +13,8 @@ from slam.camera import Camera
 from slam.geometry import Transform, inverse, se3_exp
 from slam.scenes import room
 from slam.sources.base import Source
-from slam.sources.realsense.calibration import Calibration, Lens
+from slam.sources.lens import Lens
+from slam.sources.realsense.calibration import Calibration
 from slam.sources.realsense.software import SoftwareCamera
 
 pytest.importorskip("pyrealsense2", exc_type=ImportError)
