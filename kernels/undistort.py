@@ -71,9 +71,9 @@ def undistort_depth(depth_m: np.ndarray, table: UndistortionTable) -> np.ndarray
     """Return the pinhole camera's depth image, float32 (h, w), 0 where missing or not seen.
 
     A pixel has the nearest reading, missing if that is. Where all four readings around differ
-    from it by less than SAME_SURFACE, inverse depth, linear on a plane, is interpolated between them: the nearest one
-    alone would move a slanted surface by half a pixel. Across an edge a mixture would be a surface
-    that is nowhere.
+    from it by less than SAME_SURFACE, inverse depth, linear on a plane, is interpolated between
+    them: the nearest one alone would move a slanted surface by half a pixel. Across an edge a
+    mixture would be a surface that is nowhere.
     """
     check_array("depth_m", depth_m, "float32", table.corner.shape)
     _check(table)

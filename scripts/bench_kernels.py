@@ -154,9 +154,7 @@ def run_workload(num_frames: int) -> None:
     register.register_color(frame.color, frame.depth_m, source.camera.intrinsics, lens)
     distortion = NO_DISTORTION.copy()
     distortion[:5] = 0.26, -0.95, -0.005, 0.003, 1.16  # a Kinect's
-    table = undistort.undistortion_table(
-        frame.depth_m.shape, source.camera.intrinsics, distortion
-    )
+    table = undistort.undistortion_table(frame.depth_m.shape, source.camera.intrinsics, distortion)
     undistort.undistort_color(frame.color, table)
     undistort.undistort_depth(frame.depth_m, table)
     assert (rendering.depth_m > 0).mean() > 0.5, "the workload lost its map"

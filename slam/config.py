@@ -269,6 +269,11 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
         return _convert(typing.get_args(hint)[0], value, name)
     if hint is float:
         return _to_float(value, name)
+    if typing.get_origin(hint) is tuple:  # of numbers; rows of a matrix follow one another
+        if not isinstance(value, list | tuple):
+            raise SlamError(f"config {name} must be a list of numbers, got {value!r}")
+        rows = (row if isinstance(row, list | tuple) else (row,) for row in value)
+        return tuple(_to_float(number, name) for row in rows for number in row)
     if type(value) is not hint:
         expected = getattr(hint, "__name__", str(hint))
         raise SlamError(f"config {name} must be {expected}, got {value!r}")

@@ -14,9 +14,10 @@ class Frame:
 
     `depth_m` is z-depth, float32, 0 where missing; `color` is RGB, registered to the depth image.
     `color` is None for a frame whose colour was lost: such a frame still tracks on geometry.
-    `color_mask` tells where the colour is of the scene: a colour camera may see less than the depth
-    camera, and where it sees nothing its border goes on. None = everywhere. A live frame knows when it arrived, on the clock of `time.monotonic`. `acceleration` is what the camera
-    felt since the frame before, in m/s^2 and its own axes: at rest 9.81 upwards.
+    `color_mask` tells where the colour is of the scene, None = everywhere: a colour camera may see
+    less than the depth camera, and where it sees nothing its border goes on. A live frame knows
+    when it arrived, on the clock of `time.monotonic`. `acceleration` is what the camera felt since
+    the frame before, in m/s^2 and its own axes: at rest 9.81 upwards.
     """
 
     index: int

@@ -175,6 +175,9 @@ def _sample_row(packed, u_color, v_color, line, is_seen):
         below = np.uint32(width) if v0 < last_v else np.uint32(0)
         at = np.uint32(v0 * width + u0)  # unsigned, or numba asks whether it counts from the end
         around[0, u], around[1, u] = flat[at], flat[np.uint32(at + right)]
-        around[2, u], around[3, u] = flat[np.uint32(at + below)], flat[np.uint32(at + below + right)]
+        around[2, u], around[3, u] = (
+            flat[np.uint32(at + below)],
+            flat[np.uint32(at + below + right)],
+        )
         u_color[u], v_color[u] = x - np.float32(u0), y - np.float32(v0)
     mix_row(around, u_color, v_color, line)

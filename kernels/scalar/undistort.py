@@ -17,9 +17,7 @@ def straightened(z00, z10, z01, z11, a, b):
     below = z11 if a >= HALF else z01
     nearest = below if b >= HALF else above
     limit = SAME_SURFACE * nearest
-    apart = max(
-        max(abs(z00 - nearest), abs(z10 - nearest)), max(abs(z01 - nearest), abs(z11 - nearest))
-    )
+    apart = max(abs(z00 - nearest), abs(z10 - nearest), abs(z01 - nearest), abs(z11 - nearest))
     # where it is used all four are above 0; elsewhere a division by 0 must not stop the vectors
     is_surface = apart < limit
     d00, d10 = ONE / (z00 if is_surface else ONE), ONE / (z10 if is_surface else ONE)

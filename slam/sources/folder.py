@@ -39,7 +39,7 @@ def list_folder(folder: Path) -> Listing:
     pose_files = [folder / "groundtruth.txt", folder / "trajectory.txt"]
     return Listing(
         name=folder.resolve().name,
-        camera=camera_file.camera,
+        rig=camera_file.rig,
         depth_scale=camera_file.depth_scale,
         depth_noise=camera_file.noise,
         timestamps_s=timestamps_s,

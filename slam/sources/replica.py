@@ -11,8 +11,10 @@ from jaxtyping import Float64
 from slam.camera import Camera, DepthNoise
 from slam.errors import SlamError
 from slam.sources.image_sequence import Listing
+from slam.sources.lens import Lens
 from slam.sources.numbered import files_by_number, require_frames
 from slam.sources.poses import parse_pose, trajectory_from
+from slam.sources.rig import Rig
 from slam.trajectory import Trajectory
 
 FPS = 30.0
@@ -28,7 +30,7 @@ def list_replica(folder: Path) -> Listing:
     timestamps_s = np.array(numbers, dtype=np.float64) / FPS
     return Listing(
         name=folder.resolve().name,
-        camera=camera,
+        rig=Rig(Lens(camera)),
         depth_scale=depth_scale,
         depth_noise=DepthNoise.rendered(),
         timestamps_s=timestamps_s,

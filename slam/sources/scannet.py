@@ -10,9 +10,10 @@ from slam.camera import Camera, DepthNoise
 from slam.errors import BadFrameError, SlamError
 from slam.sources.image_sequence import Listing
 from slam.sources.images import read_image
+from slam.sources.lens import Lens
 from slam.sources.numbered import Number, files_by_number, require_frames
 from slam.sources.poses import read_poses
-from slam.sources.registered import FixedWarp
+from slam.sources.rig import Rig
 
 DEPTH_SCALE = 1000.0
 FPS = 30.0
@@ -29,14 +30,13 @@ def list_scannet(folder: Path) -> Listing:
     require_frames(depth_files, folder, "depth/0.png and so on")
     color_files = files_by_number(folder / "color", "*.*")
     camera = _read_camera(folder / "intrinsic" / "intrinsic_depth.txt", depth_files)
-    fit_color = None
+    color_lens = None
     if color_files:
-        color_camera = _read_camera(folder / "intrinsic" / "intrinsic_color.txt", color_files)
-        fit_color = FixedWarp(color_camera, camera)
+        color_lens = Lens(_read_camera(folder / "intrinsic" / "intrinsic_color.txt", color_files))
     timestamps_s = np.array([number[0] for number in depth_files], dtype=np.float64) / FPS
     return Listing(
         name=folder.resolve().name,
-        camera=camera,
+        rig=Rig(Lens(camera), color_lens),
         depth_scale=DEPTH_SCALE,
         depth_noise=DepthNoise.kinect_v1(),
         timestamps_s=timestamps_s,
@@ -47,7 +47,6 @@ def list_scannet(folder: Path) -> Listing:
             timestamps_s,
             [folder / "pose" / f"{number[0]}.txt" for number in depth_files],
         ),
-        fit_color=fit_color,
     )
 
 

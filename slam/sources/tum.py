@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from slam.camera import Camera
 from slam.errors import SlamError
 from slam.sources.camera_file import HINT, CameraFile, read_camera_file
 from slam.sources.image_sequence import Listing
@@ -17,11 +16,18 @@ from slam.trajectory import associate
 logger = logging.getLogger(__name__)
 
 DEPTH_SCALE = 5000.0
-FREIBURG_CAMERAS = {
-    "freiburg1": Camera(640, 480, 517.3, 516.5, 318.6, 255.3),
-    "freiburg2": Camera(640, 480, 520.9, 521.0, 325.1, 249.7),
-    "freiburg3": Camera(640, 480, 535.4, 539.2, 320.1, 247.6),
-}
+# as the benchmark publishes them; freiburg3's images are undistorted already
+FREIBURG = {
+    "freiburg1": CameraFile(
+        640, 480, 517.3, 516.5, 318.6, 255.3, (0.262383, -0.953104, -0.005358, 0.002628, 1.163314),
+        depth_scale=DEPTH_SCALE,
+    ),
+    "freiburg2": CameraFile(
+        640, 480, 520.9, 521.0, 325.1, 249.7, (0.231222, -0.784899, -0.003257, -0.000105, 0.917205),
+        depth_scale=DEPTH_SCALE,
+    ),
+    "freiburg3": CameraFile(640, 480, 535.4, 539.2, 320.1, 247.6, depth_scale=DEPTH_SCALE),
+}  # fmt: skip
 
 
 def list_tum(folder: Path) -> Listing:
@@ -44,7 +50,7 @@ def list_tum(folder: Path) -> Listing:
         logger.warning("%s: no colour image within 20 ms of a depth image", folder)
     return Listing(
         name=folder.resolve().name,
-        camera=camera_file.camera,
+        rig=camera_file.rig,
         depth_scale=camera_file.depth_scale,
         depth_noise=camera_file.noise,
         timestamps_s=timestamps_s,
@@ -62,16 +68,7 @@ def _camera_of(folder: Path) -> CameraFile:
         raise SlamError(
             f"the camera of {folder} is unknown (no 'freiburg1', 2 or 3 in its name): add a {HINT}"
         )
-    camera = FREIBURG_CAMERAS[match.group()]
-    return CameraFile(
-        camera.width,
-        camera.height,
-        camera.fx,
-        camera.fy,
-        camera.cx,
-        camera.cy,
-        depth_scale=DEPTH_SCALE,
-    )
+    return FREIBURG[match.group()]
 
 
 def _read_list(path: Path) -> tuple[np.ndarray, list[str]]:

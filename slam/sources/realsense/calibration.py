@@ -11,6 +11,7 @@ from slam.geometry import Transform
 from slam.sources.lens import MODELS, Lens
 from slam.sources.realsense.sdk import realsense_sdk
 
+
 @dataclass(frozen=True)
 class Calibration:
     """The cameras of a device; `color` is None where it has only depth."""

@@ -85,15 +85,14 @@ def write_replica(folder: Path) -> None:
 
 
 def write_seven_scenes(folder: Path) -> None:
-    """The colour camera is the depth camera here, so that registration must be the identity."""
+    """The colour camera is the depth camera here: colour is registered already."""
     for i in range(NUM_FRAMES):
         stored = np.rint(true_depth_m(i) * 1000).astype(np.uint16)
         stored[8:12, :8] = 65535  # missing, too
         write_png(folder / f"frame-{i:06d}.depth.png", stored)
         write_color(folder / f"frame-{i:06d}.color.png", true_color(i))
         (folder / f"frame-{i:06d}.pose.txt").write_text(pose_text(true_pose(i)))
-    color = "color_fx: 58.5\ncolor_fy: 58.5\ncolor_cx: 31.5\ncolor_cy: 23.5\n"
-    (folder / "camera.yaml").write_text(CAMERA_YAML + color + "color_x_m: 0\ncolor_y_m: 0\n")
+    (folder / "camera.yaml").write_text(CAMERA_YAML + "color_camera: null\n")
 
 
 def write_scannet(folder: Path) -> None:

@@ -1,19 +1,11 @@
-import dataclasses
-
 import cv2
 import numpy as np
 import pytest
 
-from slam.camera import Camera
 from slam.errors import SlamError
 from slam.sources.image_sequence import ImageSequence
 from slam.sources.images import read_color
-from slam.sources.seven_scenes import (
-    KinectCalibration,
-    fill_holes,
-    list_seven_scenes,
-    register_color,
-)
+from slam.sources.seven_scenes import list_seven_scenes
 from slam.sources.tum import list_tum
 
 
@@ -32,28 +24,23 @@ def test_a_removed_frame_keeps_stamps_and_poses_of_the_others(tmp_path, sample):
     np.testing.assert_allclose(source.ground_truth().Ts_world_camera[1], sample.pose(2), atol=1e-9)
 
 
-def test_color_is_that_of_the_projected_point():
-    """On a plane at 2 m the warp is a shift by f t / z."""
-    calibration = dataclasses.replace(
-        KinectCalibration(), color_fx=585.0, color_fy=585.0, color_cx=320.0, color_cy=240.0
-    )
-    calibration = dataclasses.replace(calibration, color_x_m=-8 * 2 / 585, color_y_m=3 * 2 / 585)
-    camera = Camera(640, 480, 585.0, 585.0, 320.0, 240.0)
+def test_color_is_that_of_the_projected_point(tmp_path, sample):
+    """On a plane at 2 m registration is a shift by f t / z; a camera.yaml says the cameras."""
     color = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
-    warped = register_color(color, np.full((480, 640), 2.0, np.float32), camera, calibration)
-    # OpenCV interpolates at 1/32 px: on white noise that is up to 255/32 grey levels an axis.
-    difference = np.abs(warped[:-3, 8:].astype(int) - color[3:, :-8].astype(int))
-    assert difference.max() <= 16
-
-
-def test_holes_take_the_depth_around_them():
-    depth_m = np.full((480, 640), 2.0, np.float32)
-    depth_m[100:140, 200:260] = 0.0
-    np.testing.assert_allclose(fill_holes(depth_m), 0.5, rtol=1e-3)
-
-
-def test_an_image_without_depth_still_warps():
-    assert np.isfinite(fill_holes(np.zeros((48, 64), np.float32))).all()
+    sample.write_depth(tmp_path / "frame-000000.depth.png", np.full((480, 640), 2.0), 1000.0)
+    sample.write_color(tmp_path / "frame-000000.color.png", color)
+    x_m, y_m = -8 * 2 / 585, 3 * 2 / 585
+    (tmp_path / "camera.yaml").write_text(
+        "color_camera: {width: 640, height: 480, fx: 585, fy: 585, cx: 320, cy: 240}\n"
+        f"T_color_depth:\n- [1, 0, 0, {x_m}]\n- [0, 1, 0, {y_m}]\n- [0, 0, 1, 0]\n"
+    )
+    frame = ImageSequence(list_seven_scenes(tmp_path)).read(0)
+    difference = frame.color[:-3, 8:].astype(int) - color[3:, :-8]
+    assert np.abs(difference).max() <= 1
+    # what lies beyond the colour image is known not to be of the scene
+    wanted = np.zeros((480, 640), bool)
+    wanted[:-3, 8:] = True
+    np.testing.assert_array_equal(frame.color_mask, wanted)
 
 
 @pytest.fixture

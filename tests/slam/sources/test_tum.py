@@ -3,7 +3,7 @@ import pytest
 
 from slam.errors import BadFrameError, SlamError
 from slam.sources.image_sequence import ImageSequence
-from slam.sources.tum import FREIBURG_CAMERAS, list_tum
+from slam.sources.tum import FREIBURG, list_tum
 
 
 @pytest.fixture
@@ -12,12 +12,14 @@ def folder(tmp_path, sample):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", FREIBURG_CAMERAS)
+@pytest.mark.parametrize("name", FREIBURG)
 def test_knows_the_freiburg_cameras_by_folder_name(tmp_path, sample, name):
     folder = tmp_path / f"rgbd_dataset_{name}_desk"
     sample.write["tum"](folder)
     (folder / "camera.yaml").unlink()
-    assert ImageSequence(list_tum(folder)).camera == FREIBURG_CAMERAS[name]
+    source = ImageSequence(list_tum(folder))
+    assert source.camera == FREIBURG[name].camera
+    assert source.is_undistorted == (name != "freiburg3")
 
 
 def test_camera_file_wins_over_the_name(tmp_path, sample):
