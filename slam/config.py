@@ -147,6 +147,13 @@ class TrackingConfig:
 
 
 @dataclass(frozen=True)
+class PlacesConfig:
+    """What is kept to recognise places."""
+
+    enabled: bool = True  # keep keyframes, and look for a lost camera among them
+
+
+@dataclass(frozen=True)
 class CompareConfig:
     """Both maps side by side."""
 
@@ -172,6 +179,7 @@ class Config:
     tsdf: TsdfConfig = field(default_factory=TsdfConfig)
     neural: NeuralConfig = field(default_factory=NeuralConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    places: PlacesConfig = field(default_factory=PlacesConfig)
     compare: CompareConfig = field(default_factory=CompareConfig)
 
 

@@ -104,11 +104,25 @@ def transform_points(T: Transform, points: Float[np.ndarray, "n 3"]) -> Float[np
 
 def orthonormalise(T: Transform) -> Transform:
     """Return the transform with the nearest proper rotation: undoes the drift of long products."""
-    U, _, Vt = np.linalg.svd(T[:3, :3])
     result = np.eye(4)
-    result[:3, :3] = U @ np.diag([1.0, 1.0, np.linalg.det(U @ Vt)]) @ Vt
+    result[:3, :3] = nearest_rotation(T[:3, :3])
     result[:3, 3] = T[:3, 3]
     return result
+
+
+def nearest_rotation(matrix: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, "3 3"]:
+    """Return the proper rotation R that maximises trace(R^T matrix)."""
+    U, _, Vt = np.linalg.svd(matrix)
+    return U @ np.diag([1.0, 1.0, np.linalg.det(U @ Vt)]) @ Vt
+
+
+def rigid_motion(points: Float[np.ndarray, "n 3"], targets: Float[np.ndarray, "n 3"]) -> Transform:
+    """Return the transform that takes points closest to their targets, by squares (Kabsch 1976)."""
+    center, target = points.mean(axis=0, dtype=np.float64), targets.mean(axis=0, dtype=np.float64)
+    T = np.eye(4)
+    T[:3, :3] = nearest_rotation((targets - target).T @ (points - center))
+    T[:3, 3] = target - T[:3, :3] @ center
+    return T
 
 
 def transform_from_quaternion(

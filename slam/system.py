@@ -17,6 +17,7 @@ from slam.device import DeviceChoice, resolve
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.maps.base import Map
+from slam.places.memory import AnyPlaces, NoPlaces, new_places
 from slam.runs.folder import FrameRecord
 from slam.sources.holdout import HeldOut
 from slam.timing import StageTimes
@@ -50,8 +51,8 @@ class Slam:
 
     The mapping thread works on a frame while the next is tracked; `deterministic` waits for it
     instead, so that the same input gives the same bits. The map is left alone unless the pose is
-    OK, and by the frames whose indices are `unmapped`. In a `with` block `finish` is called at its
-    end.
+    OK, and by the frames whose indices are `unmapped`; the `places`, which the tracker asks, grow
+    with it. In a `with` block `finish` is called at its end.
     """
 
     def __init__(
@@ -60,8 +61,10 @@ class Slam:
         map_: Map,
         deterministic: bool = False,
         unmapped: Container[int] = (),
+        places: AnyPlaces | None = None,
     ) -> None:
         self.map = map_
+        self.places = places or NoPlaces()
         self.tracking_times = StageTimes()
         self.mapping_times = StageTimes()
         self.latencies = StageTimes()  # of live frames, from their arrival to their pose
@@ -89,10 +92,11 @@ class Slam:
 
         chosen = resolve(device, config, [config.map])
         logger.info("device %s", chosen.description)
-        tracker = dense_tracker(config.tracking, chosen.kind)
+        places = new_places(config.places)
+        tracker = dense_tracker(config.tracking, chosen.kind, recogniser=places)
         map_ = new_map(config, depth_noise, chosen.kind)
         unmapped = HeldOut(config.holdout, config.playback.stride)
-        return cls(tracker, map_, config.deterministic, unmapped)
+        return cls(tracker, map_, config.deterministic, unmapped, places)
 
     def __enter__(self) -> "Slam":
         return self
@@ -147,6 +151,7 @@ class Slam:
     def _integrate(self, posed: PosedFrame) -> None:
         with self.mapping_times.measure():
             self.map.integrate(posed.frame, posed.T_world_camera)
+            self.places.remember(posed.frame, posed.T_world_camera)
 
     def _record(self, frame: Frame, result: TrackResult, is_mapped: bool) -> None:
         self.num_lost += result.state is TrackState.LOST

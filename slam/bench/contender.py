@@ -10,11 +10,9 @@ import cv2
 from slam.config import Config
 from slam.device import CPU, Device, DeviceKind
 from slam.frame import Frame
-from slam.maps.factory import new_map
 from slam.runs.warmup import warm_up
 from slam.system import Slam
 from slam.timing import StageTimes
-from slam.tracking.factory import dense_tracker
 from slam.trajectory import Trajectory
 
 
@@ -62,8 +60,7 @@ class SlamContender:
         """Run until the last frame is mapped."""
         cv2.setNumThreads(1)  # as in `slam.runs.single`
         config = self._config
-        map_ = new_map(config, frames[0].depth_noise, self._device)
-        slam = Slam(dense_tracker(config.tracking, self._device), map_, config.deterministic)
+        slam = Slam.from_config(config, frames[0].depth_noise, self._device)
         start_s = time.perf_counter()
         try:
             for frame in frames:

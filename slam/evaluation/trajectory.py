@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from slam.errors import SlamError
-from slam.geometry import Transform, inverse, rotation_angle_rad
+from slam.geometry import Transform, inverse, nearest_rotation, rotation_angle_rad
 from slam.trajectory import Trajectory, associate
 
 _MIN_PAIRS = 3
@@ -84,9 +84,8 @@ def align(estimate: Trajectory, truth: Trajectory, lever_m: float = 0.0) -> Tran
     if spread[1] <= 1e-6 * spread[0]:
         # So light that it decides only what the positions leave open.
         covariance += max(1e-6 * spread[0], 1e-12) * turns / len(truth)
-    U, _, Vt = np.linalg.svd(covariance)
     T_truth_estimate = np.eye(4)
-    R = U @ np.diag([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))]) @ Vt
+    R = nearest_rotation(covariance)
     T_truth_estimate[:3, :3] = R
     T_truth_estimate[:3, 3] = center_truth - R @ center_estimate
     return T_truth_estimate

@@ -123,8 +123,10 @@ class Map(Protocol):
         """
         ...
 
-    def save(self, path: Path) -> None:
-        """Write the map to a file that `load` of the same class reads."""
+    def save(self, path: Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
+        """Write the map to a file that `load` of the same class reads, with the arrays of others
+        beside its own.
+        """
         ...
 
     @property

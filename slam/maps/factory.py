@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from slam.camera import DepthNoise
 from slam.config import Config, unhurried
 from slam.device import DeviceKind
@@ -60,6 +62,12 @@ def resume_map(path: Path, config: Config, device: DeviceKind = "cpu") -> tuple[
         now = config.neural
         map_.config = replace(map_.config, field=now.field, budget_ms=now.budget_ms)
     return map_, replace(config, map=kind, **{kind: map_.config})
+
+
+def arrays_beside(path: Path, prefix: str) -> dict[str, np.ndarray]:
+    """Return what others keep in the file of a saved map, under names that begin like this."""
+    with opened_map_file(path) as (_, arrays):
+        return {name: arrays[name] for name in arrays if name.startswith(prefix)}
 
 
 def _class_of(kind: str, device: DeviceKind) -> Any:

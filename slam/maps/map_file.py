@@ -1,6 +1,7 @@
 """What all map files have in common: a NumPy .npz archive of plain arrays, so that reading one
 executes nothing. Its `header` is JSON text in uint8 that names the format, "twinmap-" and the map's
-kind, and the format's version.
+kind, and the format's version. Others keep arrays beside the map's, under names that begin with
+the name of their room (`slam.places.places_file`); a map's reader leaves them alone.
 """
 
 import json

@@ -11,7 +11,14 @@ from slam.runs.folder import RunFolder
 from slam.runs.frame_rate import EffortKeeper
 from slam.runs.loop import Onlookers, System
 from slam.runs.metrics import logged_to
-from slam.runs.single import RunOptions, new_system, new_tracker, recorded, run_session
+from slam.runs.single import (
+    RunOptions,
+    known_places,
+    new_system,
+    new_tracker,
+    recorded,
+    run_session,
+)
 from slam.sources.base import Source, Stream
 from slam.tracking.followed import FollowedPoses, Leader
 
@@ -64,12 +71,13 @@ def _systems(source: Source | Stream, config: Config, options: RunOptions) -> li
     leader: Leader | None = None
     for name in sorted(MAPS, key=lambda name: name != against):
         own = replace(config, map=name)
+        resume = None if options.resume is None else options.resume / name / "map.npz"
+        places = known_places(own, resume)
         if leader is not None:
             tracker = FollowedPoses(leader)
         else:
-            tracker = new_tracker(source, own, options)
+            tracker = new_tracker(source, own, options, places)
             if name == against:
                 tracker = leader = Leader(tracker)
-        resume = None if options.resume is None else options.resume / name / "map.npz"
-        systems.append(new_system(source, own, tracker, resume, options))
+        systems.append(new_system(source, own, tracker, places, resume, options))
     return systems

@@ -23,7 +23,7 @@ def write_results(folder: RunFolder, system: System, metrics: Mapping[str, Any])
         lambda: folder.write_frames(slam.records()),
         lambda: folder.write_metrics(metrics),
         lambda: folder.write_mesh(slam.map.mesh()),
-        lambda: slam.map.save(folder.map_path()),
+        lambda: slam.map.save(folder.map_path(), slam.places.arrays()),
     )
 
 
@@ -44,6 +44,8 @@ def system_metrics(session: Session, system: System) -> dict[str, Any]:
         "latency_ms": slam.latencies.summary(),
         "unmapped": slam.num_unmapped,
         "outages": slam.num_outages,
+        "recognised": slam.places.num_recognised,
+        "keyframes": slam.places.num_keyframes,
         "map_mb": slam.map.nbytes / 1e6,
         "refused_frames": slam.map.num_refused,
     }

@@ -11,8 +11,10 @@ import cv2
 
 from slam.config import Config
 from slam.device import CPU, Device
-from slam.errors import SlamError
-from slam.maps.factory import new_map, resume_map
+from slam.errors import SlamError, told_of
+from slam.maps.factory import arrays_beside, new_map, resume_map
+from slam.places.memory import AnyPlaces, new_places
+from slam.places.places_file import PREFIX, keyframes_in
 from slam.report.finished_run import evaluate_run
 from slam.runs.folder import RunFolder
 from slam.runs.loop import Onlookers, Session, System
@@ -59,8 +61,9 @@ def run(
     """
 
     def make_systems() -> list[System]:
-        tracker = new_tracker(source, config, options)
-        return [new_system(source, config, tracker, options.resume, options)]
+        places = known_places(config, options.resume)
+        tracker = new_tracker(source, config, options, places)
+        return [new_system(source, config, tracker, places, options.resume, options)]
 
     folder = RunFolder(options.out)
     with logged_to(folder):
@@ -116,10 +119,24 @@ def check_images(source: Source | Stream) -> None:
         )
 
 
-def new_tracker(source: Source | Stream, config: Config, options: RunOptions) -> Tracker:
+def known_places(config: Config, resume: Path | None) -> AnyPlaces:
+    """Return the places of a saved map, or none yet."""
+    if resume is None:
+        return new_places(config.places)
+    with told_of(resume):
+        keyframes = keyframes_in(arrays_beside(resume, PREFIX))
+    if config.places.enabled and not len(keyframes):
+        logger.warning("%s knows no places: start where its own run started", resume)
+    return new_places(config.places, keyframes)
+
+
+def new_tracker(
+    source: Source | Stream, config: Config, options: RunOptions, places: AnyPlaces
+) -> Tracker:
     """Make the tracker that the options ask for."""
     if not options.use_gt_poses:
-        return dense_tracker(config.tracking, options.device.kind, options.resume is not None)
+        has_map = options.resume is not None
+        return dense_tracker(config.tracking, options.device.kind, has_map, places)
     truth = source.ground_truth()
     if truth is None or len(truth) == 0:
         raise SlamError(f"{source.name} has no true poses to track with")
@@ -130,6 +147,7 @@ def new_system(
     source: Source | Stream,
     config: Config,
     tracker: Tracker,
+    places: AnyPlaces,
     resume: Path | None,
     options: RunOptions,
 ) -> System:
@@ -142,8 +160,8 @@ def new_system(
     else:
         map_, config = resume_map(resume, config, device)
     if options.localize_only:
-        slam = Slam(tracker, map_, deterministic=True, unmapped=EVERY_FRAME)
+        slam = Slam(tracker, map_, deterministic=True, unmapped=EVERY_FRAME, places=places)
     else:
         unmapped = HeldOut(config.holdout, config.playback.stride)
-        slam = Slam(tracker, map_, config.deterministic, unmapped)
+        slam = Slam(tracker, map_, config.deterministic, unmapped, places)
     return System(config.map, config, slam)

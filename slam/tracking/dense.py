@@ -10,23 +10,38 @@ from slam.geometry import Transform, inverse, rotation_angle_rad
 from slam.maps.base import Map
 from slam.tracking.aligner import Aligner
 from slam.tracking.base import TrackResult, TrackState
+from slam.tracking.free_space import agreement
 from slam.tracking.gravity import level_rotation
 from slam.tracking.keyframe import KeyframeView
 from slam.tracking.motion import ConstantVelocity
+from slam.tracking.recogniser import NothingKnown, Recogniser
 from slam.tracking.stages import MIN_POINTS
 
 MIN_RECOVERED = 0.5  # share of the points that must fit the map to believe a pose found again
+MIN_KNOWN = 0.3  # share of the readings that must meet the map to believe a recognised pose
+MIN_AGREEING = 0.9  # share of those that must lie on its surface: 0.4 at wrong poses, 0.95 at right
+MIN_FITTING = 0.55  # share of those that must be inliers, which tells poses that are nearly right
 MAX_GAP_S = 2.0  # between frames; after more the camera may be anywhere
 
 
 class DenseTracker:
     """Tracks each frame against the map (geometry) and against the last keyframe (intensity)."""
 
-    def __init__(self, config: TrackingConfig, aligner: Aligner, has_map: bool = False) -> None:
-        """Start at the origin; with `has_map` the first frame is aligned from there."""
+    def __init__(
+        self,
+        config: TrackingConfig,
+        aligner: Aligner,
+        has_map: bool = False,
+        recogniser: Recogniser | None = None,
+    ) -> None:
+        """Start at the origin; with `has_map` the first frame is aligned from there, or wherever
+        the recogniser finds it.
+        """
         self._config = config
         self._aligner = aligner
         self._has_map = has_map
+        self._recogniser = recogniser or NothingKnown()
+        self._is_guess_due = True  # guesses that fail take turns with searches
         self._motion = ConstantVelocity()
         self._keyframe: KeyframeView | None = None
         self._num_weak = 0
@@ -40,7 +55,9 @@ class DenseTracker:
         else:
             T_predicted = np.eye(4) if T_predicted is None else T_predicted
             result = self._judge(frame, self._aligner.align(map_, T_predicted), T_predicted)
-            if result.state is not TrackState.OK:
+            if result.state is TrackState.LOST:
+                result = self._find_again(frame, map_, T_predicted) or result
+            elif result.state is TrackState.WEAK:
                 result = self._recover(map_, T_predicted) or result
         self._remember(frame, result)
         return result
@@ -53,6 +70,31 @@ class DenseTracker:
             return TrackResult(np.eye(4), TrackState.LOST, reason, 0.0, 0.0, 0.0, 0)
         T_world_camera = level_rotation(frame.acceleration)
         return TrackResult(T_world_camera, TrackState.OK, "", 0.0, 1.0, 1.0, 0)
+
+    def _find_again(self, frame: Frame, map_: Map, T_last: Transform) -> TrackResult | None:
+        """Look where the frame is recognised; else, and after a guess that failed, round the last
+        pose. One of the two is all that there is time for.
+        """
+        T_guess = self._recogniser.recognise(frame)
+        if T_guess is None or not self._is_guess_due:
+            self._is_guess_due = True
+            return self._recover(map_, T_last)
+        self._is_guess_due = False
+        result = self._aligner.align(map_, self._aligner.search(map_, T_guess))
+        if not self._is_verified(frame, map_, result):
+            return None
+        self._is_guess_due = True
+        self._motion = ConstantVelocity()  # the way there was no motion
+        self._recogniser.confirm(frame, result.T_world_camera)
+        return result
+
+    def _is_verified(self, frame: Frame, map_: Map, result: TrackResult) -> bool:
+        """Whether a pose that came from elsewhere than the map is borne out by it."""
+        if result.state is TrackState.LOST:
+            return False
+        found = agreement(map_, frame, result.T_world_camera)
+        is_seen = found.known > MIN_KNOWN and found.agreeing > MIN_AGREEING
+        return is_seen and bool(result.inlier_ratio > MIN_FITTING * found.known)
 
     def _recover(self, map_: Map, T_last: Transform) -> TrackResult | None:
         """Search a wider surrounding of the last pose; None unless most of the frame then fits the

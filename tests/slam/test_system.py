@@ -77,7 +77,7 @@ class Notes:
     def refined_poses(self) -> dict:
         return self.refined
 
-    def save(self, path) -> None:
+    def save(self, path, beside=None) -> None:
         raise NotImplementedError
 
     @property

@@ -78,9 +78,9 @@ class KeyframedMap(ABC):
         """Return T_world_camera of the keyframes that this object integrated, by frame index."""
         return {k.frame_index: k.T_world_camera for k in self._keyframes.items if k.is_own}
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
         """Write the map; see `slam.maps.neural.neural_file` for the format."""
-        write_neural(path, self._content())
+        write_neural(path, self._content(), beside or {})
 
     @classmethod
     def load(cls: type[MapOnDevice], path: Path) -> MapOnDevice:

@@ -16,6 +16,7 @@ The geometry decoders belong to the program: a file names theirs, and others are
 
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,8 @@ class NeuralContent:
     keyframes: Keyframes
 
 
-def write_neural(path: Path, content: NeuralContent) -> None:
-    """Write a map file, whole or not at all."""
+def write_neural(path: Path, content: NeuralContent, beside: Mapping[str, Any]) -> None:
+    """Write a map file, whole or not at all, with the arrays of others beside the map's."""
     grid, items = content.grid, content.keyframes.items
     header = {
         "format": FORMAT,
@@ -88,7 +89,7 @@ def write_neural(path: Path, content: NeuralContent) -> None:
         parts = [getattr(keyframe.rays, field) for keyframe in items]
         arrays[f"ray_{field}"] = np.concatenate([empty, *parts])
     with replaced_file(path) as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays, **beside)
 
 
 def read_neural(path: Path) -> NeuralContent:

@@ -1,6 +1,7 @@
 """What a TSDF map is wherever its voxels live: sizes, and files."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -69,10 +70,10 @@ class FusedMap(ABC):
         """Return nothing: what is fused stays where it is."""
         return {}
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
         """Write the map; see `slam.maps.tsdf.tsdf_file` for the format."""
         made_of = (self.config, self.depth_noise, self.num_integrated)
-        write_tsdf(path, TsdfContent(*made_of, *self._arrays()))
+        write_tsdf(path, TsdfContent(*made_of, *self._arrays()), beside or {})
 
     @classmethod
     def load(cls: type[MapOnDevice], path: Path) -> MapOnDevice:

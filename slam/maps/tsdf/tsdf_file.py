@@ -10,8 +10,10 @@ A reader refuses other formats and newer versions.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int16, Int32, UInt8, UInt16
@@ -40,8 +42,8 @@ class TsdfContent:
     color: UInt8[np.ndarray, "n 4 512"]
 
 
-def write_tsdf(path: Path, content: TsdfContent) -> None:
-    """Write a map file, whole or not at all."""
+def write_tsdf(path: Path, content: TsdfContent, beside: Mapping[str, Any]) -> None:
+    """Write a map file, whole or not at all, with the arrays of others beside the map's."""
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -49,15 +51,15 @@ def write_tsdf(path: Path, content: TsdfContent) -> None:
         "depth_noise": asdict(content.depth_noise),
         "num_integrated": content.num_integrated,
     }
+    arrays: dict[str, Any] = {
+        "header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+        "coords": content.coords,
+        "sdf": content.sdf,
+        "weight": content.weight,
+        "color": content.color,
+    }
     with replaced_file(path) as file:
-        np.savez(
-            file,
-            header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-            coords=content.coords,
-            sdf=content.sdf,
-            weight=content.weight,
-            color=content.color,
-        )
+        np.savez(file, **arrays, **beside)
 
 
 def read_tsdf(path: Path) -> TsdfContent:

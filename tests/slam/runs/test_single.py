@@ -171,7 +171,7 @@ def test_a_map_that_raises_ends_the_run_and_the_rest_is_written(
             super().integrate(frame, T_world_camera)
 
     monkeypatch.setattr(
-        slam.run, "new_map", lambda config, noise, device: Broken(config.tsdf, noise)
+        slam.runs.single, "new_map", lambda config, noise, device: Broken(config.tsdf, noise)
     )
     config = replace(CONFIG, deterministic=deterministic)
     with pytest.raises(RuntimeError, match="the map broke"):
@@ -264,7 +264,7 @@ def test_poses_that_the_map_refined_are_the_final_ones(room, tmp_path, monkeypat
                 self.T_world_frame_4 = T_world_camera
 
     monkeypatch.setattr(
-        slam.run, "new_map", lambda config, noise, device: Refining(config.tsdf, noise)
+        slam.runs.single, "new_map", lambda config, noise, device: Refining(config.tsdf, noise)
     )
     options = RunOptions(tmp_path, "synthetic:room")
     metrics = run(room, CONFIG, options)

@@ -1,0 +1,1 @@
+"""What knows where the camera has been, and recognises it."""

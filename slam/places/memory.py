@@ -1,0 +1,89 @@
+"""The places of a map: grown by the mapping thread, asked by a tracker that is lost."""
+
+import logging
+
+import numpy as np
+
+from slam.config import PlacesConfig
+from slam.frame import Frame
+from slam.geometry import Transform
+from slam.places.features import extract
+from slam.places.keyframes import Keyframe, Keyframes
+from slam.places.places_file import arrays_of
+from slam.places.recognition import MIN_MATCHES, recognise
+from slam.places.vocabulary import load_vocabulary
+from slam.tracking.recogniser import NothingKnown
+
+logger = logging.getLogger(__name__)
+
+
+class Places:
+    """Keyframes of what was mapped, and where they say that a frame was taken (a
+    `slam.tracking.recogniser.Recogniser`).
+
+    Without colour there are no corners: such frames are neither kept nor recognised.
+    """
+
+    def __init__(self, keyframes: Keyframes) -> None:
+        self.keyframes = keyframes
+        self.num_recognised = 0
+        self._vocabulary = load_vocabulary()
+
+    def remember(self, frame: Frame, T_world_camera: Transform) -> None:
+        """Keep a posed frame as a keyframe, unless one was taken from about there."""
+        if self.keyframes.is_covered(T_world_camera):
+            return
+        features = extract(frame, self._vocabulary)
+        if features is not None and len(features) >= MIN_MATCHES:
+            self.keyframes.add(Keyframe(T_world_camera, features))
+
+    def recognise(self, frame: Frame) -> Transform | None:
+        """Return where the frame may have been taken."""
+        if not len(self.keyframes):
+            return None
+        features = extract(frame, self._vocabulary)
+        if features is None:
+            return None
+        found = recognise(features, frame.depth_noise, self.keyframes)
+        return None if found is None else found.T_world_camera
+
+    def confirm(self, frame: Frame, T_world_camera: Transform) -> None:
+        """Count and log a guess that was verified."""
+        self.num_recognised += 1
+        where = ", ".join(f"{value:.2f}" for value in T_world_camera[:3, 3])
+        logger.info("frame %d: recognised the place, at %s m", frame.index, where)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what a map file holds of them."""
+        return arrays_of(self.keyframes)
+
+    @property
+    def num_keyframes(self) -> int:
+        """Keyframes kept."""
+        return len(self.keyframes)
+
+
+class NoPlaces(NothingKnown):
+    """Keeps nothing and recognises nothing."""
+
+    num_recognised = 0
+    num_keyframes = 0
+
+    def remember(self, frame: Frame, T_world_camera: Transform) -> None:
+        """Do nothing."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return nothing."""
+        return {}
+
+
+AnyPlaces = Places | NoPlaces
+
+
+def new_places(config: PlacesConfig, keyframes: Keyframes | None = None) -> AnyPlaces:
+    """Return places that begin with these keyframes, or the empty version where the config says
+    so.
+    """
+    if not config.enabled:
+        return NoPlaces()
+    return Places(Keyframes() if keyframes is None else keyframes)

@@ -1,0 +1,42 @@
+"""Whether a frame can have been taken from a pose, going by what the map shows from there."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from slam.frame import Frame
+from slam.geometry import Transform
+from slam.maps.base import Map
+
+STEP_PX = 8  # of the pixels compared
+TOLERANCE_M = 0.05  # beside the noise: surface in the map is as wrong where it is seen aslant
+TOLERANCE_SIGMAS = 4.0
+
+
+class Agreement(NamedTuple):
+    """What a frame and the map's rendering have in common."""
+
+    known: float  # share of the readings where the map shows surface, too
+    agreeing: float  # share of those that lie on it
+
+
+def agreement(map_: Map, frame: Frame, T_world_camera: Transform) -> Agreement:
+    """Compare a frame's readings with the surface that the map shows from a pose.
+
+    A reading behind that surface was seen through it, and one before it lies in space that the map
+    was seen through.
+    """
+    camera = frame.camera.scaled(1.0 / STEP_PX)
+    first = STEP_PX // 2
+    depth_m = frame.depth_m[first::STEP_PX, first::STEP_PX][: camera.height, : camera.width]
+    shown_m = map_.render(camera, T_world_camera).depth_m[: depth_m.shape[0], : depth_m.shape[1]]
+    is_read = depth_m > 0
+    is_known = is_read & (shown_m > 0)
+    noise = frame.depth_noise
+    sigma_m = noise.constant_m + noise.linear * depth_m + noise.quadratic_per_m * depth_m**2
+    is_equal = np.abs(depth_m - shown_m) < TOLERANCE_M + TOLERANCE_SIGMAS * sigma_m
+    num_known = int(np.count_nonzero(is_known))
+    return Agreement(
+        num_known / max(int(np.count_nonzero(is_read)), 1),
+        int(np.count_nonzero(is_known & is_equal)) / max(num_known, 1),
+    )
