@@ -12,6 +12,7 @@ import numpy as np
 from kernels.dispatch import check_array, implementation
 
 MAX_COORD = 1 << 20  # block coordinates are packed into 21 bits each
+COVER_CELLS = 1.01  # beyond a block: see `cover_blocks`
 
 
 class BlockIndex(NamedTuple):
@@ -63,6 +64,24 @@ def find_blocks(index: BlockIndex, coords: np.ndarray) -> np.ndarray:
     """Return the slots of blocks (n, 3) int32, -1 where there is none."""
     check_array("coords", coords, "int32", (None, 3))
     return implementation("blocks", coords).find_blocks(index, coords)
+
+
+def cover_blocks(
+    index: BlockIndex,
+    first: int,
+    coarse_index: BlockIndex,
+    block_size_m: float,
+    coarse_spacing_m: float,
+) -> bool:
+    """Insert the blocks of a coarser level that hold all cells round the blocks of `index` from
+    slot `first` on, and 1.01 cells more; False once the capacity is used up: then grow and call
+    again.
+
+    On a GPU `first` is int32 (1,), and nothing is returned: what finds no room is left out.
+    """
+    return implementation("blocks", index.coords).cover_blocks(
+        index, first, coarse_index, block_size_m, coarse_spacing_m
+    )
 
 
 def touch_band(

@@ -27,6 +27,8 @@ from kernels.tsdf import TsdfBlocks
 
 NUM_FEATURES = 4
 RECORD = 12
+HIDDEN_COLOR = 16
+MEMORY, SQUARE_MEMORY = 0.1, 0.01  # 1 - beta of `update_decoder`
 FEATURES, GRADIENT, SUM = 0, 4, 8  # where each starts in a record
 COARSE, MIDDLE, FINE, COLOR = range(4)
 CURVATURE = SUM  # a colour vertex sums its curvature instead: see `relax`; 0 = never taught
@@ -34,8 +36,6 @@ NUM_BAND = 3  # samples of a ray about its reading: on it, and a pair before and
 NUM_SAMPLES = NUM_BAND + 1  # and one in free space
 BELL_WIDTH = 0.15  # of the rendering weight 1 / (1 + (s / width)^2)^2, in truncations
 FREE_COARSE = 0.25  # free space is at least this far from surfaces, in coarse truncations
-NEWTON_STEPS = 2  # of rendering, from the mean's surface to the field's
-MIN_RAY_SLOPE = 0.1  # of the distance along the ray; flatter crossings stay on the mean's surface
 
 
 class Level(NamedTuple):
@@ -210,6 +210,29 @@ def relax(level: Level, touched: np.ndarray, limit: float) -> None:
     """
     check_array("touched", touched, "int32", (None,))
     implementation("field_step", touched).relax(level, touched, limit)
+
+
+def new_moments() -> tuple[DecoderGradient, DecoderGradient]:
+    """Return the two moments of the colour decoder's weights before the first update."""
+    shapes = ((NUM_FEATURES, HIDDEN_COLOR), (HIDDEN_COLOR, 3))
+    first, second = (
+        DecoderGradient(*(np.zeros(shape, np.float32) for shape in shapes)) for _ in range(2)
+    )
+    return first, second
+
+
+def update_decoder(
+    decoders: Decoders,
+    gradient: DecoderGradient,
+    moments: tuple[DecoderGradient, DecoderGradient],
+    rate: float,
+) -> None:
+    """Take one step of Adam (Kingma and Ba 2015), without its correction of the start, on the
+    colour decoder: weights and moments, in place.
+    """
+    implementation("field_step", gradient.color_w1).update_decoder(
+        decoders, gradient, moments, rate
+    )
 
 
 def _check_batch(batch: RayBatch) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from kernels.cpu.compile import kernel
+from kernels.reference.blocks import coords_over
 from kernels.scalar.hashing import bucket, find, is_in_range, pack
 from kernels.scalar.noise import truncation
 from kernels.scalar.view import num_band_parts, ray_through
@@ -70,6 +71,11 @@ def find_blocks(index, coords):
     for i in range(coords.shape[0]):
         out[i] = find(index, coords[i, 0], coords[i, 1], coords[i, 2])
     return out
+
+
+def cover_blocks(index, first, coarse_index, block_size_m, coarse_spacing_m):
+    coords = coords_over(index, first, block_size_m, coarse_spacing_m)
+    return bool(insert_blocks(coarse_index, coords))
 
 
 @kernel

@@ -6,12 +6,12 @@ All loops run over the samples, so they vectorise.
 
 import numpy as np
 
+from kernels.field import HIDDEN_COLOR
 from kernels.scalar.compile import inline
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 HIDDEN = 32
-HIDDEN_COLOR = 16
 
 
 @inline

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numba import cuda
 
+from kernels.blocks import COVER_CELLS
 from kernels.cuda.arrays import empty, full, to_device, zeros
 from kernels.cuda.launch import STRIDED_BLOCKS, THREADS, device, kernel, launch, launch_over
 from kernels.cuda.table import block_along, enter, list_once
@@ -21,6 +22,7 @@ from kernels.scalar.view import num_band_parts, ray_through
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 HALF = np.float32(0.5)
+CELLS = np.float32(COVER_CELLS)
 TWO = np.float32(2.0)
 BAND_LANES = 4  # threads a ray: its samples are looked up side by side
 FREE_LANES = 32
@@ -174,7 +176,7 @@ def touch_free(
 def _enter_cover(fine_index, first, level_index, fine_block_size_m, spacing_m):
     """Enter the blocks at the eight corners of each fine block and one cell more."""
     num_fine = min(fine_index.num_blocks[0], np.int32(fine_index.coords.shape[0]))
-    margin_m = np.float32(1.01) * spacing_m
+    margin_m = CELLS * spacing_m
     per_block = np.float32(0.125) / spacing_m
     for i in range(first[0] * 8 + cuda.grid(1), num_fine * 8, cuda.gridsize(1)):
         slot, corner = i >> 3, i & 7
@@ -194,16 +196,13 @@ def _beyond(coord, is_upper, size_m, margin_m):
     return np.float32(coord + is_upper) * size_m + (margin_m if is_upper else -margin_m)
 
 
-def cover_blocks(fine_index, first, level_index, fine_block_size_m, level_spacing_m):
-    """Insert the blocks of a coarser level that hold all cells round the fine blocks from slot
-    first[0] on, and one cell more. `first` is int32 (1,); nothing is read back.
-    """
-    first_of_level = level_index.num_blocks.clone()
+def cover_blocks(index, first, coarse_index, block_size_m, coarse_spacing_m):
+    first_coarse = coarse_index.num_blocks.clone()
     launch(
-        _enter_cover, STRIDED_BLOCKS, THREADS, fine_index, first, level_index, fine_block_size_m,
-        level_spacing_m,
+        _enter_cover, STRIDED_BLOCKS, THREADS, index, first, coarse_index, block_size_m,
+        coarse_spacing_m,
     )  # fmt: skip
-    launch(_link, STRIDED_BLOCKS, THREADS, level_index, first_of_level)
+    launch(_link, STRIDED_BLOCKS, THREADS, coarse_index, first_coarse)
 
 
 def _as_tensor(stamp):

@@ -1,33 +1,24 @@
-"""Rendering the neural field on CUDA: the mean is traced, then all else is one launch."""
+"""Rendering the neural field on CUDA: the mean is traced, then all else is one launch. Contract in
+`kernels.field_render`.
+"""
 
 import math
 
 import numpy as np
-import torch
 from numba import cuda
 
 from kernels import tsdf as tsdf_ops
 from kernels.cuda.field_query import sample, sample_color
 from kernels.cuda.launch import kernel, launch_over
-from kernels.field import MIN_RAY_SLOPE, NEWTON_STEPS, Field
-from kernels.tsdf import RenderedArrays
+from kernels.field_render import MIN_RAY_SLOPE, NEWTON_STEPS, UNSEEN_GRAY
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 FLATTEST = np.float32(-MIN_RAY_SLOPE)
-UNSEEN = np.uint8(128)  # grey where nothing has taught a colour
+UNSEEN = np.uint8(UNSEEN_GRAY)
 
 
-def render(
-    field: Field,
-    image_size: tuple[int, int],
-    intrinsics: torch.Tensor,
-    T_world_camera: torch.Tensor,
-    depth_range_m: tuple[float, float],
-) -> RenderedArrays:
-    """Render the field's surface next to that of its mean: depth, normals and colour are the
-    field's, the confidence is the mean's weight. Shapes and types as in `kernels.tsdf.raycast`.
-    """
+def render(field, image_size, intrinsics, T_world_camera, depth_range_m):
     rendered = tsdf_ops.raycast(
         field.fine.blocks, field.mean, image_size, intrinsics, T_world_camera,
         float(field.fine.spacing_m), float(field.sdf_unit_m), float(field.truncation_m),

@@ -43,7 +43,7 @@ from kernels.cuda.field_sample import (
     store_gradient,
     store_no_cells,
 )
-from kernels.cuda.field_update import adagrad, new_moments, relax, scatter, update_decoder
+from kernels.cuda.field_update import adagrad, relax, scatter, update_decoder
 from kernels.cuda.launch import device, kernel, launch
 from kernels.field import (
     BELL_WIDTH,
@@ -232,4 +232,4 @@ def gradients(field, batch, weights):
     return Losses(*sums[:NUM_LOSSES].unbind()), gradient, list(touched.unbind())
 
 
-__all__ = ["adagrad", "gradients", "new_moments", "relax", "update_decoder"]
+__all__ = ["adagrad", "gradients", "relax", "update_decoder"]

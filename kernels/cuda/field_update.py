@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numba import cuda
 
-from kernels.cuda.arrays import empty, to_device
+from kernels.cuda.arrays import empty
 from kernels.cuda.field_cell import record_of
 from kernels.cuda.launch import device, kernel, launch_over
 from kernels.field import (
@@ -16,19 +16,20 @@ from kernels.field import (
     FEATURES,
     FINE,
     GRADIENT,
+    HIDDEN_COLOR,
+    MEMORY,
     MIDDLE,
     NUM_FEATURES,
+    SQUARE_MEMORY,
     SUM,
-    DecoderGradient,
 )
 from kernels.scalar.cell import corner_weight
-from kernels.scalar.field_decode import HIDDEN_COLOR
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 NUM_WEIGHTS = (NUM_FEATURES + 3) * HIDDEN_COLOR  # of the colour decoder
 EPSILON = np.float32(1e-12)
-MEMORY, SQUARE_MEMORY = np.float32(0.1), np.float32(0.01)  # Adam's 1 - beta
+FIRST_MEMORY, SECOND_MEMORY = np.float32(MEMORY), np.float32(SQUARE_MEMORY)
 
 
 @device
@@ -157,18 +158,11 @@ def relax(level, touched, limit):
     launch_over(_relax, len(touched), level, touched, float(limit))
 
 
-def new_moments() -> tuple[DecoderGradient, DecoderGradient]:
-    """Return Adam's two moments of the colour decoder's weights, zeros."""
-    shapes = ((NUM_FEATURES, HIDDEN_COLOR), (HIDDEN_COLOR, 3))
-    zero = DecoderGradient(*(np.zeros(shape, np.float32) for shape in shapes))
-    return to_device((zero, zero))
-
-
 @device
 def _adam_step(weight, gradient, first, second, i, j, rate):
     g = gradient[i, j]
-    m = first[i, j] + MEMORY * (g - first[i, j])
-    v = second[i, j] + SQUARE_MEMORY * (g * g - second[i, j])
+    m = first[i, j] + FIRST_MEMORY * (g - first[i, j])
+    v = second[i, j] + SECOND_MEMORY * (g * g - second[i, j])
     first[i, j], second[i, j] = m, v
     weight[i, j] -= rate * m / (math.sqrt(v) + EPSILON)
 
@@ -191,8 +185,4 @@ def _adam(decoders, gradient, first, second, rate):
 
 
 def update_decoder(decoders, gradient, moments, rate):
-    """Take one step of Adam, without its correction of the start, on the colour decoder, in place.
-
-    `moments` are those of `new_moments`.
-    """
     launch_over(_adam, NUM_WEIGHTS, decoders, gradient, *moments, float(rate))

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kernels.blocks import MAX_COORD, BlockIndex
+from kernels.blocks import COVER_CELLS, MAX_COORD, BlockIndex
 from kernels.reference.depth import sigma
 
 Coord = tuple[int, int, int]
+OFFSETS = np.stack(np.unravel_index(np.arange(8), (2, 2, 2)), axis=-1)  # of a box's corners
 GOLDEN = -7046029254386353131  # 2^64 / golden ratio
 
 
@@ -41,6 +42,31 @@ def find_blocks(index: BlockIndex, coords: np.ndarray) -> np.ndarray:
     is_found = _is_in_range(coords) & (keys[slots] == wanted)
     found[is_found] = slots[is_found]
     return found
+
+
+def cover_blocks(
+    index: BlockIndex,
+    first: int,
+    coarse_index: BlockIndex,
+    block_size_m: float,
+    coarse_spacing_m: float,
+) -> bool:
+    """See `kernels.blocks.cover_blocks`."""
+    coords = coords_over(index, first, block_size_m, coarse_spacing_m)
+    return insert_blocks(coarse_index, coords)
+
+
+def coords_over(
+    index: BlockIndex, first: int, block_size_m: float, coarse_spacing_m: float
+) -> np.ndarray:
+    """Return the coordinates (n, 3) of the coarser blocks, each once, in order: those in which the
+    corners of each block lie, moved outwards.
+    """
+    low_m = index.coords[first : int(index.num_blocks[0])] * block_size_m
+    margin_m = COVER_CELLS * coarse_spacing_m
+    corners_m = [low_m + up * block_size_m + (2 * up - 1) * margin_m for up in OFFSETS]
+    blocks = np.floor(np.concatenate(corners_m) / (8 * coarse_spacing_m)).astype(np.int32)
+    return np.unique(blocks, axis=0)
 
 
 def touch_band(

@@ -19,12 +19,15 @@ from kernels.field import (
     FINE,
     FREE_COARSE,
     GRADIENT,
+    MEMORY,
     MIDDLE,
     NUM_BAND,
     NUM_FEATURES,
     NUM_SAMPLES,
+    SQUARE_MEMORY,
     SUM,
     DecoderGradient,
+    Decoders,
     Field,
     Level,
     Losses,
@@ -236,6 +239,20 @@ def relax(level: Level, touched: np.ndarray, limit: float) -> None:
     curvature.clamp_(max=limit)
     records[rows] = record
     torch.from_numpy(level.marks).flatten()[rows] = 0
+
+
+def update_decoder(
+    decoders: Decoders,
+    gradient: DecoderGradient,
+    moments: tuple[DecoderGradient, DecoderGradient],
+    rate: float,
+) -> None:
+    """See `kernels.field.update_decoder`."""
+    weights = (decoders.color_w1, decoders.color_w2)
+    for w, g, m, v in zip(weights, gradient, *moments, strict=True):
+        m += MEMORY * (g - m)
+        v += SQUARE_MEMORY * (g * g - v)
+        w -= np.float32(rate) * m / (np.sqrt(v) + np.float32(EPSILON))
 
 
 def _differences(records: Tensor, rows: Tensor) -> Tensor:

@@ -6,13 +6,13 @@ the gradient is all there is to compute.
 
 import numpy as np
 
+from kernels.field import HIDDEN_COLOR
 from kernels.scalar.compile import inline
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 HALF = np.float32(0.5)
 HIDDEN = 32
-HIDDEN_COLOR = 16
 
 
 @inline

@@ -9,7 +9,6 @@ from gpu_checks.depth import NOISE, random_depth
 from kernels import blocks as block_ops
 from kernels.blocks import MAX_COORD, BlockIndex
 from kernels.cuda.arrays import to_device, to_host
-from kernels.cuda.blocks import cover_blocks
 from kernels.dispatch import using
 from slam.geometry import se3_exp
 
@@ -184,13 +183,8 @@ def blocks_cover(case: Case) -> None:
         first = case.random.integers(num)
         with using("cpu"):
             block_ops.insert_blocks(fine, coords.astype(np.int32))
-        low_m = coords[first:] * fine_block_m
-        corners_m = [low_m + up * fine_block_m + (2 * up - 1) * 1.01 * spacing_m for up in OFFSETS]
-        over = np.floor(np.concatenate(corners_m) / (8 * spacing_m)).astype(np.int32)
-        level = to_device(level)
-        cover_blocks(
-            to_device(fine), to_device(np.full(1, first, np.int32)), level, fine_block_m, spacing_m
-        )
-        compare_index(
-            case, f"cover of {num}", to_host(level), {(x, y, z) for x, y, z in over.tolist()}
-        )
+        device, starts = to_device(level), to_device(np.full(1, first, np.int32))
+        block_ops.cover_blocks(to_device(fine), starts, device, fine_block_m, spacing_m)
+        with using("reference"):
+            block_ops.cover_blocks(fine, first, level, fine_block_m, spacing_m)
+        compare_index(case, f"cover of {num}", to_host(device), all_coords(level))

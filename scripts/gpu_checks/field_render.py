@@ -5,14 +5,11 @@ import numpy as np
 from gpu_checks.check import Case, check
 from gpu_checks.random_field import SPACINGS_M, UNIT_M, on_device, random_field
 from kernels.cuda.arrays import to_device, to_host
-from kernels.cuda.field_render import render
 from kernels.dispatch import using
 from kernels.field import FEATURES, NUM_FEATURES, Field
+from kernels.field_render import render
 from kernels.tsdf import RenderedArrays
-from slam.camera import Camera
 from slam.geometry import se3_exp
-from slam.maps.base import Rendering
-from slam.maps.neural.rendering import FAR_M, NEAR_M, render_field
 
 RADIUS_M = 0.2
 
@@ -35,18 +32,18 @@ def ball(random: np.random.Generator) -> Field:
 @check
 def field_render(case: Case) -> None:
     field, wide = ball(case.random), case.pick(32, 640)
-    T_world_camera = se3_exp(np.array([0.02, -0.03, -0.4, 0.1, -0.1, 0.3]))
+    T_world_camera = se3_exp(np.array([0.02, -0.03, -0.4, 0.1, -0.1, 0.3])).astype(np.float32)
     for h, w in ((0, 0), (1, 1), (5, 7), (3 * wide // 4, wide)):
-        camera = Camera(w, h, w + 1.0, w + 1.0, 0.49 * w, 0.51 * h)
+        intrinsics = np.array([w + 1.0, w + 1.0, 0.49 * w, 0.51 * h], np.float32)
+        view = (h, w), intrinsics, T_world_camera, (0.1, 8.0)
         with using("cpu"):  # its raycast takes the same steps; the definition's takes others
-            wanted = render_field(field, camera, T_world_camera)
-        inputs = to_device((camera.intrinsics, T_world_camera.astype(np.float32)))
-        got = to_host(render(on_device(field), (h, w), *inputs, (NEAR_M, FAR_M)))
+            wanted = render(field, *view)
+        got = to_host(render(on_device(field), *to_device(view)))
         case.true(f"there is a ball in {h} x {w}", h < 2 or (wanted.depth_m > 0).mean() > 0.2)
         compare(case, f"{h} x {w}", got, wanted)
 
 
-def compare(case: Case, what: str, got: RenderedArrays, wanted: Rendering) -> None:
+def compare(case: Case, what: str, got: RenderedArrays, wanted: RenderedArrays) -> None:
     """Compare what both see. By rounding, rays hit or miss beside holes, and one is a large share
     of few; on the outline they graze.
     """

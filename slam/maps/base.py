@@ -8,11 +8,12 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32, UInt8
 
+from kernels.field_render import UNSEEN_GRAY
 from slam.camera import Camera
 from slam.frame import Frame
 from slam.geometry import Transform
 
-UNSEEN_COLOR = np.array([128, 128, 128], np.uint8)  # of surface without a known colour
+UNSEEN_COLOR = np.full(3, UNSEEN_GRAY, np.uint8)  # of surface without a known colour
 
 
 @dataclass(frozen=True)

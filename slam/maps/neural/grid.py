@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int32
+from jaxtyping import Int32
 
 from kernels import blocks as block_ops
 from kernels import field as field_ops
@@ -67,6 +67,18 @@ class _GrowingLevel:
     def insert(self, coords: Int32[np.ndarray, "n 3"]) -> bool:
         """Insert blocks; False where the budget is used up."""
         while not block_ops.insert_blocks(self.level.blocks, coords):
+            if not self.grow():
+                return False
+        return True
+
+    def cover(self, fine: "_GrowingLevel", first: int) -> bool:
+        """Insert what lies over the fine blocks from slot `first` on; False where the budget is
+        used up.
+        """
+        spacing_m = float(self.level.spacing_m)
+        while not block_ops.cover_blocks(
+            fine.level.blocks, first, self.level.blocks, fine.block_size_m, spacing_m
+        ):
             if not self.grow():
                 return False
         return True
@@ -147,32 +159,14 @@ class Grid:
         """Allocate the coarser blocks over all fine blocks from `first_fine` on; False where one
         found no room.
         """
-        index = self.fine.level.blocks
-        coords = index.coords[first_fine : self.fine.count]
-        if not len(coords):
-            return True
-        low = coords.astype(np.float64) * self.fine.block_size_m
-        fits = self.middle.insert(_blocks_over(low, self.fine.block_size_m, self.middle))
-        return self.coarse.insert(_blocks_over(low, self.fine.block_size_m, self.coarse)) and fits
+        fits = self.middle.cover(self.fine, first_fine)
+        return self.coarse.cover(self.fine, first_fine) and fits
 
     @property
     def nbytes(self) -> int:
         """Bytes of the blocks in use."""
         others = self.coarse.count + self.middle.count + self.color.count
         return others * BLOCK_BYTES + self.fine.count * FINE_BLOCK_BYTES
-
-
-def _blocks_over(
-    low: Float64[np.ndarray, "n 3"], size_m: float, level: _GrowingLevel
-) -> Int32[np.ndarray, "k 3"]:
-    """Return the blocks of a level that hold all cells round boxes at `low`, and one cell more."""
-    margin_m = 1.01 * float(level.level.spacing_m)
-    corners = []
-    for corner in range(8):
-        up = np.array([corner >> 2, corner >> 1 & 1, corner & 1])
-        corners.append(low + up * size_m + (2 * up - 1) * margin_m)
-    blocks = np.floor(np.concatenate(corners) / level.block_size_m).astype(np.int32)
-    return np.unique(blocks, axis=0)
 
 
 def new_decoders() -> Decoders:

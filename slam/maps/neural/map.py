@@ -8,20 +8,21 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from kernels import field as field_ops
+from kernels import movers
 from kernels import rays as ray_ops
+from kernels.field_render import render
 from slam.camera import Camera, DepthNoise
 from slam.config import NeuralConfig
 from slam.frame import Frame
-from slam.geometry import Transform
+from slam.geometry import Transform, inverse
 from slam.maps.base import Rendering, SdfSamples
 from slam.maps.neural.adjustment import adjust, field_equations
 from slam.maps.neural.base import KeyframedMap
 from slam.maps.neural.fusion import fuse
 from slam.maps.neural.grid import Grid, new_decoders
 from slam.maps.neural.keyframes import Keyframe
-from slam.maps.neural.movers import FreeSpace
 from slam.maps.neural.neural_file import NeuralContent
-from slam.maps.neural.rendering import field_colors, render_field
+from slam.maps.neural.rendering import FAR_M, NEAR_M, field_colors
 from slam.maps.neural.training import Trainer
 from slam.maps.readings import SurfaceReadings, surface_readings
 
@@ -40,7 +41,7 @@ class NeuralMap(KeyframedMap):
         self.num_refused = 0  # frames whose new blocks did not all fit into the budget
         self._grid = Grid(config, new_decoders())
         self._trainer = Trainer(config, depth_noise)
-        self._free_space = FreeSpace()
+        self._free_space = movers.new_free_space()
         self._lock = Lock()
 
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
@@ -63,10 +64,12 @@ class NeuralMap(KeyframedMap):
         """Leave out the readings that lie in free space."""
         if not self.config.reject_movers:
             return frame
-        is_mover = self._free_space.contradicted(frame, T_world_camera, self.query)
+        view = frame.depth_m, frame.camera.intrinsics, T_world_camera.astype(np.float32)
+        depth_m = movers.without_movers(self._free_space, self._grid.field, *view)
         if is_keyframe:
-            self._free_space.remember(frame, T_world_camera)
-        return replace(frame, depth_m=np.where(is_mover, np.float32(0), frame.depth_m))
+            T_camera_world = inverse(T_world_camera).astype(np.float32)
+            movers.remember(self._free_space, *view, T_camera_world, self.num_integrated)
+        return replace(frame, depth_m=depth_m)
 
     def _add_keyframe(
         self, frame: Frame, readings: SurfaceReadings, T_world_camera: Transform
@@ -100,7 +103,8 @@ class NeuralMap(KeyframedMap):
 
     def render(self, camera: Camera, T_world_camera: Float64[np.ndarray, "4 4"]) -> Rendering:
         """Trace the camera's rays to the observed surface and decode its colour."""
-        return render_field(self._grid.field, camera, T_world_camera)
+        size, T = (camera.height, camera.width), T_world_camera.astype(np.float32)
+        return Rendering(*render(self._grid.field, size, camera.intrinsics, T, (NEAR_M, FAR_M)))
 
     def color(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
         """Decode the colour at world points."""

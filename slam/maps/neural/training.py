@@ -9,7 +9,7 @@ import numpy as np
 from kernels import field as field_ops
 from kernels import rays as ray_ops
 from kernels.dispatch import using
-from kernels.field import Decoders, Field, StepWeights
+from kernels.field import Field, StepWeights
 from slam.camera import DepthNoise
 from slam.config import NeuralConfig
 from slam.maps.neural.keyframes import Keyframe
@@ -48,7 +48,7 @@ class Trainer:
         self._fine_rate = fine_rate(config, depth_noise)
         self._batch = ray_ops.new_batch(config.rays)
         self._num_draws = 0
-        self._decoder_moments: list[tuple[np.ndarray, np.ndarray]] = []
+        self._moments = field_ops.new_moments()
 
     def run(
         self,
@@ -98,14 +98,4 @@ class Trainer:
             field.fine, touched[2], self._fine_rate, config.smoothness / len(batch.weight)
         )
         field_ops.relax(field.color, touched[3], color_limit(config))
-        self._update_decoder(field.decoders, d_decoder)
-
-    def _update_decoder(self, decoders: Decoders, gradient: field_ops.DecoderGradient) -> None:
-        """Adam on the colour decoder, in place."""
-        weights = (decoders.color_w1, decoders.color_w2)
-        if not self._decoder_moments:
-            self._decoder_moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
-        for w, g, (m, v) in zip(weights, gradient, self._decoder_moments, strict=True):
-            m += 0.1 * (g - m)
-            v += 0.01 * (g * g - v)
-            w -= np.float32(self._config.decoder_rate) * m / (np.sqrt(v) + np.float32(1e-12))
+        field_ops.update_decoder(field.decoders, d_decoder, self._moments, config.decoder_rate)

@@ -7,15 +7,15 @@ import numpy as np
 import torch
 
 from kernels import blocks as block_ops
+from kernels import movers
 from kernels import tsdf as tsdf_ops
 from kernels.cuda.arrays import empty, zeros
-from kernels.cuda.blocks import cover_blocks
 from kernels.cuda.graph import Graph
+from kernels.movers import FreeSpace
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.gpu.device_frame import DeviceFrame
 from slam.maps.neural.cuda.grid import DeviceGrid
-from slam.maps.neural.cuda.movers import DeviceFreeSpace
 from slam.maps.neural.fusion import BAND_STRIDE, COLOR_STRIDE, DITHER, FREE_STRIDE, NEAR_M
 from slam.maps.readings import SurfaceReadings, readings_of
 
@@ -25,14 +25,14 @@ class FrameFusion:
     replayed, and nothing is read back.
     """
 
-    def __init__(self, grid: DeviceGrid, free_space: DeviceFreeSpace | None, like: Frame) -> None:
+    def __init__(self, grid: DeviceGrid, free_space: FreeSpace | None, like: Frame) -> None:
         """Prepare for frames `like` one; without a `free_space` all readings stay."""
         self.frame = DeviceFrame(like)
         self.readings: SurfaceReadings | None = None  # of the last keyframe
         self._grid = grid
         self._free_space = free_space
         self._no_color: Any = empty((0,), torch.uint32)
-        self._first = zeros((1,), torch.int32)
+        self._first: Any = zeros((1,), torch.int32)
         self._graphs = {is_keyframe: Graph() for is_keyframe in (False, True)}
 
     def run(self, frame: Frame, T_world_camera: Transform, number: int, is_keyframe: bool) -> None:
@@ -45,9 +45,10 @@ class FrameFusion:
         frame = self.frame
         depth_m: Any = frame.depth_m
         if self._free_space is not None:
-            depth_m = self._free_space.without_movers(frame, self._grid.field)
+            view = depth_m, frame.intrinsics, frame.T_world_camera
+            depth_m = movers.without_movers(self._free_space, self._grid.field, *view)
             if is_keyframe:
-                self._free_space.remember(frame)
+                movers.remember(self._free_space, *view, frame.T_camera_world, frame.stamp)
         readings = readings_of(depth_m, frame.quarter_intrinsics, frame.noise)
         self._fuse(depth_m, readings, is_keyframe)
         if is_keyframe:
@@ -67,7 +68,7 @@ class FrameFusion:
         )  # fmt: skip
         num_refused = num_visible[1:].clone()
         for level in (middle, coarse):
-            cover_blocks(
+            block_ops.cover_blocks(
                 fine.level.blocks, self._first, level.level.blocks, fine.block_size_m,
                 float(level.level.spacing_m),
             )  # fmt: skip

@@ -9,8 +9,9 @@ from jaxtyping import Float32, Float64, UInt8
 from kernels import field as field_ops
 from kernels import rays as ray_ops
 from kernels.cuda.arrays import to_device, to_host
-from kernels.cuda.field_render import render
 from kernels.field import Field
+from kernels.field_render import render
+from kernels.movers import new_free_space
 from slam.camera import Camera, DepthNoise
 from slam.config import NeuralConfig
 from slam.frame import Frame
@@ -21,7 +22,6 @@ from slam.maps.neural.base import KeyframedMap
 from slam.maps.neural.cuda.adjustment import pool_equations
 from slam.maps.neural.cuda.fusion import FrameFusion
 from slam.maps.neural.cuda.grid import DeviceGrid
-from slam.maps.neural.cuda.movers import DeviceFreeSpace
 from slam.maps.neural.cuda.pace import Pace
 from slam.maps.neural.cuda.pool import RayPool
 from slam.maps.neural.cuda.training import DeviceTrainer
@@ -46,7 +46,7 @@ class CudaNeuralMap(KeyframedMap):
         self._pool = RayPool()
         self._trainer = DeviceTrainer(self._grid.field, self._pool, config, depth_noise)
         self._pace = Pace()
-        self._free_space = DeviceFreeSpace() if config.reject_movers else None
+        self._free_space = to_device(new_free_space()) if config.reject_movers else None
         self._fusions: list[FrameFusion] = []  # for frames with colour and those that lost it
         self._lock = Lock()
 

@@ -8,7 +8,6 @@ import numpy as np
 from kernels import field as field_ops
 from kernels import rays as ray_ops
 from kernels.cuda.arrays import to_device
-from kernels.cuda.field_update import new_moments, update_decoder
 from kernels.cuda.graph import Graph
 from kernels.cuda.inputs import Inputs
 from kernels.cuda.rays import RayWindow, sample_window
@@ -46,7 +45,7 @@ class DeviceTrainer:
         )
         arrays = (self._table[name] for name in RayWindow._fields[:-2])
         self._window = RayWindow._make([*arrays, config.truncation_m, NEAR_M])
-        self._moments = new_moments()
+        self._moments: Any = to_device(field_ops.new_moments())
         self._num_keyframes = 0
         self._num_draws = 0
         self._rays: Any = None  # what the graph samples
@@ -92,5 +91,5 @@ class DeviceTrainer:
         field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0)
         field_ops.adagrad(field.fine, touched[2], self._fine_rate, config.smoothness / config.rays)
         field_ops.relax(field.color, touched[3], color_limit(config))
-        update_decoder(field.decoders, d_decoder, self._moments, config.decoder_rate)
+        field_ops.update_decoder(field.decoders, d_decoder, self._moments, config.decoder_rate)
         self._table["seed"].add_(self._table["num_keyframes"])

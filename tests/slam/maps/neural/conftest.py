@@ -8,7 +8,6 @@ import pytest
 from slam.camera import Camera
 from slam.frame import Frame
 from slam.geometry import Transform, transform_points
-from slam.maps.base import SdfSamples
 from slam.maps.neural.map import NeuralMap
 from slam.scenes.scene import Scene
 from slam.sources.synthetic import SyntheticSource, open_synthetic
@@ -76,14 +75,3 @@ def make_room_map(make_neural, room):
 def room_map(make_room_map) -> NeuralMap:
     """The room, mapped with the defaults; tests only read it."""
     return make_room_map()
-
-
-@pytest.fixture
-def know_nothing():
-    """Answer like an empty map."""
-
-    def query(points: np.ndarray) -> SdfSamples:
-        n = len(points)
-        return SdfSamples(np.zeros(n, "f4"), np.zeros((n, 3), "f4"), np.zeros(n, bool))
-
-    return query
