@@ -25,7 +25,8 @@ import numpy as np
 from tqdm import tqdm
 
 from slam.camera import Camera
-from slam.config import Config, load_config
+from slam.config import Config
+from slam.config_file import load_config
 from slam.geometry import Transform, transform_points
 from slam.maps.base import Map
 from slam.maps.factory import new_map

@@ -19,7 +19,8 @@ except metadata.PackageNotFoundError:  # run from a checkout that is not install
 
 if TYPE_CHECKING:
     from slam.camera import Camera, DepthNoise
-    from slam.config import Config, load_config
+    from slam.config import Config
+    from slam.config_file import load_config
     from slam.errors import SlamError
     from slam.frame import Frame
     from slam.maps.factory import load_map
@@ -39,7 +40,7 @@ else:  # a type checker that saw it would believe in every name
         "Slam": "slam.system",
         "SlamError": "slam.errors",
         "TrackState": "slam.tracking.base",
-        "load_config": "slam.config",
+        "load_config": "slam.config_file",
         "load_map": "slam.maps.factory",
         "load_run": "slam.runs.folder",
         "open_source": "slam.sources.detect",

@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from slam.config import load_config
+from slam.config_file import load_config
 from slam.geometry import inverse
 from slam.sources.synthetic import SyntheticSource, open_synthetic
 from slam.tracking.given import GivenPoses

@@ -1,26 +1,31 @@
 """What `slam run` and `slam compare` do; each returns its exit code."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
+from slam.cli.fields import require_noise
 from slam.cli.progress import Progress, interruptible, say, summary, tell
-from slam.config import Config, load_config
+from slam.config import Config
+from slam.config_file import load_config
 from slam.sources.base import Source, Stream
 from slam.sources.playback import num_selected
 
 if TYPE_CHECKING:
     from slam.runs.loop import Onlookers
 
+logger = logging.getLogger(__name__)
 
-def run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+
+def run(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.device import resolve
     from slam.maps.factory import kind_of
     from slam.runs.single import RunOptions
     from slam.runs.single import run as run_slam
 
-    config = _config(options, overrides)
+    config = _config(options, given)
     kind = config.map if options.resume is None else kind_of(options.resume)
     run_options = RunOptions(
         options.out,
@@ -37,13 +42,13 @@ def run(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     return 0
 
 
-def compare(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+def compare(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.device import resolve
     from slam.maps.factory import MAPS
     from slam.runs.compare import compare as compare_maps
     from slam.runs.single import RunOptions
 
-    config = _config(options, overrides)
+    config = _config(options, given)
     run_options = RunOptions(
         options.out,
         options.source,
@@ -60,20 +65,21 @@ def compare(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     return 0
 
 
-def _config(options: argparse.Namespace, overrides: dict[str, str]) -> Config:
-    """Load the config files; the options of a session that are config fields win over them."""
-    flags = {
-        "map": getattr(options, "map", None),
-        "compare.track_against": getattr(options, "track_against", None),
-        "neural.field": options.field,
-        "deterministic": True if options.deterministic else None,
-        "holdout": options.holdout,
-        "playback.pace": options.pace,
-        "playback.limit": options.limit,
-        "playback.stride": options.stride,
-    }
-    given = {name: str(value) for name, value in flags.items() if value is not None}
-    return load_config(options.config, given | overrides)
+def _config(options: argparse.Namespace, given: Mapping[str, str]) -> Config:
+    from slam.sources.detect import is_stream
+
+    config = load_config(options.config, given)
+    require_noise(config, given)
+    for section, is_used in (
+        ("realsense", is_stream(options.source)),
+        ("synthetic", options.source.partition(":")[0] == "synthetic"),
+        ("tsdf", config.map == "tsdf" or options.name == "compare"),
+        ("neural", config.map == "neural" or options.name == "compare"),
+    ):
+        idle = [name for name in given if name.startswith(f"{section}.")]
+        if idle and not is_used:
+            logger.warning("--%s has no effect on this run", idle[0].replace("_", "-"))
+    return config
 
 
 @contextmanager

@@ -1,16 +1,21 @@
 """What the other commands of the command line do; each returns its exit code."""
 
 import argparse
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 
 from tqdm import tqdm
 
+from slam.cli.fields import require_noise
 from slam.cli.progress import Progress, interruptible, say, say_scores, summary
-from slam.config import load_config
+from slam.config_file import load_config
 from slam.errors import SlamError
 
+BENCH_LIMIT = "300"  # frames, which are kept in memory
 
-def evaluate(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+
+def evaluate(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.report.results import evaluate_results
 
     systems, report_path = evaluate_results(
@@ -25,7 +30,7 @@ def evaluate(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     return 0
 
 
-def extract_mesh(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+def extract_mesh(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.maps.factory import load_map
     from slam.maps.neural.map import NeuralMap
     from slam.maps.tsdf.map import TsdfMap
@@ -53,7 +58,7 @@ def extract_mesh(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     return 0
 
 
-def export(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+def export(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.export.run import ExportOptions, export_run
 
     choices = ExportOptions(options.predicted == "yes", options.every)
@@ -61,41 +66,42 @@ def export(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     return 0
 
 
-def synth(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+def synth(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.sources.detect import open_source
     from slam.sources.sequence_writer import write_sequence
 
-    frames = {} if options.frames is None else {"synthetic.frames": str(options.frames)}
-    config = load_config(options.config, frames | overrides)
+    config = load_config(options.config, given)
+    require_noise(config, given)
     source = open_source(f"synthetic:{options.scene}", config)
     write_sequence(source, options.directory, options.format)
     say(f"{len(source.timestamps_s)} frames of {source.name}: {options.directory}")
     return 0
 
 
-def record(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+def record(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.sources.realsense.open import record_camera
 
-    config = load_config(options.config, overrides).realsense
-    with interruptible(), closing(Progress(options.limit or None)) as progress:
+    config = load_config(options.config, given).realsense
+    with interruptible(), closing(Progress(options.num_frames or None)) as progress:
 
         def show(recorded) -> None:
             progress.step(f"{recorded.dropped} dropped")
 
-        recorded = record_camera(config, options.target, options.limit, show)
+        recorded = record_camera(config, options.target, options.num_frames, show)
     say(f"{recorded.frames} frames, {recorded.dropped} dropped: {options.target}")
     return 0
 
 
-def bench(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+def bench(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.bench.benchmark import bench as run_bench
     from slam.bench.benchmark import gather, write_report
     from slam.bench.table import table
     from slam.device import resolve
     from slam.sources.detect import open_source
 
-    frames = {"playback.pace": "max", "playback.limit": str(options.limit)}
-    config = load_config(options.config, frames | overrides)
+    config = load_config(options.config, {"playback.limit": BENCH_LIMIT, **given})
+    config = replace(config, playback=replace(config.playback, pace="max"))
+    require_noise(config, given)
     maps = options.maps.split(",")
     device = resolve(options.device, config, maps)
     contenders, absent = gather(maps, config, not options.no_open3d, options.open3d_limit, device)
@@ -115,7 +121,7 @@ def bench(options: argparse.Namespace, overrides: dict[str, str]) -> int:
     return 0
 
 
-def doctor(options: argparse.Namespace, overrides: dict[str, str]) -> int:
+def doctor(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.doctor import diagnose
 
     diagnosis = diagnose()

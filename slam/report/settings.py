@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from slam.config import Config, dump_config
+from slam.config import Config
+from slam.config_file import dump_config
 from slam.evaluation.systems import SystemRun
 from slam.report.html import Cell, Table, preformatted, tables, unfolding
 from slam.report.summary import NOTHING

@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from slam.config import Config, dump_config, load_config
+from slam.config import Config
+from slam.config_file import dump_config, load_config
 from slam.errors import SlamError
 from slam.maps.base import Mesh
 from slam.meshio import replaced_file, write_ply

@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from slam.camera import Camera, DepthNoise
-from slam.config import build
+from slam.config_file import build
 from slam.errors import SlamError
 from slam.geometry import Transform, orthonormalise
 from slam.sources.lens import Lens, fisheye_lens, opencv_lens

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from slam.config import Config, NoiseConfig
+from slam.config import Config
 from slam.errors import SlamError
 from slam.sources.base import Source, Stream
 from slam.sources.folder import list_folder
@@ -36,7 +36,7 @@ def open_source_or_stream(spec: str, config: Config) -> Source | Stream:
     """Open whatever the user names."""
     if not is_stream(spec):
         return open_source(spec, config)
-    if adds_noise(config.noise):
+    if config.noise.is_added:
         raise SlamError(f"{spec}: noise is added to clean recordings, not to a RealSense's")
     from slam.sources.realsense.open import open_camera, open_recording
 
@@ -50,16 +50,7 @@ def open_source_or_stream(spec: str, config: Config) -> Source | Stream:
 def open_source(spec: str, config: Config) -> Source:
     """Open a folder (its format is detected) or `synthetic[:NAME]`; add the config's noise."""
     source = _open(spec, config)
-    return NoisySource(source, config.noise) if adds_noise(config.noise) else source
-
-
-def adds_noise(config: NoiseConfig) -> bool:
-    """Whether anything is switched on."""
-    amounts = (
-        config.outliers, config.exposure_ms, config.readout_ms, config.color_delay_ms,
-        config.vignetting, config.color_sigma, config.frame_rate_hz, config.dropped,
-    )  # fmt: skip
-    return config.model != "none" or config.auto_exposure or any(amount != 0 for amount in amounts)
+    return NoisySource(source, config.noise) if config.noise.is_added else source
 
 
 def _open(spec: str, config: Config) -> Source:

@@ -70,7 +70,7 @@ def playback(
         period_s = source.period_s * config.stride
     else:
         items = _indexed(source, config)
-        period_s = _period_s(source.timestamps_s[:: config.stride])
+        period_s = _period_s(source.timestamps_s[config.start :: config.stride])
     is_paced = config.pace == "realtime" and not (isinstance(source, Stream) and source.is_live)
     pacer = _Pacer(period_s, now_s, sleep_s) if is_paced else _NoPacer()
     with contextlib.closing(items):
@@ -81,22 +81,26 @@ def playback(
 
 
 def selected(source: Source, config: PlaybackConfig) -> range:
-    """Return the indices of the frames that stride and limit leave."""
+    """Return the indices of the frames that start, stride and limit leave."""
     _check(config)
-    return range(0, len(source.timestamps_s), config.stride)[: config.limit or None]
+    num_frames = len(source.timestamps_s)
+    if config.start >= num_frames > 0:
+        raise SlamError(f"{source.name} has {num_frames} frames: none is left from {config.start}")
+    return range(config.start, num_frames, config.stride)[: config.limit or None]
 
 
 def num_selected(source: Source | Stream, config: PlaybackConfig) -> int | None:
-    """Return how many frames stride and limit leave; None where the end shows when it comes."""
+    """Return how many frames are selected; None where the end shows when it comes."""
     if isinstance(source, Stream):
         return config.limit or None
     return len(selected(source, config))
 
 
 def _check(config: PlaybackConfig) -> None:
-    if config.stride < 1 or config.limit < 0:
+    if config.start < 0 or config.stride < 1 or config.limit < 0:
         raise SlamError(
-            f"stride {config.stride} must be >= 1 and limit {config.limit} must be >= 0"
+            f"start {config.start} must be >= 0, stride {config.stride} must be >= 1 "
+            f"and limit {config.limit} must be >= 0"
         )
 
 
@@ -119,11 +123,13 @@ def _streamed(
     stream: Stream, config: PlaybackConfig, counts: PlaybackCounts
 ) -> Generator[_Selected | Outage, None, None]:
     """Select every n-th frame that comes, and count those that are missing in between."""
-    num_frames, last_index = 0, -1
+    num_frames, last_index = 0, config.start - 1
     with contextlib.closing(stream.frames()) as frames:
         for item in frames:
             if isinstance(item, Outage):
                 yield item
+                continue
+            if item.index < config.start:
                 continue
             counts.dropped += item.index - last_index - 1
             last_index = item.index

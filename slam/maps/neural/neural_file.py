@@ -27,7 +27,8 @@ from kernels.blocks import MAX_COORD
 from kernels.field import FEATURES, NUM_FEATURES, SUM, Decoders
 from kernels.rays import Rays
 from slam.camera import Camera, DepthNoise
-from slam.config import NeuralConfig, build, check_neural
+from slam.config import NeuralConfig, check_neural
+from slam.config_file import build
 from slam.errors import SlamError
 from slam.maps.map_file import opened_map_file
 from slam.maps.neural.grid import Grid, new_decoders

@@ -11,7 +11,8 @@ import pytest
 
 import slam.runs.single
 from slam.cli import main
-from slam.config import Config, NeuralConfig, PlaybackConfig, TsdfConfig, load_config
+from slam.config import Config, NeuralConfig, PlaybackConfig, TsdfConfig
+from slam.config_file import load_config
 from slam.errors import SlamError
 from slam.geometry import se3_exp
 from slam.maps.factory import MAPS, load_map

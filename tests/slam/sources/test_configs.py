@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slam.config import dump_config, load_config
+from slam.config_file import dump_config, load_config
 
 CONFIGS = sorted((Path(__file__).resolve().parents[3] / "configs").glob("*.yaml"))
 

@@ -32,14 +32,17 @@ def _indices(source, counts=None, **config):
     return [frame.index for frame in playback(source, PlaybackConfig(**config), counts)]
 
 
-def test_stride_and_limit(make_source):
+def test_start_stride_and_limit(make_source):
     assert _indices(make_source()) == list(range(10))
     assert _indices(make_source(), stride=3) == [0, 3, 6, 9]
     assert _indices(make_source(), stride=3, limit=2) == [0, 3]
     assert _indices(make_source(), limit=100) == list(range(10))
+    assert _indices(make_source(), start=4, stride=3) == [4, 7]
+    with pytest.raises(SlamError, match="has 10 frames: none is left from 10"):
+        _indices(make_source(), start=10)
 
 
-@pytest.mark.parametrize("config", [{"stride": 0}, {"stride": -1}, {"limit": -1}])
+@pytest.mark.parametrize("config", [{"stride": 0}, {"stride": -1}, {"limit": -1}, {"start": -1}])
 def test_senseless_stride_and_limit_are_refused(make_source, config):
     with pytest.raises(SlamError, match="stride"):
         _indices(make_source(), **config)
@@ -267,6 +270,9 @@ def test_stride_and_limit_of_a_stream_count_what_comes(sample):
     stream = _Stream(sample, items)
     assert _played(stream, stride=2, limit=2) == [0, 3]
     assert stream.is_closed
+    counts = PlaybackCounts()
+    assert _played(_Stream(sample, items), counts, start=2) == [3, "unplugged", 4, 5, 6, 7]
+    assert counts.dropped == 1
 
 
 def test_a_stream_that_is_left_is_closed(sample):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from slam.config import Config, NoiseConfig, load_config
+from slam.config import Config, NoiseConfig
+from slam.config_file import load_config
 from slam.errors import SlamError
 from slam.sources.detect import open_source
 from slam.sources.noise.source import NoisySource, add_outliers
