@@ -15,20 +15,12 @@ from slam.maps.base import Mesh
 _VERTEX = np.dtype([("xyz", "<f4", 3), ("rgb", "u1", 3)])
 _MARKED_VERTEX = np.dtype([*_VERTEX.descr, ("predicted", "u1")])
 _FACE = np.dtype([("num", "u1"), ("indices", "<i4", 3)])
-_HEADER = """ply
-format binary_little_endian 1.0
-element vertex {num_vertices}
-property float x
-property float y
-property float z
-property uchar red
-property uchar green
-property uchar blue
-{mark}element face {num_triangles}
-property list uchar int vertex_indices
-end_header
-"""
-_MARK = "property uchar predicted\n"  # 1 where a map predicted the surface, unseen
+_PROPERTIES = {  # of a vertex, by the names of its parts here
+    "xyz": ("float", ("x", "y", "z")),
+    "normal": ("float", ("nx", "ny", "nz")),
+    "rgb": ("uchar", ("red", "green", "blue")),
+    "predicted": ("uchar", ("predicted",)),  # 1 where a map predicted the surface, unseen
+}
 _ROWS = 1 << 18  # rows packed at a time, so that a large mesh is not held twice
 _GREY = 180  # for files without colours
 
@@ -55,7 +47,7 @@ def write_ply(path: Path, mesh: Mesh) -> None:
     num_vertices, num_triangles = len(mesh.vertices_m), len(mesh.triangles)
     dtype = _VERTEX if mesh.is_predicted is None else _MARKED_VERTEX
     with replaced_file(path) as file:
-        file.write(_header(num_vertices, num_triangles, dtype).encode("ascii"))
+        file.write(ply_header(dtype, num_vertices, num_triangles))
         for first in range(0, num_vertices, _ROWS):
             rows = slice(first, min(first + _ROWS, num_vertices))
             vertices = np.empty(rows.stop - rows.start, dtype=dtype)
@@ -114,8 +106,8 @@ def _read_our_ply(path: Path) -> Mesh | None:
         if len(counts) != 2:
             return None
         num_vertices, num_triangles = counts
-        dtype = _MARKED_VERTEX if _MARK.encode("ascii") in header else _VERTEX
-        if header.decode("latin-1") != _header(num_vertices, num_triangles, dtype):
+        dtype = _MARKED_VERTEX if b" predicted\n" in header else _VERTEX
+        if header != ply_header(dtype, num_vertices, num_triangles):
             return None
         expected = len(header) + num_vertices * dtype.itemsize + num_triangles * _FACE.itemsize
         size = path.stat().st_size
@@ -132,9 +124,15 @@ def _read_our_ply(path: Path) -> Mesh | None:
     )
 
 
-def _header(num_vertices: int, num_triangles: int, dtype: np.dtype) -> str:
-    mark = _MARK if dtype is _MARKED_VERTEX else ""
-    return _HEADER.format(num_vertices=num_vertices, num_triangles=num_triangles, mark=mark)
+def ply_header(vertex: np.dtype, num_vertices: int, num_triangles: int | None = None) -> bytes:
+    """Return the header of a binary PLY file of vertices, and of triangles if it is a mesh."""
+    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {num_vertices}"]
+    for part in vertex.names or ():
+        kind, names = _PROPERTIES[part]
+        lines += [f"property {kind} {name}" for name in names]
+    if num_triangles is not None:
+        lines += [f"element face {num_triangles}", "property list uchar int vertex_indices"]
+    return ("\n".join([*lines, "end_header"]) + "\n").encode("ascii")
 
 
 def _is_element(line: bytes) -> bool:

@@ -167,12 +167,9 @@ def test_trackers_places_and_the_system_know_only_the_map_protocol(modules):
 
 
 def test_only_the_factory_names_concrete_maps(modules):
-    """But for meshing at another resolution, which each does in its own way."""
-    known = ["slam.maps.base", "slam.maps.chunks", "slam.maps.factory"]
-    to_mesh_again = ["slam.maps.tsdf.resample", "slam.maps.tsdf.map", "slam.maps.neural.map"]
     none_of(
         module.offences(
-            ["slam.maps"], but=known + (to_mesh_again if module.name == "slam.cli.tools" else [])
+            ["slam.maps"], but=["slam.maps.base", "slam.maps.chunks", "slam.maps.factory"]
         )
         for module in modules
         if not module.is_in("slam.maps")

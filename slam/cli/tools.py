@@ -32,9 +32,6 @@ def evaluate(options: argparse.Namespace, given: Mapping[str, str]) -> int:
 
 def extract_mesh(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.maps.factory import load_map
-    from slam.maps.neural.map import NeuralMap
-    from slam.maps.tsdf.map import TsdfMap
-    from slam.maps.tsdf.resample import resample
     from slam.meshio import write_ply
     from slam.runs.folder import load_run
 
@@ -42,15 +39,7 @@ def extract_mesh(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     if finished.map_path is None:
         raise SlamError(f"{options.run} has no saved map")
     map_ = load_map(finished.map_path)
-    size_m = options.voxel_size_m
-    if size_m is not None and not 0.001 <= size_m <= 0.5:
-        raise SlamError(f"--voxel-size-m must be in 0.001 .. 0.5, got {size_m:g}")
-    if isinstance(map_, NeuralMap):
-        mesh = map_.mesh(size_m)
-    elif isinstance(map_, TsdfMap) and size_m is not None:
-        mesh = resample(map_, size_m).mesh()
-    else:
-        mesh = map_.mesh()
+    mesh = map_.mesh(options.voxel_size_m)
     mesh = mesh if options.predicted == "yes" else mesh.observed()
     path = options.out or options.run / "mesh.ply"
     write_ply(path, mesh)

@@ -1,21 +1,17 @@
 """The control page: a small local web server."""
 
 import contextlib
-import logging
 import socket
-import socketserver
-import sys
 import time
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from ipaddress import ip_address
 
 from slam.control.answers import PageHandler
 from slam.control.controls import Controls
+from slam.control.web_server import WebServer
 from slam.errors import SlamError
-from slam.workers import POLL_S, Service, StopEvent
+from slam.workers import Service
 
-logger = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 MAX_PORT = 65535
 FAREWELL_S = 1.0  # how long the end waits for an open page to hear of it
@@ -52,38 +48,23 @@ def _listen(controls: Controls, host: str, port: int) -> "_Server":
         ) from error
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(WebServer):
     """Answers under the names of its own address only, so that no other site's name, pointed here,
     makes a browser take its pages for ours (DNS rebinding).
     """
+
+    name = "control page"
 
     def __init__(
         self, controls: Controls, host: str, family: socket.AddressFamily, address: tuple
     ) -> None:
         self.controls = controls
-        self.address_family = family
         self._is_everywhere = _is_unspecified(address[0])
         self._names = {host.lower(), address[0]} | _local_names(address[0])
         self._last_asked_s = -OPEN_S
         self._is_end_told = False
-        self.timeout = POLL_S
-        super().__init__(address, PageHandler)
+        super().__init__(address, family, PageHandler)
         self.url = f"http://{_in_url(_reachable(address[0]))}:{self.server_address[1]}/"
-
-    def server_bind(self) -> None:
-        """Bind without asking DNS for the host's full name, which may take long."""
-        socketserver.TCPServer.server_bind(self)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Warn of our own faults only: a browser that goes away is no news."""
-        error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
-            logger.warning("control page: %s: %s", type(error).__name__, error)
-
-    def serve(self, stop: StopEvent) -> None:
-        """Answer until asked to stop."""
-        while not stop.is_set():
-            self.handle_request()
 
     def is_known_as(self, name: str) -> bool:
         """Whether a request for that host is meant for this server."""

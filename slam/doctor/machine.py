@@ -42,18 +42,24 @@ def check_cpu() -> Check:
 
     features = binding.get_host_cpu_features()
     simd = [name for name in ("sse4.2", "neon", "avx2", "fma", "avx512f") if features.get(name)]
-    num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    name = _cpu_model() or platform.processor() or platform.machine()
-    detail = f"{name} ({binding.get_host_cpu_name()}), {num_cores} cores, {' '.join(simd)}"
+    detail = f"{cpu_name()} ({binding.get_host_cpu_name()}), {num_cores()} cores, {' '.join(simd)}"
     return Check("cpu", "ok", detail)
 
 
-def _cpu_model() -> str:
+def cpu_name() -> str:
+    """Return the processor's name."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
-    return ""
+    return platform.processor() or platform.machine()
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def check_threads() -> Check:

@@ -12,23 +12,9 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from slam.maps.base import Mesh
-from slam.meshio import replaced_file
+from slam.meshio import ply_header, replaced_file
 
 _POINT = np.dtype([("xyz", "<f4", 3), ("normal", "<f4", 3), ("rgb", "u1", 3)])
-_HEADER = """ply
-format binary_little_endian 1.0
-element vertex {num_points}
-property float x
-property float y
-property float z
-property float nx
-property float ny
-property float nz
-property uchar red
-property uchar green
-property uchar blue
-end_header
-"""
 
 
 @dataclass(frozen=True)
@@ -73,5 +59,5 @@ def write_points(path: Path, cloud: PointCloud) -> None:
     points = np.empty(len(cloud), dtype=_POINT)
     points["xyz"], points["normal"], points["rgb"] = cloud.points_m, cloud.normals, cloud.colors
     with replaced_file(path) as file:
-        file.write(_HEADER.format(num_points=len(cloud)).encode("ascii"))
+        file.write(ply_header(_POINT, len(cloud)))
         file.write(points.view(np.uint8).data)

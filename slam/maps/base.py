@@ -106,8 +106,8 @@ class Map(Protocol):
         """Return the RGB of the surface at world points on it; grey where none is known."""
         ...
 
-    def mesh(self) -> Mesh:
-        """Extract the surface."""
+    def mesh(self, voxel_size_m: float | None = None) -> Mesh:
+        """Extract the surface, at a spacing of its own or at another, of 0.001 to 0.5 m."""
         ...
 
     def set_effort(self, share: float) -> None:

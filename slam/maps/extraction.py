@@ -9,9 +9,11 @@ from kernels import blocks as block_ops
 from kernels import mesh as mesh_ops
 from kernels import tsdf as tsdf_ops
 from kernels.mesh import MeshArrays
+from slam.errors import SlamError
 
 VOXELS = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1).astype(np.int32)  # (512, 3)
 BLOCKS_AT_ONCE = 4096
+SIZES_M = (0.001, 0.5)  # of a mesh's voxels
 KNOWN = 256  # weight of a known voxel; one alone is enough
 
 # signed distance at world points, and where it is known
@@ -28,6 +30,26 @@ def voxel_points(
     """
     numbers = (coords[:, None] * np.int32(8) + voxels).reshape(-1, 3)
     return numbers.astype(np.float32) * np.float32(voxel_size_m)
+
+
+def check_mesh_spacing(voxel_size_m: float) -> None:
+    """Refuse voxels that make no mesh."""
+    low_m, high_m = SIZES_M
+    if not low_m <= voxel_size_m <= high_m:
+        raise SlamError(
+            f"the voxel size of a mesh must be {low_m:g} .. {high_m:g} m, got {voxel_size_m:g}"
+        )
+
+
+def covering_blocks(
+    coords: Int32[np.ndarray, "n 3"], spacing_m: float, voxel_size_m: float
+) -> Int32[np.ndarray, "m 3"]:
+    """Return the blocks of voxels of one size that meet blocks of another spacing, once each."""
+    size_m = 8 * voxel_size_m
+    first = np.floor(coords.astype(np.float64) * (8 * spacing_m) / size_m).astype(np.int32)
+    steps = int(np.ceil(8 * spacing_m / size_m)) + 1
+    offsets = np.stack(np.unravel_index(np.arange(steps**3), (steps,) * 3), axis=-1)
+    return np.unique((first[:, None] + offsets).reshape(-1, 3), axis=0).astype(np.int32)
 
 
 def extract(

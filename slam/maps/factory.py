@@ -1,5 +1,5 @@
-"""The maps there are, and from a config or a file to one of them. Nothing else names a map's class
-(but what only the TSDF has: `slam.maps.tsdf.resample`).
+"""The maps there are, and from a config or a file to one of them; nothing else names a map's
+class.
 """
 
 from dataclasses import replace

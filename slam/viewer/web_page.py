@@ -8,13 +8,13 @@ policy by which the browser itself refuses all of that.
 import http.client
 import shutil
 import socket
-import socketserver
 from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import quote, urlsplit
 
-from slam.workers import POLL_S, Service, StopEvent
+from slam.control.web_server import WebServer
+from slam.workers import Service
 
 _KEPT_HEADERS = ("Content-Type", "rerun-final-length")  # the latter is for the loading bar
 
@@ -25,32 +25,13 @@ class Page:
     def __init__(self, address: tuple[str, int], upstream: tuple[str, int], data_url: str) -> None:
         handler = partial(_Handler, upstream, data_url)
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self._server = _Server(address, handler, family)
-        self._service = Service("viewer page", self._serve)
-
-    def _serve(self, stop: StopEvent) -> None:
-        while not stop.is_set():
-            self._server.handle_request()
+        self._server = WebServer(address, family, handler)
+        self._service = Service("viewer page", self._server.serve)
 
     def close(self) -> None:
         """Serve no more."""
         self._service.close()
         self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    timeout = POLL_S
-
-    def __init__(self, address: tuple[str, int], handler, family: socket.AddressFamily) -> None:
-        self.address_family = family
-        super().__init__(address, handler)
-
-    def server_bind(self) -> None:
-        """Bind without asking DNS for the host's full name, which may take long."""
-        socketserver.TCPServer.server_bind(self)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Be silent: a browser went away."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -68,7 +68,7 @@ class Notes:
     def color(self, points) -> np.ndarray:
         raise NotImplementedError
 
-    def mesh(self) -> Mesh:
+    def mesh(self, voxel_size_m: float | None = None) -> Mesh:
         raise NotImplementedError
 
     def set_effort(self, share) -> None:

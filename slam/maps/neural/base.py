@@ -12,6 +12,7 @@ from slam.config import NeuralConfig, check_neural
 from slam.errors import told_of
 from slam.geometry import Transform
 from slam.maps.base import Mesh
+from slam.maps.extraction import check_mesh_spacing
 from slam.maps.neural.keyframes import Keyframe, Keyframes
 from slam.maps.neural.meshing import joined, observed_mesh, predicted_mesh
 from slam.maps.neural.neural_file import NeuralContent, read_neural, write_neural
@@ -64,10 +65,12 @@ class KeyframedMap(ABC):
         is predicted.
         """
         field = self._content().grid.field
-        observed = observed_mesh(field, voxel_size_m or self.config.fine_spacing_m / 2)
-        predicted = predicted_mesh(
-            field, voxel_size_m or self.config.middle_spacing_m / 2, self._keyframes.centers_m()
-        )
+        fine_m, middle_m = self.config.fine_spacing_m / 2, self.config.middle_spacing_m / 2
+        if voxel_size_m is not None:
+            check_mesh_spacing(voxel_size_m)
+            fine_m = middle_m = voxel_size_m
+        observed = observed_mesh(field, fine_m)
+        predicted = predicted_mesh(field, middle_m, self._keyframes.centers_m())
         return joined(observed, predicted)
 
     def set_effort(self, share: float) -> None:

@@ -10,7 +10,7 @@ from kernels import field as field_ops
 from kernels.blocks import BlockIndex
 from kernels.field import Field, Level
 from slam.maps.base import Mesh
-from slam.maps.extraction import BLOCKS_AT_ONCE, Evaluate, extract
+from slam.maps.extraction import BLOCKS_AT_ONCE, Evaluate, covering_blocks, extract
 from slam.maps.neural.prediction import continued
 from slam.maps.neural.rendering import field_colors
 from slam.maps.neural.visibility import is_visible
@@ -98,15 +98,12 @@ def _blocks_near(
     index: BlockIndex, spacing_m: float, voxel_size_m: float, evaluate: Evaluate
 ) -> Int32[np.ndarray, "n 3"]:
     """Return the voxel blocks within the level's blocks that a surface may cross."""
-    count = int(index.num_blocks[0])
-    low_m = index.coords[:count].astype(np.float64) * (8 * spacing_m)
     size_m = 8 * voxel_size_m
-    steps = int(np.ceil(8 * spacing_m / size_m)) + 1
-    offsets = np.stack(np.unravel_index(np.arange(steps**3), (steps,) * 3), axis=-1)
+    count = int(index.num_blocks[0])
     found = []
     for first in range(0, count, BLOCKS_AT_ONCE):
-        at = np.floor(low_m[first : first + BLOCKS_AT_ONCE] / size_m).astype(np.int32)
-        coords = np.unique((at[:, None] + offsets).reshape(-1, 3), axis=0).astype(np.int32)
+        part = index.coords[first : min(first + BLOCKS_AT_ONCE, count)]
+        coords = covering_blocks(part, spacing_m, voxel_size_m)
         # a block's corners, edges' and faces' middles and centre
         near = np.zeros(len(coords), dtype=bool)
         for probe in np.stack(np.unravel_index(np.arange(27), (3, 3, 3)), axis=-1):

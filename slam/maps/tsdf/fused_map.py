@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
 from slam.camera import DepthNoise
 from slam.config import TsdfConfig, check_tsdf
-from slam.errors import told_of
+from slam.errors import SlamError, told_of
 from slam.geometry import Transform
+from slam.maps.base import Mesh, SdfSamples
+from slam.maps.extraction import check_mesh_spacing, covering_blocks, extract
 from slam.maps.tsdf.tsdf_file import TsdfContent, read_tsdf, write_tsdf
 
 BYTES_PER_BLOCK = 512 * 8 + 44  # voxels, coordinates and neighbours
@@ -62,6 +64,37 @@ class FusedMap(ABC):
     @abstractmethod
     def _take(self, content: TsdfContent) -> None:
         """Go on with the blocks of a file; raise SlamError where there is no room for them."""
+
+    @abstractmethod
+    def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:
+        """Interpolate the signed distance at world points."""
+
+    @abstractmethod
+    def color(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
+        """Return the colour of the nearest voxel at world points."""
+
+    @abstractmethod
+    def _own_mesh(self) -> Mesh:
+        """Extract the surface from the voxels as they are. Integration waits."""
+
+    def mesh(self, voxel_size_m: float | None = None) -> Mesh:
+        """Extract the surface; on voxels of another size by trilinear interpolation."""
+        if voxel_size_m is None or voxel_size_m == self.config.voxel_size_m:
+            return self._own_mesh()
+        check_mesh_spacing(voxel_size_m)
+        coords = covering_blocks(self._arrays()[0], self.config.voxel_size_m, voxel_size_m)
+        if len(coords) > self.most_blocks:
+            raise SlamError(
+                f"{len(coords)} blocks of {voxel_size_m:g} m voxels exceed "
+                f"{self.config.budget_mb} MB; take a larger voxel size"
+            )
+
+        def evaluate(points):
+            samples = self.query(points)
+            return samples.sdf_m, samples.is_valid
+
+        mesh = extract(coords, voxel_size_m, self.truncation_m[1], evaluate)
+        return Mesh(mesh.vertices_m, self.color(mesh.vertices_m), mesh.triangles)
 
     def set_effort(self, share: float) -> None:  # noqa: B027 (no map has to do more)
         """Do nothing: all that `integrate` does is needed."""

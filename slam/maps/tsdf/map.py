@@ -183,8 +183,8 @@ class TsdfMap(FusedMap):
         rgbw = nearest_colors(storage.index, storage.blocks, self.config.voxel_size_m, points)
         return np.where(rgbw[:, 3:] > 0, rgbw[:, :3], UNSEEN_COLOR)
 
-    def mesh(self) -> Mesh:
-        """Extract the surface.
+    def _own_mesh(self) -> Mesh:
+        """Extract the surface from the voxels as they are.
 
         Integration waits: marching cubes counts first and writes then, on the same voxels.
         """

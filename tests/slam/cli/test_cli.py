@@ -238,8 +238,8 @@ def test_a_mesh_is_extracted_again(copied, tmp_path, capsys):
 def test_a_mesh_is_extracted_without_its_predicted_part(copied, monkeypatch):
     extract = TsdfMap.mesh
 
-    def guess(self):
-        mesh = extract(self)
+    def guess(self, voxel_size_m=None):
+        mesh = extract(self, voxel_size_m)
         return replace(mesh, is_predicted=mesh.vertices_m[:, 0] > 0)
 
     monkeypatch.setattr(TsdfMap, "mesh", guess)

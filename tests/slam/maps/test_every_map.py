@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from slam.camera import Camera
+from slam.errors import SlamError
 from slam.maps.base import Map
 
 SPACING_M = 0.02
@@ -23,6 +24,12 @@ def wall_points(offset_m=0.0, half_m=0.5, num=2000) -> np.ndarray:
 
 def test_it_is_a_map(make_any):
     assert isinstance(make_any(), Map)
+
+
+@pytest.mark.parametrize("voxel_size_m", [7.0, 0.0, float("nan")])
+def test_a_mesh_of_senseless_voxels_is_refused(make_any, voxel_size_m):
+    with pytest.raises(SlamError, match=r"must be 0\.001 \.\. 0\.5 m, got"):
+        make_any().mesh(voxel_size_m)
 
 
 def test_an_empty_map_knows_nothing(make_any, see):

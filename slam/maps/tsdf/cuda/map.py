@@ -106,8 +106,8 @@ class CudaTsdfMap(FusedMap):
         is_known = (to_host(slots)[:, None] >= 0) & (rgbw[:, 3:] > 0)
         return np.where(is_known, rgbw[:, :3], UNSEEN_COLOR)
 
-    def mesh(self) -> Mesh:
-        """Extract the surface. Integration waits."""
+    def _own_mesh(self) -> Mesh:
+        """Extract the surface from the voxels as they are. Integration waits."""
         with self._lock:
             index, voxels = in_order(self._storage, self._num_blocks)
             slots: Any = torch.arange(self._num_blocks, dtype=torch.int32, device=DEVICE)

@@ -1,10 +1,9 @@
-"""A map at another resolution."""
+"""A mesh at another resolution than the map's."""
 
 import numpy as np
 import pytest
 
 from slam.errors import SlamError
-from slam.maps.tsdf.resample import resample
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.3])
@@ -12,7 +11,7 @@ def test_another_resolution_shows_the_same_surface(make_map, see, factor: float)
     map_ = make_map()
     map_.integrate(*see())
     voxel_size_m = factor * map_.config.voxel_size_m
-    mesh, before = resample(map_, voxel_size_m).mesh(), map_.mesh()
+    mesh, before = map_.mesh(voxel_size_m), map_.mesh()
     assert np.abs(mesh.vertices_m[:, 1]).max() < 0.05 * map_.config.voxel_size_m  # the wall: y = 0
     # a cell needs all its corners known: the rim may lose up to two new voxels
     for side in (np.min, np.max):
@@ -24,6 +23,8 @@ def test_another_resolution_shows_the_same_surface(make_map, see, factor: float)
     assert np.abs(mesh.colors.mean(axis=0) - before.colors.mean(axis=0)).max() < 4
 
 
-def test_a_size_that_makes_no_sense_is_refused(make_map):
-    with pytest.raises(SlamError, match="got 7"):
-        resample(make_map(), 7.0)
+def test_more_blocks_than_the_budget_are_refused(make_map, see):
+    map_ = make_map(budget_mb=2)
+    map_.integrate(*see())
+    with pytest.raises(SlamError, match="exceed 2 MB; take a larger voxel size"):
+        map_.mesh(map_.config.voxel_size_m / 8)
