@@ -46,7 +46,7 @@ class Page:
 @pytest.fixture
 def serve(monkeypatch):
     """Serve a page on a host; yields the function, and stops what it started."""
-    monkeypatch.setattr(slam.control.page, "FAREWELL_S", 0.0)  # these pages ask no more
+    monkeypatch.setattr(slam.control.server, "FAREWELL_S", 0.0)  # these pages ask no more
     with ExitStack() as stack:
 
         def start(host="127.0.0.1", port=0):
