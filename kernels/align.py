@@ -117,7 +117,8 @@ def align_photometric(
     `points` (n, 3) in the keyframe's camera frame with `intensities` (n,) in grey levels; `image`
     and `depth_m` of the present frame, with `intrinsics` (4,). The residual is image(projection) -
     intensity - offset, bilinear, with the bilinear gradient. Points that project outside, or behind
-    what the present depth shows (by 3 cm + 2 %), are left out.
+    what the present depth shows (by 3 cm + 2 %), or between pixels of which one has no colour
+    (below 0), are left out.
     """
     check_array("points", points, "float32", (None, 3))
     check_array("intensities", intensities, "float32", (points.shape[0],))

@@ -23,7 +23,8 @@ def pick_textured(
     """Return the pixels with depth where float32 grey levels (h, w) change by more than
     `min_gradient` a pixel. Where there are more than `most`, evenly spaced ones are taken.
 
-    The gradient is the central difference, 0 across the border.
+    The gradient is the central difference, 0 across the border. A pixel without colour is below 0;
+    it is not taken, nor is one beside it.
     """
     check_array("gray", gray, "float32", (None, None))
     check_array("depth_m", depth_m, "float32", tuple(gray.shape))

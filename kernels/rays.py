@@ -8,13 +8,14 @@ from kernels.dispatch import check_array, implementation
 from kernels.field import NUM_SAMPLES, RayBatch
 
 MIN_SLOPE = 0.2  # flatter surfaces are taken as this slanted
+UNCOLORED = 1 << 31  # is added to the pixel of a ray without colour in a frame that has it
 EDGE_WEIGHT = 0.1  # of a reading beside an edge
 
 
 class Rays(NamedTuple):
     """Readings of one frame: 16 bytes a ray."""
 
-    pixel: np.ndarray  # uint32 (n,): v * width + u
+    pixel: np.ndarray  # uint32 (n,): v * width + u; see UNCOLORED
     depth_m: np.ndarray  # float32 (n,)
     slope: np.ndarray  # float32 (n,): normal . ray (the ray 1 long in z), MIN_SLOPE at least
     rgbw: np.ndarray  # uint8 (n, 4): colour, and 255 times the weight of the reading, 1 at least
@@ -39,21 +40,25 @@ def pick_rays(
     noise: np.ndarray,
     cell: int,
     seed: int,
+    color_mask: np.ndarray | None = None,
 ) -> Rays:
     """Pick one random reading of every `cell` x `cell` pixels, if there is any.
 
     `readings` (h w + 1,) and `normals` (h // 4, w // 4, 3) are those of `kernels.tsdf.integrate`;
-    `color` uint8 (h, w, 3), or (0, 0, 3) for a frame without. The weight is (sigma(1 m) /
+    `color` uint8 (h, w, 3), or (0, 0, 3) for a frame without; `color_mask` bool (h, w) tells where
+    a frame has it, None = everywhere. The weight is (sigma(1 m) /
     sigma(z))^2 up to 1, times EDGE_WEIGHT beside an edge. On a GPU the number of rays is read back.
     """
     h, w = image_size
     check_array("readings", readings, "float32", (h * w + 1,))
     check_array("normals", normals, "float32", (h // 4, w // 4, 3))
     check_array("color", color, "uint8", (h, w, 3) if len(color) else (0, 0, 3))
+    if color_mask is not None:
+        check_array("color_mask", color_mask, "bool", (h, w))
     check_array("intrinsics", intrinsics, "float32", (4,))
     check_array("noise", noise, "float32", (3,))
     return implementation("rays", readings).pick_rays(
-        readings, normals, color, image_size, intrinsics, noise, cell, seed
+        readings, normals, color, image_size, intrinsics, noise, cell, seed, color_mask
     )
 
 

@@ -81,10 +81,11 @@ def integrate(
     cos(incidence) (sigma(1 m) / sigma(z))^2, within 1 / 256 .. 4, a tenth of it beside an edge. tau
     = clip(3 sigma(z), *truncation_m) at the voxel's own depth; readings below -tau are dropped and
     those above tau clamped. Colour is fused within a third of tau. `rgba` is uint32 (h w + 1,), red
-    in the low byte, or empty for a frame without colour. Values are rounded down after adding
-    `dither`, float32 (1024,) in [0, 1), element (hash of the block's coordinate & 511) + voxel:
-    plain rounding would freeze every average as soon as its weight is large. The hash is the 9 high
-    bits of its 64-bit key times 2^64 / golden ratio (`kernels.scalar.hashing`).
+    in the low byte, 0 in the high one where there is no colour, or empty for a frame without.
+    Values are rounded down after adding `dither`, float32 (1024,) in [0, 1), element (hash of the
+    block's coordinate & 511) + voxel: plain rounding would freeze every average as soon as its
+    weight is large. The hash is the 9 high bits of its 64-bit key times 2^64 / golden ratio
+    (`kernels.scalar.hashing`).
 
     On a GPU `num_visible`, as `kernels.blocks.touch_band` returns it, may say how much of `visible`
     counts; without it, and on the CPU, all of it does.

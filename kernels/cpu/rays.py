@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernels.cpu.compile import kernel
-from kernels.rays import Rays
+from kernels.rays import UNCOLORED, Rays
 from kernels.scalar.noise import sigma
 from kernels.scalar.random import next_random
 from kernels.scalar.rays import drawn, sample, slope_along, weight_byte
@@ -14,7 +14,8 @@ ONE = np.float32(1.0)
 
 @kernel
 def _pick(
-    readings, normals, color, image_size, K, noise, cell, seed, pixel, depth_m, slope, rgbw
+    readings, normals, color, color_mask, image_size, K, noise, cell, seed, pixel, depth_m, slope,
+    rgbw,
 ):  # fmt: skip
     h4, w4 = normals.shape[0], normals.shape[1]
     w = image_size[1]
@@ -41,19 +42,24 @@ def _pick(
             if has_color:
                 for c in range(3):
                     rgbw[n, c] = color[v, u, c]
+                if color_mask.shape[0] > 0 and not color_mask[v, u]:
+                    pixel[n] += np.uint32(UNCOLORED)
             rgbw[n, 3] = weight_byte(reading, reference, noise)
             n += 1
     return n
 
 
-def pick_rays(readings, normals, color, image_size, intrinsics, noise, cell, seed):
+def pick_rays(
+    readings, normals, color, image_size, intrinsics, noise, cell, seed, color_mask=None
+):  # fmt: skip
     most = (normals.shape[0] * 4 // cell) * (normals.shape[1] * 4 // cell)
     pixel = np.empty(most, np.uint32)
     depth_m = np.empty(most, np.float32)
     slope = np.empty(most, np.float32)
     rgbw = np.zeros((most, 4), np.uint8)
+    mask = np.empty((0, 0), np.bool_) if color_mask is None else color_mask
     n = _pick(
-        readings, normals, color, image_size, intrinsics, noise, cell, seed, pixel, depth_m,
+        readings, normals, color, mask, image_size, intrinsics, noise, cell, seed, pixel, depth_m,
         slope, rgbw,
     )  # fmt: skip
     return Rays(pixel[:n].copy(), depth_m[:n].copy(), slope[:n].copy(), rgbw[:n].copy())

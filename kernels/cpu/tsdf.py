@@ -24,6 +24,7 @@ from kernels.tsdf import WEIGHT_UNIT
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
+OPAQUE = np.uint32(1 << 24)  # and above: the pixel has colour
 NUM_CHUNKS = 16  # units of parallel work: more than threads, so that uneven blocks balance
 
 
@@ -103,7 +104,7 @@ def _blend(packed, share, color, dither):
     """Average the colour of the voxels near the surface, by share of the reading's weight."""
     for i in range(512):
         old_w = np.float32(color[3, i])
-        w = color_weight(share[i])
+        w = color_weight(share[i]) if packed[i] >= OPAQUE else ZERO
         gain = w / max(old_w + w, ONE)
         rgb = np.int32(packed[i])
         color[0, i] = np.uint8(average_color(color[0, i], rgb & 255, gain, dither[i]))

@@ -17,24 +17,26 @@ RED, GREEN, BLUE, ROUND, UNIT_BITS = 9798, 19235, 3735, 1 << 14, 15
 
 
 @kernel
-def _pack(color, out):
+def _pack(color, mask, out):
     i = cuda.grid(1)
     if i < color.shape[0]:
         red, green, blue = np.uint32(color[i, 0]), np.uint32(color[i, 1]), np.uint32(color[i, 2])
-        opaque = np.uint32(255)
+        opaque = np.uint32(255 if mask.shape[0] == 0 or mask[i] else 0)
         out[i] = red | (green << np.uint32(8)) | (blue << np.uint32(16)) | (opaque << np.uint32(24))
     elif i == color.shape[0]:
         out[i] = 0
 
 
-def pack_color(color: torch.Tensor) -> torch.Tensor:
-    """Return a colour image, uint8 (h, w, 3), as uint32 (h w + 1,): red in the low byte, 255 in
-    the high one. The element past the end is 0.
+def pack_color(color: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return a colour image, uint8 (h, w, 3), as uint32 (h w + 1,): red in the low byte, and 255 in
+    the high one where `mask`, bool (h, w), or (0, 0) for everywhere, is set. The element past the
+    end is 0.
     """
     check_array("color", color, "uint8", (None, None, 3))
+    check_array("mask", mask, "bool", tuple(color.shape[:2]) if mask.numel() else (0, 0))
     flat = color.view(-1, 3)
     out = empty((len(flat) + 1,), torch.uint32)
-    launch_over(_pack, len(out), flat, out)
+    launch_over(_pack, len(out), flat, mask.view(-1), out)
     return out
 
 
@@ -84,13 +86,21 @@ def _find_texture(gray, depth_m, min_gradient, is_chosen):
     h, w = gray.shape
     if i < is_chosen.shape[0]:
         v, u = i // w, i % w
-        du, dv = ZERO, ZERO
+        du, dv, darkest = ZERO, ZERO, gray[v, u]
+        if u > 0:
+            darkest = min(darkest, gray[v, u - 1])
+        if u < w - 1:
+            darkest = min(darkest, gray[v, u + 1])
+        if v > 0:
+            darkest = min(darkest, gray[v - 1, u])
+        if v < h - 1:
+            darkest = min(darkest, gray[v + 1, u])
         if 0 < u < w - 1:
             du = HALF * (gray[v, u + 1] - gray[v, u - 1])
         if 0 < v < h - 1:
             dv = HALF * (gray[v + 1, u] - gray[v - 1, u])
         is_textured = du * du + dv * dv > min_gradient * min_gradient
-        is_chosen[i] = 1 if is_textured and depth_m[v, u] > ZERO else 0
+        is_chosen[i] = 1 if is_textured and depth_m[v, u] > ZERO and darkest >= ZERO else 0
 
 
 @kernel

@@ -13,7 +13,7 @@ from kernels.cuda.arrays import empty, to_device
 from kernels.cuda.compact import count_up
 from kernels.cuda.launch import device, kernel, launch_over
 from kernels.field import NUM_BAND, RayBatch
-from kernels.rays import Rays
+from kernels.rays import UNCOLORED, Rays
 from kernels.scalar.noise import sigma
 from kernels.scalar.random import GAMMA, random_of
 from kernels.scalar.rays import drawn, sample, slope_along, weight_byte
@@ -55,7 +55,9 @@ def _choose(readings, image_width, num_u, cell, seed, pixel, is_chosen):
 
 
 @kernel
-def _describe(readings, normals, color, image_width, K, noise, pixel, is_chosen, ends, rays):
+def _describe(
+    readings, normals, color, color_mask, image_width, K, noise, pixel, is_chosen, ends, rays
+):  # fmt: skip
     i = cuda.grid(1)
     if i < pixel.shape[0] and is_chosen[i] == 1:
         n = ends[i] - 1
@@ -63,7 +65,8 @@ def _describe(readings, normals, color, image_width, K, noise, pixel, is_chosen,
         reading = readings[pixel[i]]
         x, y = (np.float32(u) - K[2]) / K[0], (np.float32(v) - K[3]) / K[1]
         row, column = v // 4, u // 4
-        rays.pixel[n] = pixel[i]
+        is_uncolored = color_mask.shape[0] > 0 and color.shape[0] > 0 and not color_mask[v, u]
+        rays.pixel[n] = np.uint32(pixel[i]) + np.uint32(UNCOLORED if is_uncolored else 0)
         rays.depth_m[n] = abs(reading)
         rays.slope[n] = slope_along(
             x, y, normals[row, column, 0], normals[row, column, 1], normals[row, column, 2]
@@ -73,7 +76,9 @@ def _describe(readings, normals, color, image_width, K, noise, pixel, is_chosen,
         rays.rgbw[n, 3] = weight_byte(reading, sigma(ONE, noise), noise)
 
 
-def pick_rays(readings, normals, color, image_size, intrinsics, noise, cell, seed):
+def pick_rays(
+    readings, normals, color, image_size, intrinsics, noise, cell, seed, color_mask=None
+):  # fmt: skip
     num_v, num_u = normals.shape[0] * 4 // cell, normals.shape[1] * 4 // cell
     num_cells, width = num_v * num_u, image_size[1]
     pixel = empty((num_cells,), torch.int32)
@@ -86,9 +91,10 @@ def pick_rays(readings, normals, color, image_size, intrinsics, noise, cell, see
         empty((num_cells,), torch.float32),
         empty((num_cells, 4), torch.uint8),
     )
+    mask = empty((0, 0), torch.bool) if color_mask is None else color_mask
     launch_over(
         _describe, num_cells,
-        readings, normals, color, width, intrinsics, noise, pixel, is_chosen, ends, rays,
+        readings, normals, color, mask, width, intrinsics, noise, pixel, is_chosen, ends, rays,
     )  # fmt: skip
     n = int(count)
     return Rays(*(array[:n] for array in rays))

@@ -139,11 +139,11 @@ def _blend(color, slot, i, shares, pixels, rgba, dither, offset):
     new_blue, new_weight = np.uint32(0), np.uint32(0)
     for j in range(VOXELS):
         r, g, b, total = _byte(red, j), _byte(green, j), _byte(blue, j), _byte(weight, j)
-        if shares[j] > ZERO:
+        packed = rgba[np.uint64(pixels[j])]
+        if shares[j] > ZERO and _byte(packed, 3) > 0:
             w, so_far = color_weight(shares[j]), np.float32(total)
             noise = dither[np.uint64(offset + j)]
             gain = w / max(so_far + w, ONE)
-            packed = rgba[np.uint64(pixels[j])]
             r = np.uint32(average_color(r, _byte(packed, 0), gain, noise))
             g = np.uint32(average_color(g, _byte(packed, 1), gain, noise))
             b = np.uint32(average_color(b, _byte(packed, 2), gain, noise))

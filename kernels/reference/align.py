@@ -91,6 +91,10 @@ def align_photometric(
     seen_m = depth_m[np.floor(v + 0.5).astype(np.int64), np.floor(u + 0.5).astype(np.int64)]
     visible = (seen_m == 0) | (p[:, 2] - seen_m <= 0.03 + 0.02 * p[:, 2])
     p, u, v, intensities = p[visible], u[visible], v[visible], intensities[visible]
+    column, row = np.floor(u).astype(np.int64), np.floor(v).astype(np.int64)
+    around = [image[row + j, column + i] for i in (0, 1) for j in (0, 1)]
+    known = np.min(around, axis=0) >= 0
+    p, u, v, intensities = p[known], u[known], v[known], intensities[known]
 
     value, d_du, d_dv = _bilinear(image.astype(np.float64), u, v)
     fx, fy = intrinsics[:2].astype(np.float64)

@@ -13,7 +13,11 @@ def pick_textured(
     dv = np.zeros_like(gray)
     du[:, 1:-1] = 0.5 * (gray[:, 2:] - gray[:, :-2])
     dv[1:-1] = 0.5 * (gray[2:] - gray[:-2])
-    v, u = np.nonzero((du * du + dv * dv > min_gradient**2) & (depth_m > 0))
+    around = np.pad(gray, 1)
+    known = gray >= 0
+    for neighbors in (around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:]):
+        known &= neighbors >= 0
+    v, u = np.nonzero((du * du + dv * dv > min_gradient**2) & (depth_m > 0) & known)
     if len(v) > most:
         keep = np.arange(most) * (len(v) - 1) // (most - 1)
         v, u = v[keep], u[keep]

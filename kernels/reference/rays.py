@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernels.field import NUM_BAND, RayBatch
-from kernels.rays import EDGE_WEIGHT, MIN_SLOPE, Rays
+from kernels.rays import EDGE_WEIGHT, MIN_SLOPE, UNCOLORED, Rays
 from kernels.reference.depth import sigma
 
 
@@ -26,6 +26,7 @@ def pick_rays(
     noise: np.ndarray,
     cell: int,
     seed: int,
+    color_mask: np.ndarray | None = None,
 ) -> Rays:
     """See `kernels.rays.pick_rays`.
 
@@ -48,8 +49,11 @@ def pick_rays(
     if len(color):
         rgbw[:, :3] = color[v, u]
     rgbw[:, 3] = np.maximum(255.0 * weight, 1.0)
+    pixel = (v * image_size[1] + u).astype(np.uint32)
+    if color_mask is not None and len(color):
+        pixel[~color_mask[v, u]] += UNCOLORED
     return Rays(
-        (v * image_size[1] + u).astype(np.uint32),
+        pixel,
         depth_m,
         np.maximum(slope, MIN_SLOPE).astype(np.float32),
         rgbw,
@@ -89,11 +93,12 @@ def sample_rays(
     offset_m = np.concatenate([np.zeros((num, NUM_BAND % 2)), pairs, free[:, None]], axis=1)
 
     fx, fy, cx, cy = intrinsics.astype(np.float64)
-    v, u = np.divmod(rays.pixel[drawn].astype(np.int64), image_width)
+    v, u = np.divmod(rays.pixel[drawn].astype(np.int64) % UNCOLORED, image_width)
     ray = np.stack([(u - cx) / fx, (v - cy) / fy, np.ones(num)], axis=1)
     T = T_world_camera.astype(np.float64)
     along = (z[:, None] + offset_m)[:, :, None]
     batch.points[first:last] = T[:3, 3] + along * (ray @ T[:3, :3].T)[:, None]
     batch.distance_m[first:last] = -offset_m * slope[:, None]
-    batch.rgb[first:last] = rays.rgbw[drawn, :3] / 255.0 if has_color else -1.0
+    is_colored = has_color & (rays.pixel[drawn] < UNCOLORED)
+    batch.rgb[first:last] = np.where(is_colored[:, None], rays.rgbw[drawn, :3] / 255.0, -1.0)
     batch.weight[first:last] = rays.rgbw[drawn, 3] / 255.0

@@ -50,7 +50,8 @@ def integrate(
         rounding = dither[dither_offset(index.coords[slot]) :][:512].astype(np.float64)
         _fuse(blocks.sdf[slot], blocks.weight[slot], clamped, weight, max_units, rounding)
         if len(rgba):
-            color_weight = np.where(np.abs(distance_m) < tau / 3.0, weight, 0.0)
+            has_color = (np.abs(distance_m) < tau / 3.0) & (rgba[pixel] >> np.uint32(24) > 0)
+            color_weight = np.where(has_color, weight, 0.0)
             _fuse_color(blocks.color[slot], rgba[pixel], color_weight, rounding)
 
 

@@ -92,6 +92,7 @@ def intensity_residual(x, y, z, intensity, image, depth_m, K):
                 fu, fv = u - np.float32(iu), v - np.float32(iv)
                 i00, i01 = image[iv, iu], image[iv, iu + 1]
                 i10, i11 = image[iv + 1, iu], image[iv + 1, iu + 1]
+                is_used = min(i00, i01, i10, i11) >= ZERO
                 du = (ONE - fv) * (i01 - i00) + fv * (i11 - i10)
                 dv = (ONE - fu) * (i10 - i00) + fu * (i11 - i01)
                 value = (

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kernels.rays import EDGE_WEIGHT, MIN_SLOPE
+from kernels.rays import EDGE_WEIGHT, MIN_SLOPE, UNCOLORED
 from kernels.scalar.compile import inline
 from kernels.scalar.noise import sigma
 
@@ -39,7 +39,8 @@ def sample(rays, r, image_width, has_color, K, T, truncation_m, near_m, a, f, ba
     """Write the samples along ray r as those of ray i of a batch. The random numbers a and f place
     the pair of the band and the sample in free space.
     """
-    pixel = np.int64(rays.pixel[r])
+    is_colored = has_color and rays.pixel[r] < np.uint32(UNCOLORED)
+    pixel = np.int64(rays.pixel[r]) & np.int64(UNCOLORED - 1)
     u, v = np.float32(pixel % image_width), np.float32(pixel // image_width)
     x, y = (u - K[2]) / K[0], (v - K[3]) / K[1]
     ray_x = T[0, 0] * x + T[0, 1] * y + T[0, 2]
@@ -56,5 +57,5 @@ def sample(rays, r, image_width, has_color, K, T, truncation_m, near_m, a, f, ba
         batch.points[i, j, 2] = T[2, 3] + ray_z * t
         batch.distance_m[i, j] = -offset * slope
     for c in range(3):
-        batch.rgb[i, c] = np.float32(rays.rgbw[r, c]) * PER_BYTE if has_color else -ONE
+        batch.rgb[i, c] = np.float32(rays.rgbw[r, c]) * PER_BYTE if is_colored else -ONE
     batch.weight[i] = np.float32(rays.rgbw[r, 3]) * PER_BYTE

@@ -18,8 +18,13 @@ def image_color(case: Case) -> None:
         packed = np.zeros((h * w + 1, 4), np.uint8)
         packed[:-1] = [[0, 0, 0, 255]]
         packed[:-1, :3] = color.reshape(-1, 3)
-        got = to_host(image.pack_color(to_device(color)))
+        everywhere, mask = np.empty((0, 0), bool), case.random.random((h, w)) < 0.7
+        got = to_host(image.pack_color(*to_device((color, everywhere))))
         case.equal(f"packed {h} x {w}", got, packed.view(np.uint32)[:, 0])
+        if mask.size:
+            packed[:-1, 3] = 255 * mask.ravel()
+            got = to_host(image.pack_color(*to_device((color, mask))))
+            case.equal(f"packed with a mask {h} x {w}", got, packed.view(np.uint32)[:, 0])
         # OpenCV takes no empty image
         gray = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY) if color.size else np.empty((h, w), np.uint8)
         case.equal(f"grey {h} x {w}", to_host(image.gray(to_device(color))), gray)
@@ -42,6 +47,7 @@ def image_texture(case: Case) -> None:
         intrinsics = np.array([0.9 * w + 1, 0.95 * w + 1, 0.49 * w, 0.52 * h], np.float32)
         depth_m = random_depth(case, (h, w))
         gray = case.random.integers(0, 25, (h, w)).astype(np.float32)
+        gray[case.random.random((h, w)) < 0.05] = -1.0  # no colour
         for most in (2, max(h * w // 7, 2), h * w + 2):
             arguments = (gray, depth_m, intrinsics, 6.0, most)
             with using("reference"):

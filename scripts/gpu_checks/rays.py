@@ -24,8 +24,10 @@ def unit_vectors(case: Case, shape: tuple[int, ...]) -> np.ndarray:
 
 def random_rays(case: Case, num: int, image_size: tuple[int, int]) -> Rays:
     """Return rays through pixels of an image, some nearer than NEAR_M."""
+    pixel = case.random.integers(0, image_size[0] * image_size[1], num)
+    pixel[case.random.random(num) < 0.2] += ray_ops.UNCOLORED
     return Rays(
-        case.random.integers(0, image_size[0] * image_size[1], num).astype(np.uint32),
+        pixel.astype(np.uint32),
         case.random.uniform(0.05, 4.0, num).astype(np.float32),
         case.random.uniform(ray_ops.MIN_SLOPE, 1.0, num).astype(np.float32),
         case.random.integers(1, 256, (num, 4), np.uint8),
@@ -56,9 +58,11 @@ def rays_picked(case: Case) -> None:
         readings *= case.random.choice(np.array([-1.0, 1.0], np.float32), h * w + 1)
         normals = unit_vectors(case, (h // 4, w // 4))
         color = case.random.integers(0, 256, (h, w, 3), np.uint8)
-        for cell, image in ((4, color), (3, color), (7, np.empty((0, 0, 3), np.uint8))):
+        mask = case.random.random((h, w)) < 0.7
+        no_color = np.empty((0, 0, 3), np.uint8)
+        for cell, image, masked in ((4, color, None), (3, color, mask), (7, no_color, None)):
             seed, what = int(case.random.integers(1 << 40)), f"{h} x {w} by {cell}"
-            inputs = (readings, normals, image, (h, w), intrinsics, NOISE, cell, seed)
+            inputs = (readings, normals, image, (h, w), intrinsics, NOISE, cell, seed, masked)
             with using("reference"):
                 wanted = ray_ops.pick_rays(*inputs)
             got = to_host(ray_ops.pick_rays(*to_device(inputs)))

@@ -33,6 +33,7 @@ def random_frame(case: Case, size: tuple[int, int], has_color: bool) -> list:
         normals = depth_ops.normals(quarter, gradient, intrinsics / np.float32(4.0))
         readings = depth_ops.mark_edges(depth_m, NOISE)
     packed = case.random.integers(0, 1 << 24, h * w + 1, np.uint32)
+    packed[case.random.random(h * w + 1) < 0.8] += 255 << 24  # the others have no colour
     T = inverse(se3_exp(case.random.normal(size=6) * 0.2)).astype(np.float32)
     return [readings, normals, packed if has_color else packed[:0], size, intrinsics, T]
 

@@ -14,14 +14,16 @@ from slam.gpu.upload import uploaded
 
 class DeviceFrame:
     """Images and what goes with them, in tensors that stay where they are; made for frames like one
-    of them, with images of its size and colour if it has that.
+    of them, with images of its size, and colour and its mask if it has these.
     """
 
     def __init__(self, like: Frame) -> None:
         self.image_size: tuple[int, int] = like.depth_m.shape
         self.has_color = like.color is not None
+        self.has_mask = like.color_mask is not None
         self.depth_m: Any = zeros(self.image_size, torch.float32)
         self.color: Any = zeros((*self.image_size, 3) if self.has_color else (0, 0, 3), torch.uint8)
+        self.color_mask: Any = zeros(self.image_size if self.has_mask else (0, 0), torch.bool)
         four, matrix = np.zeros(4, np.float32), np.zeros((4, 4), np.float32)
         inputs = Inputs(
             intrinsics=four,
@@ -45,7 +47,8 @@ class DeviceFrame:
 
     def is_like(self, frame: Frame) -> bool:
         """Tell whether a frame has images like these."""
-        return (frame.depth_m.shape, frame.color is not None) == (self.image_size, self.has_color)
+        images = frame.depth_m.shape, frame.color is not None, frame.color_mask is not None
+        return images == (self.image_size, self.has_color, self.has_mask)
 
     def write(
         self,
@@ -60,6 +63,8 @@ class DeviceFrame:
         self.depth_m.copy_(images.depth_m)
         if images.color is not None:
             self.color.copy_(images.color)
+        if images.color_mask is not None:
+            self.color_mask.copy_(images.color_mask)
         self._inputs.write(
             intrinsics=frame.camera.intrinsics,
             quarter_intrinsics=frame.camera.scaled(0.25).intrinsics,

@@ -19,6 +19,7 @@ class UploadedFrame(NamedTuple):
 
     depth_m: "torch.Tensor"  # float32 (h, w)
     color: "torch.Tensor | None"  # uint8 (h, w, 3)
+    color_mask: "torch.Tensor | None"  # bool (h, w)
 
 
 _kept: deque[tuple[Frame, UploadedFrame]] = deque(maxlen=NUM_KEPT)
@@ -32,7 +33,8 @@ def uploaded(frame: Frame) -> UploadedFrame:
             if known is frame:
                 return images
         color = None if frame.color is None else _upload(frame.color)
-        images = UploadedFrame(_upload(frame.depth_m), color)
+        mask = None if frame.color_mask is None else _upload(frame.color_mask)
+        images = UploadedFrame(_upload(frame.depth_m), color, mask)
         _kept.append((frame, images))
         return images
 

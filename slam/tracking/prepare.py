@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
 from kernels import depth as depth_ops
 from slam.camera import Camera
@@ -12,12 +12,13 @@ from slam.frame import Frame
 
 NUM_LEVELS = 4  # below the full image: 1 is half of it, 4 a sixteenth
 CLOUD_LEVEL = 2
+NO_GRAY = np.float32(-1.0)  # of a pixel without colour
 
 
 @dataclass(frozen=True)
 class Level:
-    """One pyramid level: grey levels as float32 (None without colour) and depth, for the same
-    camera.
+    """One pyramid level: grey levels as float32 (None without colour, below 0 where a pixel has
+    none) and depth, for the same camera.
     """
 
     camera: Camera
@@ -53,6 +54,7 @@ def prepare(frame: Frame) -> PreparedFrame:
     noise = frame.depth_noise.coefficients
     depth_m = frame.depth_m
     gray = None if frame.color is None else cv2.cvtColor(frame.color, cv2.COLOR_RGB2GRAY)
+    mask = None if frame.color_mask is None else 255 * frame.color_mask.astype(np.uint8)
     camera = frame.camera
     levels = {}
     for level in range(1, NUM_LEVELS + 1):
@@ -60,8 +62,19 @@ def prepare(frame: Frame) -> PreparedFrame:
         camera = camera.scaled(0.5)
         if gray is not None:
             gray = cv2.resize(gray, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
-        levels[level] = Level(camera, depth_m, None if gray is None else gray.astype(np.float32))
+        if mask is not None:
+            mask = cv2.resize(mask, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
+        levels[level] = Level(camera, depth_m, _levels_of_gray(gray, mask))
     return PreparedFrame(frame, levels, _point_cloud(levels[CLOUD_LEVEL], frame))
+
+
+def _levels_of_gray(
+    gray: UInt8[np.ndarray, "h w"] | None, mask: UInt8[np.ndarray, "h w"] | None
+) -> Float32[np.ndarray, "h w"] | None:
+    """Return grey levels; NO_GRAY where a pixel is not of colour alone."""
+    if gray is None or mask is None:
+        return None if gray is None else gray.astype(np.float32)
+    return np.where(mask == 255, gray.astype(np.float32), NO_GRAY)
 
 
 def _point_cloud(level: Level, frame: Frame) -> PointCloud:

@@ -154,8 +154,9 @@ def pack_color(color: np.ndarray | None) -> np.ndarray:
     """Return a colour image as the ops take it."""
     if color is None:
         return np.empty(0, np.uint32)
-    rgb = np.append(color.reshape(-1, 3), np.zeros((1, 3)), axis=0).astype(np.uint32)
-    return rgb[:, 0] | rgb[:, 1] << 8 | rgb[:, 2] << 16
+    opaque = np.append(color.reshape(-1, 3), np.full((color.size // 3, 1), 255), axis=1)
+    rgba = np.append(opaque, np.zeros((1, 4)), axis=0).astype(np.uint8)
+    return rgba.view(np.uint32)[:, 0]
 
 
 def camera_rays(camera: Camera) -> np.ndarray:

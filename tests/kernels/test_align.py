@@ -362,3 +362,25 @@ def test_gauss_newton_on_intensities_finds_the_pose(backend: str):
     # mm or 0.01 rad
     assert_same_pose(T, T_true, 1e-3, 5e-4)
     assert abs(offset - 7.0) < 0.3
+
+
+def test_pixels_without_color_are_left_out(backend: str):
+    """A column below 0 takes out the points that are interpolated with it, and no others."""
+    points, _ = cloud(800)
+    v, u = np.mgrid[:90, :120]
+    image = float32(20 + 0.7 * u + 1.1 * v)
+    intensities = np.full(800, 80.0, np.float32)
+    T = np.eye(4, dtype=np.float32)
+    x = points[:, 0] / points[:, 2] * CAMERA.fx + CAMERA.cx
+    y = points[:, 1] / points[:, 2] * CAMERA.fy + CAMERA.cy
+    is_inside = (x >= 1) & (x < 118) & (y >= 1) & (y < 88)
+    masked = image.copy()
+    masked[:, 50:53] = -1.0
+    is_kept = is_inside & ((x < 49) | (x >= 53))
+    assert 10 < is_inside.sum() - is_kept.sum()
+    depth_m = np.zeros_like(image)
+    arguments = (depth_m, CAMERA.intrinsics, T, 5.0, 4.0, NO_LIMIT)
+    found = align_photometric(points, intensities, masked, *arguments)
+    kept = np.ascontiguousarray(points[is_kept])
+    wanted = align_photometric(kept, intensities[is_kept], image, *arguments)
+    assert_close(found, wanted, rtol=1e-5)

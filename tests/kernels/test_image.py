@@ -44,3 +44,17 @@ def test_images_without_an_inside_have_no_texture(backend: str):
         assert pick_textured(image, image, INTRINSICS, 6.0, 10).count == 0
     with pytest.raises(ValueError, match="most must be 2"):
         pick_textured(image, image, INTRINSICS, 6.0, 1)
+
+
+def test_pixels_without_color_and_those_beside_them_are_not_taken(backend: str):
+    gray = np.random.default_rng(0).uniform(0, 255, (15, 20)).astype(np.float32)
+    depth_m = np.ones((15, 20), np.float32)
+    gray[4:7, 12] = -1.0
+    found = pick_textured(gray, depth_m, INTRINSICS, 1.0, 1000)
+    u = np.rint(found.points[:, 0] * 50.0 + 9.5).astype(int)
+    v = np.rint(found.points[:, 1] * 52.0 + 7.0).astype(int)
+    is_taken = np.zeros((15, 20), bool)
+    is_taken[v, u] = True
+    assert not is_taken[4:7, 11:14].any()
+    assert not is_taken[3:8, 12].any()
+    assert is_taken[1:-1, 1:-1].sum() > 0.8 * 13 * 18

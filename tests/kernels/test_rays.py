@@ -364,3 +364,22 @@ def test_flat_surfaces_are_taken_as_slanted(backend: str):
     intrinsics = np.array([1e6, 1e6, 8.0, 2.0], np.float32)  # rays along z
     rays = ray_ops.pick_rays(readings, normals, NO_COLOR, (4, 16), intrinsics, NOISE, 4, 0)
     np.testing.assert_allclose(rays.slope, [*3 * [ray_ops.MIN_SLOPE], 1.0], atol=2e-5)
+
+
+def test_rays_without_color_have_their_depth(backend: str, room_views: list[View]):
+    view = room_views[0]
+    readings, normals = surface(view)
+    mask = np.zeros((60, 80), bool)
+    mask[:, 30:] = True
+    rays = ray_ops.pick_rays(
+        readings, normals, view.color, (60, 80), view.camera.intrinsics, NOISE, 4, 0, mask
+    )
+    plain = picked(view, cell=4, seed=0)
+    np.testing.assert_array_equal(rays.pixel % ray_ops.UNCOLORED, plain.pixel)
+    np.testing.assert_array_equal(rays.pixel < ray_ops.UNCOLORED, plain.pixel % 80 >= 30)
+    batch, other = sampled(rays, view, 200), sampled(plain, view, 200)
+    np.testing.assert_array_equal(batch.points, other.points)
+    has_color = batch.rgb[:, 0] >= 0
+    assert 0 < has_color.sum() < 200
+    np.testing.assert_array_equal(batch.rgb[has_color], other.rgb[has_color])
+    np.testing.assert_array_equal(batch.rgb[~has_color], -1.0)

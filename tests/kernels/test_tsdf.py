@@ -361,4 +361,30 @@ def test_color_of_the_surface(backend: str):
     rgb = volume.blocks.color[:, :3].transpose(0, 2, 1)[has_color]
     np.testing.assert_array_equal(rgb, np.tile([10, 128, 255], (len(rgb), 1)))
     assert volume.blocks.color[:, 3].max() <= tsdf_ops.MAX_COLOR_WEIGHT
-    assert (pack_color(color)[:-1] == 10 | 128 << 8 | 255 << 16).all()
+    assert (pack_color(color)[:-1] == 10 | 128 << 8 | 255 << 16 | 255 << 24).all()
+
+
+def test_pixels_without_color_leave_the_color_of_voxels(backend: str):
+    """Half of the image has none: voxels that project there keep what they had."""
+    volume = Volume()
+    view = plane_view(CAMERA, np.eye(4), NORMAL, 1.1)
+    color = np.full((120, 160, 3), [10, 128, 255], np.uint8)
+    volume.fuse(View(view.depth_m, CAMERA, np.eye(4), color))
+    before, weight = volume.blocks.color.copy(), volume.blocks.weight.copy()
+    packed = pack_color(np.full_like(color, 99))
+    packed[:-1].reshape(120, 160)[:, :80] &= 0xFFFFFF
+    visible = np.arange(volume.count, dtype=np.int32)
+    readings, normals = surface(view)
+    tsdf_ops.integrate(
+        volume.index, volume.blocks, visible, readings, normals, packed, (120, 160),
+        CAMERA.intrinsics, np.eye(4, dtype=np.float32), volume.voxel_size_m, volume.sdf_unit_m,
+        NOISE, volume.truncation_m, volume.max_weight, volume.dither,
+    )  # fmt: skip
+    changed = (volume.blocks.color != before).any(axis=1)
+    slot, voxel = np.nonzero(changed)
+    inside = np.stack([voxel >> 6, voxel >> 3 & 7, voxel & 7], axis=-1)
+    p = (8 * volume.index.coords[slot] + inside) * volume.voxel_size_m
+    u = p[:, 0] / p[:, 2] * CAMERA.fx + CAMERA.cx
+    assert len(u) > 1000
+    assert u.min() > 79.5 - 1e-3
+    assert (volume.blocks.weight > weight).sum() > 1.8 * len(u)  # distance is fused in both

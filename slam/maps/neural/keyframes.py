@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
-from kernels.rays import Rays
+from kernels.rays import UNCOLORED, Rays
 from slam.camera import Camera
 from slam.geometry import Transform, inverse, transform_points
 
@@ -105,7 +105,7 @@ def unproject(
 ) -> Float32[np.ndarray, "n 3"]:
     """Return the camera-frame points of some rays."""
     z = rays.depth_m[pick]
-    v, u = np.divmod(rays.pixel[pick], np.uint32(camera.width))
+    v, u = np.divmod(rays.pixel[pick] % np.uint32(UNCOLORED), np.uint32(camera.width))
     x = (u.astype(np.float32) - np.float32(camera.cx)) / np.float32(camera.fx)
     y = (v.astype(np.float32) - np.float32(camera.cy)) / np.float32(camera.fy)
     return np.stack([x * z, y * z, z], axis=1)

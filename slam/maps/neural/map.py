@@ -85,6 +85,7 @@ class NeuralMap(KeyframedMap):
             frame.depth_noise.coefficients,
             self.config.ray_cell,
             frame.index,
+            frame.color_mask,
         )
         self._choose_window(
             Keyframe(frame.index, camera, T_world_camera, rays, has_color, T_world_camera)

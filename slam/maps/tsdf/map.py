@@ -141,7 +141,7 @@ class TsdfMap(FusedMap):
         return True
 
     def _pack_color(self, frame: Frame) -> UInt32[np.ndarray, "m"]:
-        """Return the colour as (h w + 1,), red in the low byte; empty where the frame has none."""
+        """Return the colour as `kernels.tsdf.integrate` takes it."""
         if frame.color is None:
             return np.empty(0, np.uint32)
         h, w = frame.depth_m.shape
@@ -149,6 +149,8 @@ class TsdfMap(FusedMap):
             self._packed_color = np.zeros(h * w + 1, np.uint32)
         channels = self._packed_color[:-1].view(np.uint8).reshape(h, w, 4)
         cv2.cvtColor(frame.color, cv2.COLOR_RGB2RGBA, dst=channels)
+        if frame.color_mask is not None:
+            channels[..., 3] = 255 * frame.color_mask
         return self._packed_color
 
     def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:

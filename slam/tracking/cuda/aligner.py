@@ -75,9 +75,8 @@ class CudaAligner:
 
     def load(self, frame: Frame) -> None:
         """Take the frame that all else is about."""
-        camera, noise = frame.camera, frame.depth_noise
-        if self._preparation is None or self._preparation.of != (camera, noise):
-            self._preparation = Preparation(camera, noise)
+        if self._preparation is None or not self._preparation.is_for(frame):
+            self._preparation = Preparation(frame)
         self._preparation.run(frame)
         self._frame, self._extent = frame, None
 

@@ -10,6 +10,7 @@ from kernels import field as field_ops
 from kernels.align import NormalEquations, assembled
 from kernels.cuda.align import sdf_sums
 from kernels.cuda.arrays import to_device, to_host
+from kernels.rays import UNCOLORED
 from slam.camera import DepthNoise
 from slam.maps.neural.adjustment import (
     EDGE_SIGMAS,
@@ -43,6 +44,7 @@ def pool_equations(
         )
     )
     z, pixel = rays.depth_m[pick], rays.pixel.view(torch.int32)[pick]
+    pixel = pixel & (UNCOLORED - 1)
     u, v = pixel % widths[owner], pixel // widths[owner]
     fx, fy, cx, cy = intrinsics[owner].T
     points: Any = torch.stack([(u - cx) / fx * z, (v - cy) / fy * z, z], 1)

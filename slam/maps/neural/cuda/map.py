@@ -91,6 +91,7 @@ class CudaNeuralMap(KeyframedMap):
             fusion.frame.noise,
             self.config.ray_cell,
             frame.index,
+            fusion.frame.color_mask if fusion.frame.has_mask else None,
         )
         keyframe = Keyframe(
             frame.index, frame.camera, T_world_camera, rays, fusion.frame.has_color, T_world_camera

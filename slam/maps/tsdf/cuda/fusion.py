@@ -58,7 +58,9 @@ class TsdfFusion:
             index, frame.depth_m, *view, band_m, FREE_STRIDE, frame.free_offset, NEAR_M, stamps,
             frame.stamp, visible, num_visible,
         )  # fmt: skip
-        rgba: Any = pack_color(frame.color) if frame.has_color else self._no_color
+        rgba: Any = self._no_color
+        if frame.has_color:
+            rgba = pack_color(frame.color, frame.color_mask)
         tsdf_ops.integrate(
             index, voxels, visible, readings, normals, rgba, frame.image_size, frame.intrinsics,
             frame.T_camera_world, config.voxel_size_m, self._sdf_unit_m, frame.noise, band_m,
