@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.maps.base import Map
+from slam.tracking.agreement import Agreement
 from slam.tracking.base import TrackResult
 
 
@@ -31,8 +32,12 @@ class Aligner(Protocol):
         """Align the frame from T_start."""
         ...
 
-    def search(self, map_: Map, T_last: Transform) -> Transform:
-        """Look in a wider surrounding of T_last for a pose to align from."""
+    def search(self, map_: Map, T_last: Transform) -> list[Transform]:
+        """Look in a wider surrounding of T_last for poses to align from."""
+        ...
+
+    def agreement(self, T_world_camera: Transform) -> Agreement:
+        """Compare the frame at a pose with the keyframe."""
         ...
 
     def set_keyframe(self, T_world_camera: Transform) -> bool:

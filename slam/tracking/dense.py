@@ -1,6 +1,7 @@
 """Dense tracking: where each frame is aligned from, and whether the pose is believed."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -12,12 +13,14 @@ from slam.tracking.aligner import Aligner
 from slam.tracking.base import TrackResult, TrackState
 from slam.tracking.free_space import agreement
 from slam.tracking.gravity import level_rotation
+from slam.tracking.hypotheses import chosen
 from slam.tracking.keyframe import KeyframeView
 from slam.tracking.motion import ConstantVelocity
 from slam.tracking.recogniser import NothingKnown, Recogniser
 from slam.tracking.stages import MIN_POINTS
 
-MIN_RECOVERED = 0.5  # share of the points that must fit the map to believe a pose found again
+CLEAR_INLIERS = 0.6  # share of the points that meet the map where a look at the keyframe is spared
+MIN_RECOVERED = 0.5  # the same after a gap
 MIN_KNOWN = 0.3  # share of the readings that must meet the map to believe a recognised pose
 MIN_AGREEING = 0.9  # share of those that must lie on its surface: 0.4 at wrong poses, 0.95 at right
 MIN_FITTING = 0.55  # share of those that must be inliers, which tells poses that are nearly right
@@ -45,6 +48,7 @@ class DenseTracker:
         self._motion = ConstantVelocity()
         self._keyframe: KeyframeView | None = None
         self._num_weak = 0
+        self._is_lost = False
 
     def track(self, frame: Frame, map_: Map) -> TrackResult:
         """Estimate T_world_camera of the next frame."""
@@ -53,12 +57,7 @@ class DenseTracker:
         if T_predicted is None and not self._has_map:
             result = self._start(frame)
         else:
-            T_predicted = np.eye(4) if T_predicted is None else T_predicted
-            result = self._judge(frame, self._aligner.align(map_, T_predicted), T_predicted)
-            if result.state is TrackState.LOST:
-                result = self._find_again(frame, map_, T_predicted) or result
-            elif result.state is TrackState.WEAK:
-                result = self._recover(map_, T_predicted) or result
+            result = self._follow(frame, map_, np.eye(4) if T_predicted is None else T_predicted)
         self._remember(frame, result)
         return result
 
@@ -71,18 +70,47 @@ class DenseTracker:
         T_world_camera = level_rotation(frame.acceleration)
         return TrackResult(T_world_camera, TrackState.OK, "", 0.0, 1.0, 1.0, 0)
 
-    def _find_again(self, frame: Frame, map_: Map, T_last: Transform) -> TrackResult | None:
+    def _follow(self, frame: Frame, map_: Map, T_predicted: Transform) -> TrackResult:
+        """Align from where the camera should be, and unless the result is clear, look round for
+        what explains the frame better.
+        """
+        result = self._judge(frame, self._aligner.align(map_, T_predicted), T_predicted)
+        is_expected = self._num_weak == 0 and self._motion.has_velocity(frame.timestamp_s)
+        if is_expected and result.state is TrackState.OK:
+            is_clear = result.inlier_ratio >= CLEAR_INLIERS
+            if is_clear or self._aligner.agreement(result.T_world_camera).is_believed:
+                return result
+        if not self._is_lost:
+            result = self._look_round(frame, map_, result, T_predicted)
+        if result.state is TrackState.LOST:
+            return self._find_again(frame, map_, result, T_predicted)
+        return result
+
+    def _look_round(
+        self, frame: Frame, map_: Map, result: TrackResult, T_last: Transform
+    ) -> TrackResult:
+        """Return the best of a result and of what a search round the last pose finds."""
+        starts = self._aligner.search(map_, T_last)
+        results = [self._judge(frame, self._aligner.align(map_, T), T_last) for T in starts]
+        is_verified = partial(self._is_verified, frame, map_)
+        return chosen([result, *results], self._aligner.agreement, is_verified)
+
+    def _find_again(
+        self, frame: Frame, map_: Map, lost: TrackResult, T_last: Transform
+    ) -> TrackResult:
         """Look where the frame is recognised; else, and after a guess that failed, round the last
         pose. One of the two is all that there is time for.
         """
         T_guess = self._recogniser.recognise(frame)
         if T_guess is None or not self._is_guess_due:
             self._is_guess_due = True
-            return self._recover(map_, T_last)
+            result = self._look_round(frame, map_, lost, T_last) if self._is_lost else lost
+            return result if result.state is TrackState.OK else lost
         self._is_guess_due = False
-        result = self._aligner.align(map_, self._aligner.search(map_, T_guess))
+        results = [self._aligner.align(map_, T) for T in self._aligner.search(map_, T_guess)]
+        result = max(results, key=lambda result: result.inlier_ratio)
         if not self._is_verified(frame, map_, result):
-            return None
+            return lost
         self._is_guess_due = True
         self._motion = ConstantVelocity()  # the way there was no motion
         self._recogniser.confirm(frame, result.T_world_camera)
@@ -95,14 +123,6 @@ class DenseTracker:
         found = agreement(map_, frame, result.T_world_camera)
         is_seen = found.known > MIN_KNOWN and found.agreeing > MIN_AGREEING
         return is_seen and bool(result.inlier_ratio > MIN_FITTING * found.known)
-
-    def _recover(self, map_: Map, T_last: Transform) -> TrackResult | None:
-        """Search a wider surrounding of the last pose; None unless most of the frame then fits the
-        map.
-        """
-        result = self._aligner.align(map_, self._aligner.search(map_, T_last))
-        is_found = result.state is TrackState.OK and result.inlier_ratio > MIN_RECOVERED
-        return result if is_found else None
 
     def _judge(self, frame: Frame, result: TrackResult, T_predicted: Transform) -> TrackResult:
         """Refuse jumps and, after a gap, poses that most of the frame does not bear out; give up on
@@ -128,11 +148,14 @@ class DenseTracker:
 
     def _remember(self, frame: Frame, result: TrackResult) -> None:
         """Update motion prior and keyframe."""
+        self._is_lost = result.state is TrackState.LOST
         if result.state is TrackState.LOST:
             self._motion.forget_velocity()
             return
         self._num_weak = self._num_weak + 1 if result.state is TrackState.WEAK else 0
         self._motion.observe(frame.timestamp_s, result.T_world_camera)
+        if result.state is TrackState.WEAK:
+            return
         T_world_camera = result.T_world_camera
         if self._keyframe is None or self._keyframe.is_worn_out(T_world_camera):
             if self._aligner.set_keyframe(T_world_camera):

@@ -1,6 +1,7 @@
 """Alignment on the CPU: coarse-to-fine, robust Gauss-Newton."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -8,15 +9,30 @@ from kernels.align import NO_EQUATIONS, NormalEquations
 from kernels.solve import Step, solve
 from slam.config import TrackingConfig
 from slam.frame import Frame
-from slam.geometry import Transform, orthonormalise, se3_exp
+from slam.geometry import Transform, inverse, orthonormalise, se3_exp
 from slam.maps.base import Map
+from slam.tracking.agreement import Agreement, compared
 from slam.tracking.aligner import Extent
 from slam.tracking.base import TrackResult
 from slam.tracking.fit import Fit, too_few_points, track_result
 from slam.tracking.geometric import Geometry, ProjectiveGeometry, SdfGeometry
 from slam.tracking.photometric import PhotometricKeyframe, PhotometricTerm, make_keyframe
 from slam.tracking.prepare import PointCloud, PreparedFrame, prepare
-from slam.tracking.stages import CONVERGED_M, MIN_POINTS, RECOVERY, STAGES, Stage, weighting
+from slam.tracking.scan import open_directions, peaks_along
+from slam.tracking.stages import (
+    CONVERGED_M,
+    INTENSITY_FIRST,
+    MIN_POINTS,
+    STAGES,
+    SURFACE_FIRST,
+    Stage,
+    weighting,
+)
+
+SAME_LEVEL = STAGES[-1].level  # at which looks are compared
+SCAN_LEVELS = 3, 2
+SCAN_STEP_PX = 1.5  # from which intensity finds the rest of the way
+NUM_PEAKS = 5
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,7 @@ class HostAligner:
         self._weighting = weighting(config)
         self._prepared: PreparedFrame | None = None
         self._keyframe: PhotometricKeyframe | None = None
+        self._reference: tuple[PreparedFrame, Transform] | None = None  # the last keyframe's depth
 
     def load(self, frame: Frame) -> None:
         """Take the frame that all else is about."""
@@ -53,13 +70,55 @@ class HostAligner:
             geometry = ProjectiveGeometry(map_, self._frame().levels[1].camera, T_start)
         return self._descend(geometry, STAGES, T_start)
 
-    def search(self, map_: Map, T_last: Transform) -> Transform:
-        """Look in a wider surrounding of T_last for a pose to align from."""
+    def search(self, map_: Map, T_last: Transform) -> list[Transform]:
+        """Look in a wider surrounding of T_last for poses to align from."""
         geometry = ProjectiveGeometry(map_, self._frame().levels[2].camera, T_last)
-        return self._descend(geometry, RECOVERY, T_last).T_world_camera
+        found = [
+            self._descend(geometry, stages, T_last).T_world_camera
+            for stages in (SURFACE_FIRST, INTENSITY_FIRST)
+        ]
+        return [*found, *self._look_along_open_directions(geometry, found[0])]
+
+    def _look_along_open_directions(self, geometry: Geometry, T: Transform) -> list[Transform]:
+        """Find where along the directions that geometry leaves open the frame looks like the
+        keyframe; nowhere if it leaves none open, or without colour.
+        """
+        photometric, stage = self._photometric(), SURFACE_FIRST[-1]
+        points = self._frame().cloud.subsample(stage.point_step)
+        if photometric is None or len(points.points) < MIN_POINTS:
+            return []
+        lever_m = float(np.median(points.points[:, 2]))
+        equations = geometry.equations(points, T, stage.scale, stage.max_distance_m)
+        directions = open_directions(equations, lever_m, self._config.normal_variance)
+        if not len(directions):
+            return []
+        found: list[Transform] = []
+        for level in SCAN_LEVELS:
+            step_m = SCAN_STEP_PX * lever_m / self._frame().levels[level].camera.fx
+            same = partial(photometric.same, level)
+            peaks = peaks_along(same, T, directions, step_m, NUM_PEAKS)
+            found += [
+                self._descend(geometry, SURFACE_FIRST[2:], T_peak).T_world_camera
+                for T_peak in peaks
+            ]
+            T = max(found, key=same)
+        return found
+
+    def agreement(self, T_world_camera: Transform) -> Agreement:
+        """Compare the frame at a pose with the keyframe."""
+        if self._reference is None:
+            return Agreement(0.0, 0.0, None)
+        there, T_world_reference = self._reference
+        T_there_here = inverse(T_world_reference) @ T_world_camera
+        found = compared(self._frame(), there, T_there_here)
+        photometric = self._photometric()
+        if photometric is None:
+            return found
+        return found._replace(same=photometric.same(SAME_LEVEL, T_world_camera))
 
     def set_keyframe(self, T_world_camera: Transform) -> bool:
         """Make the frame the keyframe; False without colour."""
+        self._reference = self._frame(), T_world_camera
         keyframe = make_keyframe(self._frame(), T_world_camera)
         self._keyframe = keyframe or self._keyframe
         return keyframe is not None

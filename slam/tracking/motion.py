@@ -15,13 +15,18 @@ class ConstantVelocity:
         if self._last is None:
             return None
         last_s, T_last = self._last
-        if self._before is None:
+        if self._before is None or not self.has_velocity(timestamp_s):
             return T_last
         before_s, T_before = self._before
         ratio = (timestamp_s - last_s) / (last_s - before_s)
-        if not 0.2 < ratio < 5.0:  # after a gap the old velocity says nothing
-            return T_last
         return orthonormalise(T_last @ scaled_motion(inverse(T_before) @ T_last, ratio))
+
+    def has_velocity(self, timestamp_s: float) -> bool:
+        """Whether the last motion says where the camera is now: not after a gap."""
+        if self._last is None or self._before is None:
+            return False
+        ratio = (timestamp_s - self._last[0]) / (self._last[0] - self._before[0])
+        return 0.2 < ratio < 5.0
 
     def gap_s(self, timestamp_s: float) -> float:
         """Return the time since the last pose; 0 before the first."""

@@ -13,6 +13,8 @@ from slam.tracking.prepare import PreparedFrame
 
 MIN_GRADIENT = 6.0  # grey levels a pixel; flatter pixels carry no information
 MAX_POINTS = 4000  # a level
+SAME_SIGMAS = 3.0  # scale of the robust weight of a pixel that should look the same
+MIN_SAME_SHARE = 0.2  # of a keyframe's points; where fewer are in view, the others speak against it
 
 
 @dataclass(frozen=True)
@@ -68,3 +70,11 @@ class PhotometricTerm:
         if equations.weight > 0:
             self._offset += equations.signed_error / equations.weight * self._sigma
         return equations
+
+    def same(self, level: int, T_world_camera: Transform) -> float:
+        """Return the share of the keyframe's points in view that look the same from a pose."""
+        self._offset = 0.0
+        for _ in range(3):  # until the brightness is found
+            equations = self.equations(level, T_world_camera, SAME_SIGMAS)
+        num_points = len(self._keyframe.levels[level].points)
+        return float(equations.weight / max(equations.count, MIN_SAME_SHARE * num_points, 1.0))

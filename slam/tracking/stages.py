@@ -29,11 +29,18 @@ STAGES = (
     Stage(2, 4, 10.0, 0.1, MAX_UNCERTAINTY_M, 8),
     Stage(1, 2, 3.0, 0.05, MAX_UNCERTAINTY_M, 8),
 )
-# Small images first: they pull from ten times as far. Then the rendered surface, which has no
-# truncated distance.
-RECOVERY = (
+# To find a pose from farther away. Small images first: they pull from ten times as far. Then the
+# rendered surface, which has no truncated distance.
+INTENSITY_FIRST = (
     Stage(4, 4, 5.0, 0.0, 1.0, 12),
     Stage(3, 4, 5.0, 0.0, 1.0, 12),
+    Stage(2, 2, 20.0, 0.3, 0.1, 12),
+    Stage(2, 2, 10.0, 0.1, 0.1, 12),
+)
+# The other way: intensity alone runs off where the view turns fast.
+SURFACE_FIRST = (
+    Stage(4, 4, 20.0, 0.5, 1.0, 8),
+    Stage(3, 4, 20.0, 0.4, 1.0, 8),
     Stage(2, 2, 20.0, 0.3, 0.1, 12),
     Stage(2, 2, 10.0, 0.1, 0.1, 12),
 )

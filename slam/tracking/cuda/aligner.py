@@ -16,6 +16,7 @@ from slam.config import TrackingConfig
 from slam.frame import Frame
 from slam.geometry import Transform, orthonormalise
 from slam.maps.base import Map
+from slam.tracking.agreement import Agreement
 from slam.tracking.aligner import Extent
 from slam.tracking.base import TrackResult
 from slam.tracking.cuda.keyframe import KeyframeTensors
@@ -57,7 +58,7 @@ class _Loop(NamedTuple):
 class CudaAligner:
     """See `slam.tracking.aligner.Aligner`; for point-to-SDF geometry.
 
-    The map has to be a `DeviceMap`. The search after a loss, which is rare, runs on the CPU.
+    The map has to be a `DeviceMap`. What only a doubt asks for, which is rare, runs on the CPU.
     """
 
     def __init__(self, config: TrackingConfig) -> None:
@@ -70,8 +71,10 @@ class CudaAligner:
         self._loop: _Loop | None = None
         self._tensors = KeyframeTensors()
         self._keyframe: _Keyframe | None = None
+        self._textured: _Keyframe | None = None  # the last keyframe with colour
         self._host = HostAligner(config)
-        self._host_keyframe: _Keyframe | None = None
+        self._host_keyframes: tuple[_Keyframe | None, _Keyframe | None] = None, None
+        self._host_frame: Frame | None = None
 
     def load(self, frame: Frame) -> None:
         """Take the frame that all else is about."""
@@ -112,23 +115,37 @@ class CudaAligner:
         )
         return track_result(orthonormalise(T_world_camera), fit, self._config)
 
-    def search(self, map_: Map, T_last: Transform) -> Transform:
-        """Look in a wider surrounding of T_last for a pose to align from; on the CPU."""
-        if self._keyframe is not None and self._host_keyframe is not self._keyframe:
-            self._host.load(self._keyframe.frame)
-            self._host.set_keyframe(self._keyframe.T_world_camera)
-            self._host_keyframe = self._keyframe
-        self._host.load(self._loaded())
-        return self._host.search(map_, T_last)
+    def search(self, map_: Map, T_last: Transform) -> list[Transform]:
+        """Look in a wider surrounding of T_last for poses to align from; on the CPU."""
+        return self._on_host().search(map_, T_last)
+
+    def agreement(self, T_world_camera: Transform) -> Agreement:
+        """Compare the frame at a pose with the keyframe; on the CPU."""
+        return self._on_host().agreement(T_world_camera)
 
     def set_keyframe(self, T_world_camera: Transform) -> bool:
         """Make the frame the keyframe; False without colour."""
         frame = self._loaded()
+        self._keyframe = _Keyframe(frame, T_world_camera)
         if frame.color is None:
             return False
         self._tensors.pick(self._prepared())
-        self._keyframe = _Keyframe(frame, T_world_camera)
+        self._textured = self._keyframe
         return True
+
+    def _on_host(self) -> HostAligner:
+        """Return the CPU's aligner with the same keyframes and frame."""
+        keyframes = self._textured, self._keyframe
+        if any(a is not b for a, b in zip(keyframes, self._host_keyframes, strict=True)):
+            for keyframe in filter(None, keyframes):
+                self._host.load(keyframe.frame)
+                self._host.set_keyframe(keyframe.T_world_camera)
+            self._host_keyframes = keyframes
+            self._host_frame = None
+        if self._host_frame is not self._frame:
+            self._host.load(self._loaded())
+            self._host_frame = self._frame
+        return self._host
 
     def _loaded(self) -> Frame:
         assert self._frame is not None
@@ -143,9 +160,9 @@ class CudaAligner:
         """Return the state before the first iteration."""
         numbers = np.zeros(NUM_STATE, np.float32)
         numbers[:12] = T_start[:3].ravel()
-        has_keyframe = self._keyframe is not None and self._loaded().color is not None
-        if self._keyframe is not None and has_keyframe and self._config.photometric:
-            numbers[12:24] = self._keyframe.T_world_camera[:3].ravel()
+        has_color = self._loaded().color is not None
+        if self._textured is not None and has_color and self._config.photometric:
+            numbers[12:24] = self._textured.T_world_camera[:3].ravel()
             numbers[24 + state.HAS_KEYFRAME] = 1.0
         return numbers
 

@@ -28,7 +28,7 @@ from slam.tracking.cuda import aligner
 gc.disable()
 # the simulator runs some thousand threads a second: small images, and no iterations
 aligner.registration.align = lambda *arguments: None
-aligner.HostAligner.search = lambda self, map_, T_last: T_last
+aligner.HostAligner.search = lambda self, map_, T_last: [T_last]
 synthetic.CAMERA = Camera(72, 56, 60.0, 60.0, 35.5, 27.5)
 source = open_synthetic("wall")
 config = Config(

@@ -76,6 +76,28 @@ def _triangle_normals(mesh):
 
 
 @pytest.mark.parametrize("has_color", [True, False])
+@pytest.mark.parametrize("motion", [8.0, 20.0, -12.0])
+def test_a_large_motion_after_the_first_frame_is_recovered(make_rig, see, motion, has_color):
+    """The map knows one view only, and nothing is known of the motion: up to 11 cm, 6 degrees."""
+    rig = make_rig()
+    rig.step(see(pose(0), has_color=has_color))
+    for number in (1, 2):
+        result = rig.step(see(pose(number * motion), number, has_color=has_color))
+        assert result.state is OK, result.reason
+        assert_near(result, pose(number * motion), within_m=0.001, within_deg=0.03)
+
+
+def test_a_view_that_moved_out_of_sight_after_the_first_frame_is_not_believed(make_rig, see):
+    rig = make_rig()
+    rig.step(see(pose(0)))
+    far = se3_exp(np.array([0.25, 0.0, 0.0, 0.0, 0.35, 0.0]))
+    result = rig.step(see(far, 1))
+    assert result.state is not OK or distance(far, result.T_world_camera)[0] < 0.002
+    if result.state is not OK:
+        assert result.reason
+
+
+@pytest.mark.parametrize("has_color", [True, False])
 @pytest.mark.parametrize("geometry", ["sdf", "projective"])
 def test_a_small_motion_is_recovered(make_rig, see, geometry, has_color):
     rig = make_rig(geometry=geometry, photometric=has_color)

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""What tracking survives: how often a pose is wrong and yet OK, and how often it is OK at all.
+
+`starts` begins a new map at many frames of a recording and looks at the poses that follow, at
+several strides; the table has a row for each source and stride:
+
+    scripts/survival_study.py starts SOURCE ... [--strides 1,2,3,4,6] [--every 7] [--poses 3]
+        [--map tsdf] [any config field as --section.field VALUE]
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from slam import Config, Slam, load_config, open_source
+from slam.geometry import Transform, inverse, rotation_angle_rad
+from slam.sources.base import Source
+from slam.sources.playback import clamped
+from slam.tracking.base import TrackResult, TrackState
+from slam.trajectory import associate
+
+MAX_ERROR = 5.0, 3.0  # cm and degrees that the reference of a real recording can tell from right
+MAX_EXACT_ERROR = 1.0, 0.5  # where the truth is exact
+
+
+@dataclass
+class Tally:
+    """What became of the poses of one source at one stride."""
+
+    poses: int = 0
+    ok: int = 0
+    wrong: list[str] = field(default_factory=list)  # and yet OK
+
+    def add(self, where: str, result: TrackResult, T_error: Transform, limits: tuple[float, float]):
+        """Count a pose."""
+        self.poses += 1
+        if result.state is not TrackState.OK:
+            return
+        self.ok += 1
+        error_cm, error_deg = error_of(T_error)
+        if error_cm > limits[0] or error_deg > limits[1]:
+            self.wrong.append(
+                f"{where}: {error_cm:.1f} cm, {error_deg:.1f} deg off; "
+                f"inliers {result.inlier_ratio:.2f}, residual {1e3 * result.residual_m:.1f} mm"
+            )
+
+
+def error_of(T: Transform) -> tuple[float, float]:
+    """Return centimetres and degrees."""
+    return 100.0 * float(np.linalg.norm(T[:3, 3])), float(np.degrees(rotation_angle_rad(T[:3, :3])))
+
+
+def limits_of(name: str) -> tuple[float, float]:
+    """Return the errors, in cm and degrees, from which a pose counts as wrong."""
+    is_real = any(word in name for word in ("kitchen", "freiburg"))
+    return MAX_ERROR if is_real else MAX_EXACT_ERROR
+
+
+def true_poses(source: Source) -> Mapping[int, Transform]:
+    """Return T_world_camera of the frames that have one, by index."""
+    truth = source.ground_truth()
+    if truth is None:
+        raise SystemExit(f"{source.name} has no ground truth")
+    pairs = zip(*associate(source.timestamps_s, truth.timestamps_s), strict=True)
+    return {int(i): truth.Ts_world_camera[j] for i, j in pairs}
+
+
+def starts(
+    source: Source, config: Config, stride: int, every: int, num_poses: int, frames: int
+) -> Tally:
+    """Begin a map at every n-th frame and track those that follow, `stride` frames apart."""
+    tally = Tally()
+    true = true_poses(source)
+    limits = limits_of(source.name)
+    last = min(len(source.timestamps_s), frames) - num_poses * stride
+    for first in range(0, last, every):
+        indices = [first + k * stride for k in range(num_poses + 1)]
+        if not all(i in true for i in indices):
+            continue
+        with Slam.from_config(config, source.depth_noise, "cpu") as slam:
+            T_first = None
+            for i in indices:
+                result = slam.step(clamped(source.read(i), source.camera, config.playback))
+                if T_first is None:
+                    T_first = result.T_world_camera
+                    continue
+                T_true = inverse(true[first]) @ true[i]
+                T_error = inverse(T_true) @ inverse(T_first) @ result.T_world_camera
+                moved_cm, moved_deg = error_of(inverse(true[i - stride]) @ true[i])
+                where = f"from {first}, frame {i} ({moved_cm:.1f} cm, {moved_deg:.1f} deg on)"
+                tally.add(where, result, T_error, limits)
+    return tally
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print the table; 1 if any pose was wrong and yet OK."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("section", choices=["starts"])
+    parser.add_argument("sources", nargs="+")
+    parser.add_argument("--strides", default="1,2,3,4,6", help="separated by commas")
+    parser.add_argument("--every", type=int, default=7, help="frames between starts")
+    parser.add_argument("--poses", type=int, default=3, help="after each start")
+    parser.add_argument("--frames", type=int, default=10**9, help="use no more of a recording")
+    parser.add_argument("--config", type=Path, nargs="*", default=[])
+    options, rest = parser.parse_known_args(arguments)
+    names = (name.removeprefix("--").replace("-", "_") for name in rest[::2])
+    overrides = dict(zip(names, rest[1::2], strict=True))
+    config = load_config(options.config, {"deterministic": "true"} | overrides)
+    logging.disable(logging.WARNING)
+    print("| source | stride | poses | OK, % | wrong but OK |\n| --- | --- | --- | --- | --- |")
+    wrong = []
+    for name in options.sources:
+        source = open_source(name, config)
+        for stride in map(int, options.strides.split(",")):
+            tally = starts(source, config, stride, options.every, options.poses, options.frames)
+            share = 100.0 * tally.ok / max(tally.poses, 1)
+            print(
+                f"| {name} | {stride} | {tally.poses} | {share:.1f} | {len(tally.wrong)} |",
+                flush=True,
+            )
+            wrong += [f"{name}, stride {stride}, {line}" for line in tally.wrong]
+    print("", *wrong, sep="\n")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

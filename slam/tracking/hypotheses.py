@@ -1,0 +1,58 @@
+"""Which of several poses of a frame is believed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from slam.geometry import Transform, inverse, rotation_angle_rad
+from slam.tracking.agreement import MIN_OVERLAP, Agreement
+from slam.tracking.base import TrackResult, TrackState
+
+SAME_M, SAME_RAD = 0.01, 0.005  # poses this near are one
+MIN_LEAD = 0.02  # of the best score before that of another pose
+
+
+def chosen(
+    results: Sequence[TrackResult],
+    agreement: Callable[[Transform], Agreement],
+    is_verified: Callable[[TrackResult], bool],
+) -> TrackResult:
+    """Return the result that explains the frame best; the first one if all are lost.
+
+    It is OK only if the keyframe bears it out, or where the keyframe saw another place the map
+    does (`is_verified`), and no other pose explains the frame about as well.
+    """
+    found: list[tuple[TrackResult, Agreement]] = []
+    for result in results:
+        is_new = not any(_is_near(result, other) for other, _ in found)
+        if result.state is not TrackState.LOST and is_new:
+            found.append((result, agreement(result.T_world_camera)))
+    if not found:
+        return results[0]
+    found.sort(key=lambda one: (one[1].score, one[0].inlier_ratio), reverse=True)
+    best, agreed = found[0]
+    is_elsewhere = agreed.overlap < MIN_OVERLAP
+    if not (is_verified(best) if is_elsewhere else agreed.is_believed):
+        return _weak(best, _doubt(agreed))
+    for other, its_agreement in found[1:]:
+        if its_agreement.is_believed and agreed.score - its_agreement.score < MIN_LEAD:
+            apart_m = np.linalg.norm((inverse(best.T_world_camera) @ other.T_world_camera)[:3, 3])
+            return _weak(best, f"a pose {100.0 * apart_m:.0f} cm away explains the view as well")
+    return best
+
+
+def _weak(result: TrackResult, reason: str) -> TrackResult:
+    is_ok = result.state is TrackState.OK
+    return replace(result, state=TrackState.WEAK, reason=reason) if is_ok else result
+
+
+def _doubt(agreed: Agreement) -> str:
+    if agreed.overlap < MIN_OVERLAP:
+        return f"the keyframe saw {agreed.overlap:.0%} of the view, and the map shows another place"
+    return f"{agreed.contradicted:.0%} of the view lies in space that was seen to be free"
+
+
+def _is_near(a: TrackResult, b: TrackResult) -> bool:
+    T = inverse(a.T_world_camera) @ b.T_world_camera
+    return bool(np.linalg.norm(T[:3, 3]) < SAME_M and rotation_angle_rad(T[:3, :3]) < SAME_RAD)

@@ -1,0 +1,63 @@
+"""Which of several poses is taken, on results and agreements made up."""
+
+import numpy as np
+
+from slam.geometry import se3_exp
+from slam.tracking.agreement import Agreement
+from slam.tracking.base import TrackResult, TrackState
+from slam.tracking.hypotheses import chosen
+
+OK, WEAK, LOST = TrackState.OK, TrackState.WEAK, TrackState.LOST
+
+
+def result(x_m: float, state=OK) -> TrackResult:
+    T = se3_exp(np.array([x_m, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    return TrackResult(T, state, "" if state is OK else "why", 0.001, 0.8, 0.01, 5)
+
+
+def choose(results, *agreements, is_verified=False):
+    """Return what is chosen where agreements are those of poses at x = 0, 1, 2 ... m, and the map
+    bears out all or none.
+    """
+    return chosen(results, lambda T: agreements[round(T[0, 3])], lambda _: is_verified)
+
+
+def test_the_pose_that_explains_the_frame_best_is_taken():
+    results = [result(0.0), result(1.0), result(2.0)]
+    agreements = Agreement(0.9, 0.02, 0.6), Agreement(0.9, 0.0, 0.9), Agreement(0.9, 0.2, 0.8)
+    assert choose(results, *agreements) is results[1]
+
+
+def test_a_pose_that_nothing_bears_out_is_weak():
+    found = choose([result(0.0)], Agreement(0.9, 0.2, 0.5))
+    assert found.state is WEAK
+    assert found.reason == "20% of the view lies in space that was seen to be free"
+    found = choose([result(0.0)], Agreement(0.9, 0.2, 0.5), is_verified=True)
+    assert found.state is WEAK  # the keyframe knows better than the map
+
+
+def test_where_the_keyframe_saw_another_place_the_map_decides():
+    elsewhere = Agreement(0.1, 0.0, None)
+    assert choose([result(0.0)], elsewhere, is_verified=True).state is OK
+    found = choose([result(0.0)], elsewhere)
+    assert found.state is WEAK
+    assert found.reason.startswith("the keyframe saw 10% of the view")
+
+
+def test_two_poses_as_good_as_each_other_are_weak():
+    results = [result(0.0), result(1.0)]
+    found = choose(results, Agreement(0.9, 0.0, 0.805), Agreement(0.9, 0.0, 0.8))
+    assert found.state is WEAK
+    assert found.reason == "a pose 100 cm away explains the view as well"
+
+
+def test_the_same_pose_twice_is_no_ambiguity():
+    results = [result(0.0), result(0.001)]
+    assert choose(results, Agreement(0.9, 0.0, 0.8)) is results[0]
+
+
+def test_lost_ones_are_left_out_and_weak_ones_stay_weak():
+    results = [result(0.0, LOST), result(1.0, WEAK)]
+    assert choose(results, None, Agreement(0.9, 0.0, 0.9)) is results[1]
+    lost = [result(0.0, LOST), result(1.0, LOST)]
+    assert choose(lost, None, None) is lost[0]
