@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
-# Install what is needed, map a synthetic room, and score the result. Options are passed on: scripts/demo.sh --map neural
+# Install what is needed, render a synthetic room to disk, and map it with both maps, live from one stream.
+# Options go to `slam compare`: scripts/demo.sh --viewer web
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 scripts/setup.sh
 use_writable_numba_cache
+recording=runs/demo_recording
 out=runs/demo
 
-heading "mapping a synthetic room"
-.venv/bin/slam run synthetic:room --out "$out" "$@"
-heading "scoring the run"
-.venv/bin/slam eval "$out"
+heading "rendering a synthetic room as a Kinect would record it"
+.venv/bin/slam synth "$recording" --scene room --format tum --noise kinect
+heading "mapping it twice at once: a TSDF and a neural map, each with its own tracking"
+.venv/bin/slam compare "$recording" --out "$out" "$@"
 
-heading "the result is in $PWD/$out"
-echo "  mesh.ply         the room's surface, with colours: open it in MeshLab, Blender or CloudCompare"
-echo "  trajectory.txt   the camera's path, in TUM format"
-echo "  report.html      the scores, with plots: open it in a browser"
+heading "open these, in $PWD/$out"
+echo "  report.html           both maps side by side, with their scores: in a browser"
+echo "  tsdf/mesh.ply         the room as the TSDF has it: in MeshLab, Blender or CloudCompare"
+echo "  neural/mesh.ply       the same from the neural map; blue is surface that no camera saw"
+echo "  tsdf/trajectory.txt   the camera's path, in TUM format"
+echo "To watch the maps grow: .venv/bin/slam compare $recording --viewer web"

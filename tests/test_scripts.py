@@ -373,17 +373,17 @@ echo "$*" >>"$SERVED/slam"
 """
 
 
-def test_demo_runs_and_scores(run, project, served):
+def test_demo_renders_and_compares(run, project, served):
     assert run("setup.sh", stubs={"python3": python()}).returncode == 0
     (project / ".venv/bin/slam").write_text(SLAM)
     (project / ".venv/bin/slam").chmod(0o755)
     result = run("demo.sh", "--limit", "5")
     assert result.returncode == 0, result.stderr
     assert (served / "slam").read_text().splitlines() == [
-        "run synthetic:room --out runs/demo --limit 5",
-        "eval runs/demo",
+        "synth runs/demo_recording --scene room --format tum --noise kinect",
+        "compare runs/demo_recording --out runs/demo --limit 5",
     ]
-    assert "mesh.ply" in result.stdout
+    assert "report.html" in result.stdout
 
 
 CHECKS = """#!/usr/bin/env bash

@@ -54,7 +54,7 @@ class SlamContender:
 
     def warm_up(self, frames: Sequence[Frame]) -> None:
         """Compile or load the kernels."""
-        warm_up(self._config, self._device)
+        warm_up([self._config], self._device)
 
     def run(self, frames: Sequence[Frame]) -> Outcome:
         """Run until the last frame is mapped."""

@@ -102,4 +102,4 @@ def _session(
         stack.callback(viewer.close)
         controls = stack.enter_context(controlled(tell, port=port, host=options.host))
         progress = stack.enter_context(closing(Progress(num_selected(source, config.playback))))
-        yield source, Onlookers([progress], viewer, controls)
+        yield source, Onlookers([progress], viewer, controls, tell)

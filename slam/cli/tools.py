@@ -62,7 +62,10 @@ def synth(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     config = load_config(options.config, given)
     require_noise(config, given)
     source = open_source(f"synthetic:{options.scene}", config)
-    write_sequence(source, options.directory, options.format)
+    with closing(Progress(len(source.timestamps_s))) as progress:
+        write_sequence(
+            source, options.directory, options.format, on_frame=lambda: progress.step("")
+        )
     say(f"{len(source.timestamps_s)} frames of {source.name}: {options.directory}")
     return 0
 

@@ -32,12 +32,13 @@ class Onlookers:
     """Who takes part in a session beside its systems.
 
     `watchers` are called after each frame, and may raise to end it; the viewer gets the same, and
-    is closed when all is mapped.
+    is closed when all is mapped. `say` shows the user a line.
     """
 
     watchers: Sequence[Callable[[Snapshot], None]] = ()
     viewer: Viewer = field(default_factory=NoViewer)
     controls: Controls = field(default_factory=Controls)
+    say: Callable[[str], None] = logger.info
 
 
 @dataclass

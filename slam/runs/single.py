@@ -89,7 +89,8 @@ def run_session(
     onlookers = Onlookers() if onlookers is None else onlookers
     saver = MeshSaver(lambda system: folder_of(system).path, onlookers.controls.say)
     session = Session(source, make_systems, saver.save, onlookers)
-    warmup_s = sum(warm_up(system.config, options.device.kind) for system in session.systems)
+    configs = [system.config for system in session.systems]
+    warmup_s = warm_up(configs, options.device.kind, onlookers.say)
     try:
         session.run()
     finally:

@@ -2,8 +2,11 @@
 waits for it.
 """
 
+import logging
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -13,28 +16,92 @@ from slam.camera import Camera, DepthNoise
 from slam.config import Config
 from slam.device import DeviceKind
 from slam.frame import Frame
+from slam.maps.base import Map
 from slam.maps.factory import new_map
 from slam.places.memory import new_places
+from slam.runs.shared_work import share_work
 from slam.tracking.factory import dense_tracker
 
+logger = logging.getLogger(__name__)
 CAMERA = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
+COMPILING = "compiling kernels; only the first run does this, in about half a minute"
 
 
-def warm_up(config: Config, device: DeviceKind = "cpu") -> float:
-    """Run tracker and map over three frames of a slanted, textured wall; return the seconds it
-    took. The simulator, which compiles nothing, has no need of it.
+def warm_up(
+    configs: Sequence[Config],
+    device: DeviceKind = "cpu",
+    say: Callable[[str], None] = logger.info,
+) -> float:
+    """Run the tracker and the map of each config over a few frames of a toy room; return the
+    seconds it took. CUDA's simulator compiles nothing and needs no warm-up.
+
+    What the CPU has to compile is shared out to processes, which fill numba's cache; `say` is told
+    when that begins.
     """
     if SIMULATES_CUDA:
         return 0.0
     start_s = time.perf_counter()
-    toy = replace(
+    if device == "cpu":
+        share_work(parts, configs, lambda: say(COMPILING))
+    for config in configs:
+        _run_whole(_toy(config), device)
+    return time.perf_counter() - start_s
+
+
+def parts(configs: Sequence[Config]) -> list[Callable[[], None]]:
+    """Return what compiles most kernels of a run, in parts that do not need one another.
+
+    Empty maps do for most: what is compiled depends on the types of the arguments alone. Parts that
+    share kernels are neighbours, which one process takes one after the other; tracking comes first
+    and rendering, which lost tracking needs, last, where the helpers begin.
+    """
+    toys = [_toy(config) for config in configs]
+    return [
+        *(partial(_track_in_nothing, toy) for toy in toys),
+        *(partial(_integrate, toy) for toy in toys),
+        *(partial(_mesh_nothing, toy) for toy in toys),
+        *(partial(_render_nothing, toy) for toy in toys),
+    ]
+
+
+def _toy(config: Config) -> Config:
+    return replace(
         config,
         tsdf=replace(config.tsdf, voxel_size_m=0.05, budget_mb=64),
         neural=replace(config.neural, first_steps=1, steps=1, keyframe_every=1, budget_mb=64),
     )
-    map_ = new_map(toy, DepthNoise.rendered(), device)
-    places = new_places(config.places)
-    tracker = dense_tracker(config.tracking, device, recogniser=places)
+
+
+def _new_map(toy: Config, device: DeviceKind = "cpu") -> Map:
+    return new_map(toy, DepthNoise.rendered(), device)
+
+
+def _track_in_nothing(toy: Config) -> None:
+    """The second frame is lost, which also takes the kernels of the search."""
+    tracker, map_ = dense_tracker(toy.tracking), _new_map(toy)
+    for index in range(2):
+        tracker.track(_frame(index), map_)
+
+
+def _mesh_nothing(toy: Config) -> None:
+    _new_map(toy).mesh()
+
+
+def _render_nothing(toy: Config) -> None:
+    _new_map(toy).render(CAMERA.scaled(0.25), np.eye(4))
+
+
+def _integrate(toy: Config) -> None:
+    map_ = _new_map(toy)
+    for index in range(3):
+        map_.integrate(_frame(index), np.eye(4))
+
+
+def _run_whole(toy: Config, device: DeviceKind) -> None:
+    """Compile or load what is not yet there, on data as in a run."""
+    map_ = _new_map(toy, device)
+    places = new_places(toy.places)
+    tracker = dense_tracker(toy.tracking, device, recogniser=places)
     for index in range(3):
         frame = _frame(index)
         result = tracker.track(frame, map_)
@@ -44,7 +111,6 @@ def warm_up(config: Config, device: DeviceKind = "cpu") -> float:
     tracker.track(far, map_)  # is lost, which takes the kernels of search and recognition
     map_.render(CAMERA.scaled(0.25), np.eye(4))
     map_.mesh()
-    return time.perf_counter() - start_s
 
 
 def _frame(index: int) -> Frame:

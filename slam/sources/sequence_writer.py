@@ -1,6 +1,7 @@
 """Write a source to disk in the layout of a public dataset."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -29,8 +30,10 @@ def write_sequence(
     directory: Path,
     format: Literal["tum", "replica"],
     num_frames: int | None = None,
+    on_frame: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write the first frames of a source (all by default) with its poses and its camera.
+    """Write the first frames of a source (all by default) with its poses and its camera; call
+    `on_frame` after each.
 
     The true mesh goes with them where there is one. Depth beyond what 16 bits hold becomes missing.
     """
@@ -50,6 +53,7 @@ def write_sequence(
             (directory / folder).mkdir(parents=True, exist_ok=True)
         for index in range(count):
             write_frame(directory, source.read(index))
+            on_frame()
         write_index(directory, source, trajectory)
         surface: _Surface | None = getattr(source, "scene", None)
         if surface is not None:

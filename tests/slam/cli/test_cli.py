@@ -330,7 +330,10 @@ def test_doctor_says_what_is_there(capsys):
         (["run", "synthetic:room", "--fast=1"], "unknown option --fast"),
         (["run", "synthetic:room", "more"], "unknown argument more"),
         (["run", "synthetic:room", "--viewer", "monocle"], "--viewer must be none, rerun, web or"),
-        (["run", "synthetic:room", "--noise", "loud"], "must be one of none, kinect, stereo; got 'loud'"),
+        (
+            ["run", "synthetic:room", "--noise", "loud"],
+            "must be one of none, kinect, stereo; got 'loud'",
+        ),
         (["run", "synthetic:room", "--resume", "missing.npz"], "missing.npz: no such map file"),
         (["run", "synthetic:room", "--localize-only"], "give --resume MAP"),
         (["run", "synthetic:room", "--holdout", "1"], "holdout must be 0 (none) or at least 2"),
