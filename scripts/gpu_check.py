@@ -50,7 +50,7 @@ def main() -> int:
     options = parse()
     if options.simulate:
         prepare_simulator()
-    sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+    sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "tests")]
     if options.section:
         return run_part(options)
     seed = int.from_bytes(os.urandom(4), "little") if options.seed is None else options.seed

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))  # where the GPU check's package lies
+# where the packages of the GPU check and of the cases that it shares with the tests lie
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 # A suite in the background of a script ignores Ctrl-C, and so would the commands that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -270,8 +270,8 @@ assert main(["run", *words, "--out", sys.argv[1]]) == 0
 assert main(["bench", *words, "--repeats", "1"]) == 0
 """
 GPU_CHECK = """
-sys.path.insert(0, "scripts")
-import gpu_checks.session, gpu_checks.suite
+sys.path[:0] = ["scripts", "tests"]
+import gpu_checks.session, kernel_cases.suite
 import slam.maps.neural.cuda.map, slam.maps.tsdf.cuda.map, slam.tracking.cuda.aligner
 """
 

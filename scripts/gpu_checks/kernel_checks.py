@@ -8,8 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from gpu_checks.check import Result, run_check
-from gpu_checks.suite import CHECKS
+from kernel_cases.check import Result, run_check
+from kernel_cases.suite import CHECKS
+
 from gpu_checks.systems import synchronize
 
 

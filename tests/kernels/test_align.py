@@ -1,4 +1,4 @@
-"""Normal equations: the CPU against the reference, and both against numerical derivatives."""
+"""Normal equations against numerical derivatives; `test_cases` compares CPU and definition."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,10 @@ from kernels.align import NormalEquations, align_photometric, align_projective, 
 from slam.camera import Camera
 from slam.geometry import inverse, rotation_angle_rad, se3_exp
 
-from .conftest import camera_rays, with_both
+from .conftest import camera_rays
 
 CAMERA = Camera(120, 90, 100.0, 102.0, 59.3, 44.8)
 NO_LIMIT = 1e6  # a robust scale, or a distance, that never bites
-ODD_SIZES = [0, 1, 7, 511, 512, 513, 2000]
 
 
 def numeric_equations(
@@ -154,59 +153,6 @@ def test_photometric_equations_are_the_derivative(backend: str, scale: float):
     assert_close(actual, numeric_equations(residuals, scale), rtol=1e-4)
 
 
-@pytest.mark.parametrize("num", ODD_SIZES)
-def test_sdf_like_reference(num: int):
-    points, sigma_m = cloud(num)
-    random = np.random.default_rng(num)
-    sdf_m = (random.normal(size=num) * 0.05).astype(np.float32)
-    gradient = random.normal(size=(num, 3)).astype(np.float32) * np.float32(0.5)
-    is_valid = random.random(num) < 0.8
-    R = float32(POSE[:3, :3])
-    reference, cpu = with_both(
-        lambda: align_sdf(points, sigma_m, sdf_m, gradient, is_valid, R, 3.0, 0.1)
-    )
-    assert num < 100 or 0.3 * num < reference.count < 0.9 * num
-    assert_close(cpu, reference, rtol=2e-5)  # 512 additions of 6e-8 at worst; no value near a limit
-
-
-@pytest.mark.parametrize("num", ODD_SIZES)
-def test_projective_like_reference(num: int):
-    points, sigma_m = cloud(num)
-    random = np.random.default_rng(num)
-    depth_m = 1.4 + 0.3 * random.random((90, 120, 1)) * (random.random((90, 120, 1)) < 0.9)
-    depth_m[random.random((90, 120)) < 0.1] = 0.0
-    model_points = float32(camera_rays(CAMERA) * depth_m)
-    model_normals = random.normal(size=(90, 120, 3)).astype(np.float32)
-    arguments = (CAMERA.intrinsics, float32(SMALL_POSE), 3.0, 0.4)
-    reference, cpu = with_both(
-        lambda: align_projective(points, sigma_m, model_points, model_normals, *arguments)
-    )
-    # A point within 1e-5 of a pixel's border may pair with the next: one in 2000, of normals that
-    # have nothing in common
-    assert abs(cpu.count - reference.count) <= num // 1000
-    if cpu.count == reference.count:
-        assert_close(cpu, reference, rtol=5e-3 if num > 1000 else 3e-4)
-
-
-@pytest.mark.parametrize("num", ODD_SIZES)
-def test_photometric_like_reference(num: int):
-    points, _ = cloud(num)
-    random = np.random.default_rng(num)
-    image = random.uniform(0, 255, (90, 120)).astype(np.float32)
-    depth_m = random.choice([0.0, 0.5, 1.5, 3.0], (90, 120)).astype(np.float32)
-    intensities = random.uniform(0, 255, num).astype(np.float32)
-    arguments = (CAMERA.intrinsics, float32(SMALL_POSE), 3.0, 10.0, 3.0)
-    reference, cpu = with_both(
-        lambda: align_photometric(points, intensities, image, depth_m, *arguments)
-    )
-    assert num < 100 or 0.2 * num < reference.count < 0.9 * num
-    assert abs(cpu.count - reference.count) <= num // 1000
-    if cpu.count == reference.count:
-        # a pixel's place carries 1e-5, where the noise image falls by 100 grey levels a pixel and
-        # its gradient jumps
-        assert_close(cpu, reference, rtol=3e-3 if num > 1000 else 1e-3)
-
-
 @pytest.mark.parametrize("size", [(0, 0), (1, 1), (3, 4), (2, 90)])
 def test_images_without_an_inside_give_nothing(backend: str, size: tuple[int, int]):
     points, sigma_m = cloud(100)
@@ -305,7 +251,7 @@ def test_gauss_newton_on_a_distance_finds_the_pose(backend: str):
 
 
 def test_gauss_newton_on_a_rendering_finds_the_pose(backend: str):
-    depth_m, normals = corner_depth(np.eye(4))
+    depth_m, _ = corner_depth(np.eye(4))
     points = float32((camera_rays(CAMERA) * depth_m[..., None]).reshape(-1, 3))
     T_model_world = inverse(TRUE_POSE) @ START  # the model was rendered from the start
     T_model = inverse(T_model_world)
@@ -319,11 +265,11 @@ def test_gauss_newton_on_a_rendering_finds_the_pose(backend: str):
             float32(T), 3.0, 0.2,
         )  # fmt: skip
 
+    assert np.linalg.norm(T_model[:3, 3]) > 0.03  # so far is the start away
     T = converge(equations, np.eye(4), 20)
     # Beside the edges pixels pair across them: a residual of half a pixel, 1 cm, on few points,
     # robustly weighted
     assert_same_pose(T, inverse(T_model), 1e-3, 1e-3)
-    assert normals.shape == model_normals.shape
 
 
 def paint(T_corner_camera: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

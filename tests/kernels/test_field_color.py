@@ -11,7 +11,6 @@ from kernels.field import (
     FEATURES,
     GRADIENT,
     NUM_BAND,
-    NUM_FEATURES,
     RECORD,
     Field,
     Level,
@@ -25,7 +24,6 @@ from .fields import (
     SIZES,
     SPACINGS_M,
     as_float32,
-    assert_like,
     copy_of,
     gradients,
     new_level,
@@ -88,35 +86,6 @@ def step(field: Field, batch: RayBatch, limit: float = 1.0) -> field_ops.Losses:
 
 
 # Relaxation
-
-
-@pytest.mark.parametrize("limit", [1e-4, 1.0])
-@pytest.mark.parametrize("num_touched", [0, 1, 7, 3001])
-def test_relax_like_reference(num_touched: int, limit: float):
-    random = np.random.default_rng(num_touched)
-    start = new_level("color", random, share=0.5)
-    touched = random.permutation(start.marks.size)[:num_touched].astype(np.int32)
-    curvature = part(start, CURVATURE)[:, 0]
-    size = curvature[touched, None]  # a vertex that is not taught has no gradient
-    part(start, GRADIENT)[touched] = size * random.normal(size=(num_touched, NUM_FEATURES))
-    start.marks.reshape(-1)[touched] = 1
-
-    def relaxed() -> Level:
-        level = start._replace(vertices=start.vertices.copy(), marks=start.marks.copy())
-        field_ops.relax(level, touched, limit)
-        return level
-
-    reference, cpu = with_both(relaxed)
-    assert_like(cpu.vertices, reference.vertices, 1e-6)
-    for level in (reference, cpu):
-        assert not part(level, GRADIENT).any()
-        assert not level.marks.any()
-        assert part(level, CURVATURE)[touched, 0].max(initial=0.0) <= np.float32(limit)
-        untouched = np.setdiff1d(np.arange(level.marks.size), touched)
-        np.testing.assert_array_equal(
-            level.vertices.reshape(-1, RECORD)[untouched],
-            start.vertices.reshape(-1, RECORD)[untouched],
-        )
 
 
 def test_the_first_step_takes_on_the_seen_color(backend: str):

@@ -11,14 +11,11 @@ from kernels.field import (
     NUM_FEATURES,
 )
 
-from .conftest import with_both
 from .fields import (
-    SIZES,
     SPACINGS_M,
     TRUNCATION_M,
     UNIT_M,
     as_float32,
-    assert_like,
     levels_of,
     part,
     random_field,
@@ -26,39 +23,6 @@ from .fields import (
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread_of_torch")
-
-
-@pytest.mark.parametrize("is_seeded", [True, False])
-@pytest.mark.parametrize("num_points", [0, *SIZES, 4001])
-def test_query_like_reference(num_points: int, is_seeded: bool):
-    field = random_field(num_points, is_seeded)
-    points = random_points(num_points, (num_points,))
-    reference, cpu = with_both(lambda: field_ops.query(field, points))
-    np.testing.assert_array_equal(cpu[2], reference[2])
-    # sums of 8 corners and 32 units in float32: 40 roundings of 6e-8
-    assert_like(cpu[0], reference[0], 3e-6)
-    assert_like(cpu[1], reference[1], 1e-5, jumps=1e-3)
-    assert [array.dtype for array in cpu] == [array.dtype for array in reference]
-    assert [array.dtype for array in cpu] == [np.float32, np.float32, bool]
-    assert not cpu[0][~cpu[2]].any()
-    assert not cpu[1][~cpu[2]].any()
-    if num_points > 100:
-        assert 0.3 < cpu[2].mean() < 0.95
-
-
-@pytest.mark.parametrize("num_points", [0, *SIZES, 4001])
-def test_predict_and_color_like_reference(num_points: int):
-    field = random_field(num_points, share=0.95)
-    points = random_points(num_points, (num_points,))
-    for op, tolerance in ((field_ops.predict, 3e-6), (field_ops.color, 1.01 / 255)):
-        reference, cpu = with_both(lambda op=op: op(field, points))
-        np.testing.assert_array_equal(cpu[1], reference[1])
-        assert cpu[0].dtype == reference[0].dtype
-        assert_like(cpu[0], reference[0], tolerance)
-        assert not cpu[0][~cpu[1]].any()
-        if num_points > 100:
-            assert 0.3 < cpu[1].mean()
-            assert op is field_ops.predict or (cpu[0] != reference[0]).mean() < 1e-3
 
 
 @pytest.mark.parametrize("is_seeded", [True, False])

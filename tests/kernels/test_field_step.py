@@ -11,14 +11,13 @@ from kernels.field import (
     FEATURES,
     GRADIENT,
     NUM_FEATURES,
-    RECORD,
     SUM,
     Field,
     Level,
     StepWeights,
 )
 
-from .conftest import BACKENDS, with_both
+from .conftest import BACKENDS
 from .fields import (
     assert_like,
     gradients,
@@ -42,31 +41,6 @@ def level_to_update(seed: int, num_touched: int) -> tuple[Level, np.ndarray]:
     part(level, GRADIENT)[touched] = random.normal(scale=1e-3, size=(num_touched, NUM_FEATURES))
     level.marks.reshape(-1)[touched] = 1
     return level, touched
-
-
-@pytest.mark.parametrize("smoothness", [0.0, 1e-3])
-@pytest.mark.parametrize("num_touched", [0, 1, 7, 3001])
-def test_adagrad_like_reference(num_touched: int, smoothness: float):
-    start, touched = level_to_update(num_touched, num_touched)
-
-    def updated() -> Level:
-        level = start._replace(vertices=start.vertices.copy(), marks=start.marks.copy())
-        field_ops.adagrad(level, touched, 0.01, smoothness)
-        return level
-
-    reference, cpu = with_both(updated)
-    for first in range(0, RECORD, NUM_FEATURES):
-        assert_like(part(cpu, first), part(reference, first), 1e-6)
-    for level in (reference, cpu):
-        assert not part(level, GRADIENT).any()
-        assert not level.marks.any()
-        untouched = np.setdiff1d(np.arange(level.marks.size), touched)
-        np.testing.assert_array_equal(
-            level.vertices.reshape(-1, RECORD)[untouched],
-            start.vertices.reshape(-1, RECORD)[untouched],
-        )
-    changed = (part(cpu, FEATURES) != part(start, FEATURES)).any(axis=1)
-    assert changed.sum() == num_touched
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-3, 1e-6])

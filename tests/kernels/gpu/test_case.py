@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gpu_checks import check, kernel_checks
+from gpu_checks import kernel_checks
+from kernel_cases import check
 
 from kernels.cuda import arrays
 
@@ -19,7 +20,7 @@ SKIPPING = """
 from numba import cuda
 import numpy as np
 import torch
-from gpu_checks.check import check, run_check
+from kernel_cases.check import check, run_check
 from kernels.cuda.arrays import empty, to_host
 from kernels.cuda.launch import kernel, launch_over
 
@@ -90,7 +91,7 @@ def test_outputs_hold_garbage_while_a_check_runs(
 
 
 def test_an_element_that_a_kernel_skips_is_noticed():
-    path = os.pathsep.join([str(ROOT), str(ROOT / "scripts")])
+    path = os.pathsep.join([str(ROOT), str(ROOT / "scripts"), str(ROOT / "tests")])
     simulated = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": path}
     run = subprocess.run(
         [sys.executable, "-c", SKIPPING], env=simulated, capture_output=True, text=True, check=False

@@ -3,7 +3,7 @@
 """
 
 import pytest
-from gpu_checks.suite import CHECKS
+from kernel_cases.suite import CHECKS
 
 from .conftest import LIMIT_S, CheckRun
 

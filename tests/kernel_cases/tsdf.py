@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from gpu_checks.check import Case, check
-from gpu_checks.depth import NOISE, random_depth
-from gpu_checks.volumes import (
+from kernel_cases.check import Case, check, to_device, to_host
+from kernel_cases.depth import NOISE, random_depth
+from kernel_cases.volumes import (
     SDF_UNIT_M,
     TRUNCATION_M,
     VOXEL_SIZE_M,
@@ -14,7 +14,6 @@ from gpu_checks.volumes import (
 )
 from kernels import depth as depth_ops
 from kernels import tsdf as tsdf_ops
-from kernels.cuda.arrays import to_device, to_host
 from kernels.dispatch import using
 from slam.geometry import inverse, se3_exp
 
@@ -74,7 +73,7 @@ def compare(case: Case, what: str, got: Volume, wanted: Volume, start: Volume) -
 
 
 def on_device(
-    volume: Volume, visible: np.ndarray, frame: list, dither: np.ndarray, count: int | None
+    volume: Volume, visible: np.ndarray, count: int | None, frame: list, dither: np.ndarray
 ) -> Volume:
     """Integrate a frame on the device into a copy of a volume."""
     index, blocks = to_device((volume.index, volume.blocks))
@@ -98,6 +97,8 @@ def tsdf_integrate(case: Case) -> None:
         start = blocks_before(case, num, frame[-1])
         visible = case.random.permutation(start.num_blocks).astype(np.int32)
         count = len(visible) - len(visible) // 4
+        # a GPU is told how much of a list counts
+        listed = (visible, count) if case.is_on_gpu else (visible[:count], None)
         wanted = start.copy()
         arguments = [
             wanted.index, wanted.blocks, visible[:count], *frame, VOXEL_SIZE_M, SDF_UNIT_M, NOISE,
@@ -105,14 +106,14 @@ def tsdf_integrate(case: Case) -> None:
         ]  # fmt: skip
         with using("reference"):
             tsdf_ops.integrate(*arguments)
-        counted = on_device(start, visible, frame, dither, count)
+        counted = on_device(start, *listed, frame, dither)
         compare(case, what, counted, wanted, start)
         changed = (wanted.blocks.sdf != start.blocks.sdf).mean()
         # a few blocks may all lie where the camera does not look
         case.true(f"{what}: changed {changed:.3f}", num < 20 or changed > 0.02)
 
         # in another order, and without a count, bit by bit the same
-        again = on_device(start, visible[:count][::-1].copy(), frame, dither, None)
+        again = on_device(start, visible[:count][::-1].copy(), None, frame, dither)
         for name in ("sdf", "weight", "color"):
             case.equal(
                 f"{what}: {name} again", getattr(again.blocks, name), getattr(counted.blocks, name)

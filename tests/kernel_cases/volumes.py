@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpu_checks.check import Case
+from kernel_cases.check import Case
 from kernels import blocks as block_ops
 from kernels import tsdf as tsdf_ops
 from kernels.dispatch import using

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gpu_checks.check import Case, check
+from kernel_cases.check import Case, gpu_check, to_device
 from kernels import blocks as block_ops
 from kernels import tsdf as tsdf_ops
-from kernels.cuda.arrays import to_device
 from kernels.dispatch import using
 from kernels.tsdf import TsdfGrid
 from slam.camera import Camera, DepthNoise
@@ -97,7 +96,7 @@ def apart(a: TrackResult, b: TrackResult) -> tuple[float, float]:
     return 1e3 * float(np.linalg.norm(T[:3, 3])), angle_deg
 
 
-@check
+@gpu_check
 def tracking(case: Case) -> None:
     tiny = Camera(72, 56, 65.0, 65.0, 35.3, 27.8)
     camera = case.pick(tiny, Camera(640, 480, 525.0, 525.0, 319.3, 239.8))

@@ -3,16 +3,16 @@
 import numpy as np
 import torch
 
-from gpu_checks.check import Case, check
-from gpu_checks.random_field import (
+from kernel_cases.check import Case, check, to_device, to_host
+from kernel_cases.random_field import (
     SPACINGS_M,
+    level_on_device,
     on_device,
     on_host,
     random_batch,
     random_field,
 )
 from kernels import field as field_ops
-from kernels.cuda.arrays import to_device, to_host
 from kernels.dispatch import using
 from kernels.field import (
     COLOR,
@@ -71,7 +71,8 @@ def _compare_gradients(case: Case, what: str, field: Field, batch: RayBatch) -> 
     for name, level, expected, got_rows, rows in levels:
         listed = to_host(got_rows)
         case.equal(f"{name} list of {what}", np.sort(listed[listed >= 0]), np.sort(rows))
-        case.true(f"{name} list of {what} is full", len(listed) == 32 * len(batch.weight))
+        if case.is_on_gpu:
+            case.true(f"{name} list of {what} is full", len(listed) == 32 * len(batch.weight))
         case.equal(f"{name} marks of {what}", level.marks, expected.marks)
         marked = np.flatnonzero(expected.marks)
         got_gradient, gradient = part(level, GRADIENT), part(expected, GRADIENT)
@@ -115,7 +116,9 @@ def _compare_starts(
 
 
 def _level_to_update(case: Case, num_touched: int) -> tuple[Level, np.ndarray, np.ndarray]:
-    """Return a level with gradients at some vertices; these, also as a list with gaps."""
+    """Return a level with gradients at some vertices; these, also as a GPU lists them: with
+    gaps.
+    """
     level = random_field(case.random, True).color
     part(level, SUM)[:] = case.random.random(part(level, SUM).shape) * 1e-6
     touched = case.random.permutation(level.marks.size)[:num_touched].astype(np.int32)
@@ -124,34 +127,42 @@ def _level_to_update(case: Case, num_touched: int) -> tuple[Level, np.ndarray, n
     level.marks.reshape(-1)[touched] = 1
     gaps = np.full(2 * num_touched + 1, -1, np.int32)
     gaps[np.sort(case.random.permutation(len(gaps))[:num_touched])] = touched
-    return level, touched, gaps
+    return level, touched, gaps if case.is_on_gpu else touched
 
 
-def _compare_levels(case: Case, what: str, got: Level, wanted: Level) -> None:
+def _compare_levels(
+    case: Case, what: str, got: Level, wanted: Level, before: Level, touched: np.ndarray
+) -> None:
     for first, name in ((FEATURES, "features"), (GRADIENT, "gradient"), (SUM, "sums")):
         close_by_largest(case, f"{name} of {what}", part(got, first), part(wanted, first), 1e-6)
+    case.true(f"gradients of {what} are used up", not part(got, GRADIENT).any())
     case.true(f"marks of {what}", not got.marks.any())
+    others = np.delete(np.arange(got.marks.size), touched)
+    untouched, start = (level.vertices.reshape(-1, RECORD)[others] for level in (got, before))
+    case.equal(f"vertices beside {what}", untouched, start)
 
 
 @check
 def field_updates(case: Case) -> None:
-    for num_touched in (0, 1, case.pick(331, 60_001)):
+    for num_touched in (0, 1, 7, case.pick(331, 60_001, 3001)):
         for smoothness in (0.0, 1e-3):
             level, touched, gaps = _level_to_update(case, num_touched)
-            device = to_device(level._replace(marks=level.marks.astype(np.int32)))
+            device, before = level_on_device(level), level._replace(vertices=level.vertices.copy())
             field_ops.adagrad(device, to_device(gaps), 0.01, smoothness)
             with using("reference"):
                 field_ops.adagrad(level, touched, 0.01, smoothness)
             what = f"{num_touched} vertices, smoothness {smoothness}"
-            _compare_levels(case, what, to_host(device), level)
-        level, touched, gaps = _level_to_update(case, num_touched)
-        part(level, CURVATURE, 1)[touched[::3]] = 0.0  # of a corner with the weight 0
-        part(level, GRADIENT)[touched[::3]] = 0.0
-        device = to_device(level._replace(marks=level.marks.astype(np.int32)))
-        field_ops.relax(device, to_device(gaps), 5e-7)
-        with using("reference"):
-            field_ops.relax(level, touched, 5e-7)
-        _compare_levels(case, f"{num_touched} vertices, relaxed", to_host(device), level)
+            _compare_levels(case, what, to_host(device), level, before, touched)
+        for limit in (1e-4, 1.0):
+            level, touched, gaps = _level_to_update(case, num_touched)
+            part(level, CURVATURE, 1)[touched[::3]] = 0.0  # of a corner with the weight 0
+            part(level, GRADIENT)[touched[::3]] = 0.0
+            device, before = level_on_device(level), level._replace(vertices=level.vertices.copy())
+            field_ops.relax(device, to_device(gaps), limit)
+            with using("reference"):
+                field_ops.relax(level, touched, limit)
+            what = f"{num_touched} vertices, relaxed to {limit}"
+            _compare_levels(case, what, to_host(device), level, before, touched)
 
 
 @check

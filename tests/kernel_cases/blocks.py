@@ -4,11 +4,10 @@ coordinates.
 
 import numpy as np
 
-from gpu_checks.check import Case, check
-from gpu_checks.depth import NOISE, random_depth
+from kernel_cases.check import Case, check, gpu_check, to_device, to_host
+from kernel_cases.depth import NOISE, random_depth
 from kernels import blocks as block_ops
 from kernels.blocks import MAX_COORD, BlockIndex
-from kernels.cuda.arrays import to_device, to_host
 from kernels.dispatch import using
 from slam.geometry import se3_exp
 
@@ -44,7 +43,7 @@ def compare_index(case: Case, what: str, got: BlockIndex, wanted: set[Coord]) ->
 @check
 def blocks_insert(case: Case) -> None:
     """In two parts, the second overlapping the first, with many repeats: threads meet on a key."""
-    for num in (0, 1, 7, case.pick(300, 200_000)):
+    for num in (0, 1, 7, case.pick(300, 200_000, 5_000)):
         spread = 3 if num < 1000 else 30
         parts = [case.random.integers(-spread, spread, (num, 3), np.int32) for _ in range(2)]
         host, device = block_ops.new_index(2 * num + 1), block_ops.new_index(2 * num + 1)
@@ -108,7 +107,7 @@ def compare_listed(
     case.true(f"{what}: {off} of {len(wanted)} blocks differ", off <= 0.01 * len(wanted) + 1)
 
 
-@check
+@gpu_check
 def blocks_touch(case: Case) -> None:
     """The blocks of the band and those in front of it, listed once each."""
     for size in ((0, 0), (1, 1), (5, 7), case.pick((30, 40), (480, 640))):
@@ -150,7 +149,7 @@ def blocks_touch(case: Case) -> None:
         compare_index(case, f"index of {size}", to_host(index), all_coords(to_host(index)))
 
 
-@check
+@gpu_check
 def blocks_touch_without_room(case: Case) -> None:
     """What does not fit is left out and reported, frame after frame."""
     size, capacity = case.pick((20, 20), (480, 640)), case.pick(10, 300)
@@ -183,7 +182,7 @@ def blocks_cover(case: Case) -> None:
         first = case.random.integers(num)
         with using("cpu"):
             block_ops.insert_blocks(fine, coords.astype(np.int32))
-        device, starts = to_device(level), to_device(np.full(1, first, np.int32))
+        device, starts = to_device(level), case.counted(int(first))
         block_ops.cover_blocks(to_device(fine), starts, device, fine_block_m, spacing_m)
         with using("reference"):
             block_ops.cover_blocks(fine, first, level, fine_block_m, spacing_m)

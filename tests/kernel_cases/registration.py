@@ -4,14 +4,13 @@ does not run.
 
 import numpy as np
 
-from gpu_checks.check import Case, check
-from gpu_checks.random_field import on_device, random_field, random_points
-from gpu_checks.solve import WEIGHTING
+from kernel_cases.check import Case, gpu_check, to_device, to_host
+from kernel_cases.random_field import on_device, random_field, random_points
+from kernel_cases.solve import WEIGHTING
 from kernels import align as align_ops
 from kernels import field as field_ops
 from kernels.align import NormalEquations
 from kernels.cuda import registration
-from kernels.cuda.arrays import to_device, to_host
 from kernels.cuda.state import (
     HAS_KEYFRAME,
     NUM_STATE,
@@ -70,7 +69,7 @@ def images(case: Case, most: int, num_points: int, num_textured: int) -> tuple:
     return cloud, level
 
 
-@check
+@gpu_check
 def field_registration(case: Case) -> None:
     full = case.pick((500, 301, 199), (20_000, 15_001, 3001))
     for is_seeded, sizes in ((True, ((1, 0, 0), (2, 1, 1), full)), (False, (full,))):

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from gpu_checks.check import Case, check
-from kernels.cuda.arrays import to_device, to_host
+from kernel_cases.check import Case, gpu_check, to_device, to_host
 from kernels.cuda.median import medians
 
 
-@check
+@gpu_check
 def two_medians(case: Case) -> None:
     for size in (0, 1, 2, case.pick(700, 300_000)):
         values = case.random.uniform(0.3, 9.0, (2, size)).astype(np.float32)

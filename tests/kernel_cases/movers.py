@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from gpu_checks.blocks import all_coords, compare_index
-from gpu_checks.check import Case, check
-from gpu_checks.random_field import on_device, random_field
+from kernel_cases.blocks import all_coords, compare_index
+from kernel_cases.check import Case, check, to_device, to_host
+from kernel_cases.random_field import on_device, random_field
 from kernels import movers
-from kernels.cuda.arrays import to_device, to_host
 from kernels.dispatch import using
 from slam.geometry import inverse, se3_exp
 
@@ -25,7 +24,7 @@ def movers_found(case: Case) -> None:
         frame = wall_m, intrinsics, T.astype(np.float32), inverse(T).astype(np.float32)
         with using("reference"):
             movers.remember(host, *frame, stamp)
-        movers.remember(device, *to_device(frame), to_device(np.full(1, stamp, np.int32)))
+        movers.remember(device, *to_device(frame), case.counted(stamp))
     # a ray within rounding of a block's border may go past it
     index = to_host(device.grid.blocks)
     odd = len(all_coords(index) ^ all_coords(host.grid.blocks))

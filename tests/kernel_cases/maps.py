@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.spatial import cKDTree
 
-from gpu_checks.check import Case, check
-from gpu_checks.tsdf import MAX_READING
+from kernel_cases.check import Case, gpu_check
+from kernel_cases.tsdf import MAX_READING
 from kernels.dispatch import using
 from slam.camera import Camera, DepthNoise
 from slam.config import TsdfConfig
@@ -79,7 +79,7 @@ def wanted(walk: Walk, capacity: int) -> TsdfMap:
     return map_
 
 
-@check
+@gpu_check
 def tsdf_map_on_the_device(case: Case) -> None:
     seen = walk(case)
     capacity = case.pick(512, 1 << 16)
@@ -154,7 +154,7 @@ def compare_meshes(case: Case, host: Mesh, device: Mesh, voxel_size_m: float) ->
     case.close("vertices", distances_m, none_m, 1e-3, flips=FLIPS, cap=8 * voxel_size_m)
 
 
-@check
+@gpu_check
 def tsdf_map_without_room(case: Case) -> None:
     """A map that is full refuses, counts, and keeps what it has."""
     seen = walk(case)
@@ -164,7 +164,7 @@ def tsdf_map_without_room(case: Case) -> None:
     case.true("some of it is known", bool((map_.render(seen.camera, np.eye(4)).depth_m > 0).any()))
 
 
-@check
+@gpu_check
 def tsdf_map_repeats_itself(case: Case) -> None:
     """The same frames make the same file, bit by bit, whatever the order of the threads."""
     seen = walk(case)

@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from gpu_checks.check import Case, check
-from gpu_checks.depth import NOISE, random_depth
+from kernel_cases.check import Case, check, gpu_check, to_device, to_host
+from kernel_cases.depth import NOISE, random_depth
 from kernels import rays as ray_ops
-from kernels.cuda.arrays import to_device, to_host
-from kernels.cuda.rays import RayWindow, sample_window
 from kernels.dispatch import using
 from kernels.field import RayBatch
 from kernels.rays import Rays
@@ -107,7 +105,7 @@ def rays_sampled(case: Case) -> None:
             compare(case, f"{first}..{last} of {num}", to_host(got), wanted)
 
 
-@check
+@gpu_check
 def rays_sampled_of_a_window(case: Case) -> None:
     """From some keyframes with these numbers of rays are drawn so many."""
     for sizes, shares in (
@@ -122,6 +120,8 @@ def rays_sampled_of_a_window(case: Case) -> None:
 
 def compare_window(case: Case, sizes: list[int], shares: list[int]) -> None:
     """Sample a window at once on the device, and keyframe by keyframe by the definition."""
+    from kernels.cuda.rays import RayWindow, sample_window
+
     num = len(sizes)
     pool = random_rays(case, sum(sizes), (48, 64))
     first_ray = np.cumsum([0, *sizes], dtype=np.int32)

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from gpu_checks.check import Case, check
-from gpu_checks.volumes import SDF_UNIT_M, TRUNCATION_M, VOXEL_SIZE_M, Volume, ball, empty_volume
+from kernel_cases.check import Case, gpu_check, to_device, to_host
+from kernel_cases.volumes import SDF_UNIT_M, TRUNCATION_M, VOXEL_SIZE_M, Volume, ball, empty_volume
 from kernels import tsdf as tsdf_ops
-from kernels.cuda.arrays import to_device, to_host
 from kernels.dispatch import using
 from slam.geometry import se3_exp
 
@@ -30,7 +29,7 @@ def render(
         return tsdf_ops.raycast(*arguments)
 
 
-@check
+@gpu_check
 def raycast(case: Case) -> None:
     volume = ball(case, RADIUS_M, 0.08)
     T = np.eye(4)
@@ -65,7 +64,7 @@ def raycast(case: Case) -> None:
         case.true(f"{size}: {both.mean():.2f} hits", num < 100 or both.mean() > 0.05)
 
 
-@check
+@gpu_check
 def raycast_of_nothing(case: Case) -> None:
     """No blocks, no pixels, and a camera inside of a block."""
     T = np.eye(4, dtype=np.float32)

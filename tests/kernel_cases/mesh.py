@@ -3,11 +3,10 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-from gpu_checks.check import Case, check
+from kernel_cases.check import Case, check, to_device, to_host
 from kernels import blocks as block_ops
 from kernels import mesh as mesh_ops
 from kernels import tsdf as tsdf_ops
-from kernels.cuda.arrays import to_device, to_host
 from kernels.dispatch import using
 
 VOXEL_SIZE_M = 0.02

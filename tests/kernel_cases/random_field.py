@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from kernel_cases.check import to_device, to_host
 from kernels import blocks as block_ops
 from kernels import field as field_ops
 from kernels import tsdf as tsdf_ops
-from kernels.cuda.arrays import to_device, to_host
 from kernels.field import (
     CURVATURE,
     FEATURES,
@@ -62,21 +62,26 @@ def _random_level(name: str, random: np.random.Generator) -> Level:
 
 
 def on_device(field: Field) -> Field:
-    """Return a copy of a field on the device, where marks are int32."""
-    return to_device(_with_marks(field, np.int32))
+    """Return a copy of a field where the op runs."""
+    levels = dict(zip(SPACINGS_M, map(level_on_device, field[:4]), strict=True))
+    return to_device(field._replace(coarse=0, middle=0, fine=0, color=0))._replace(**levels)
+
+
+def level_on_device(level: Level) -> Level:
+    """Return a copy of a level where the op runs; on a GPU marks are int32."""
+    device = to_device(level)
+    if isinstance(device.marks, np.ndarray):
+        return device
+    return device._replace(marks=to_device(level.marks.astype(np.int32)))
 
 
 def on_host(field: Field) -> Field:
-    """Return a copy of a field on the device as the other backends take it."""
-    return _with_marks(to_host(field), np.uint8)
-
-
-def _with_marks(field: Field, dtype: type) -> Field:
+    """Return a copy of such a field as the definition takes it."""
     levels = {
-        name: level._replace(marks=level.marks.astype(dtype))
-        for name, level in zip(SPACINGS_M, field[:4], strict=True)
+        name: level._replace(marks=level.marks.astype(np.uint8))
+        for name, level in zip(SPACINGS_M, to_host(field)[:4], strict=True)
     }
-    return field._replace(**levels)
+    return to_host(field)._replace(**levels)
 
 
 def random_points(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gpu_checks.check import Case, check
-from gpu_checks.volumes import (
+from kernel_cases.check import Case, check, to_device, to_host
+from kernel_cases.volumes import (
     SDF_UNIT_M,
     TRUNCATION_M,
     VOXEL_SIZE_M,
@@ -12,7 +12,6 @@ from gpu_checks.volumes import (
     fill_randomly,
 )
 from kernels import tsdf as tsdf_ops
-from kernels.cuda.arrays import to_device, to_host
 from kernels.dispatch import using
 
 STEEPEST = 2.0 * TRUNCATION_M[1] / VOXEL_SIZE_M  # from one voxel to the next

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from gpu_checks.check import Case, check
-from gpu_checks.random_field import SPACINGS_M, UNIT_M, on_device, random_field
-from kernels.cuda.arrays import to_device, to_host
+from kernel_cases.check import Case, gpu_check, to_device, to_host
+from kernel_cases.random_field import SPACINGS_M, UNIT_M, on_device, random_field
 from kernels.dispatch import using
 from kernels.field import FEATURES, NUM_FEATURES, Field
 from kernels.field_render import render
@@ -29,7 +28,7 @@ def ball(random: np.random.Generator) -> Field:
     return field
 
 
-@check
+@gpu_check
 def field_render(case: Case) -> None:
     field, wide = ball(case.random), case.pick(32, 640)
     T_world_camera = se3_exp(np.array([0.02, -0.03, -0.4, 0.1, -0.1, 0.3])).astype(np.float32)

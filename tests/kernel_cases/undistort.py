@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from gpu_checks.check import Case, check
-from gpu_checks.depth import FLIPS, random_depth
-from kernels.cuda.arrays import to_device, to_host
+from kernel_cases.check import Case, check, to_device, to_host
+from kernel_cases.depth import FLIPS, random_depth
 from kernels.dispatch import using
 from kernels.undistort import undistort_color, undistort_depth, undistortion_table
 

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from gpu_checks.check import Case, check
-from gpu_checks.tsdf import MAX_READING
-from kernels.cuda.arrays import to_device, to_host
+from kernel_cases.check import Case, gpu_check, to_device, to_host
+from kernel_cases.tsdf import MAX_READING
 from kernels.cuda.inputs import Inputs
 from kernels.dispatch import using
 from kernels.field import NUM_FEATURES
@@ -28,7 +27,7 @@ from slam.maps.neural.rendering import FAR_M
 NOISE = DepthNoise.rendered()
 
 
-@check
+@gpu_check
 def inputs_of_captured_launches(case: Case) -> None:
     inputs = Inputs(number=np.zeros(1, np.int64), T=np.eye(4, dtype=np.float32), none=np.zeros(0))
     places = [inputs[name].data_ptr() for name in ("number", "T")]
@@ -42,7 +41,7 @@ def inputs_of_captured_launches(case: Case) -> None:
     case.true("they stay", places == [inputs[name].data_ptr() for name in ("number", "T")])
 
 
-@check
+@gpu_check
 def pool_of_rays(case: Case) -> None:
     """It grows, and gives back what it got; overlaps are told as by whole keyframes."""
     camera = Camera(40, 30, 35.0, 35.0, 19.5, 14.5)
@@ -122,7 +121,7 @@ def compare(case: Case, when: str, got: Grid, wanted: Grid, tolerance: float, fl
             )  # fmt: skip
 
 
-@check
+@gpu_check
 def neural_map(case: Case) -> None:
     config = NeuralConfig(
         coarse_spacing_m=0.6, middle_spacing_m=0.3, fine_spacing_m=0.12, color_spacing_m=0.12,
