@@ -49,7 +49,7 @@ def close_by_largest(
 
 @check
 def field_gradients(case: Case) -> None:
-    for num_rays in (0, 1, case.pick(35, 2048)):
+    for num_rays in case.pick((0, 1, 35), (0, 1, 2048), (0, 1, 3, 33, 129, 500)):
         for is_seeded in (True, False):
             field = on_device(random_field(case.random, is_seeded))
             for step in range(2 if is_seeded else 1):  # the second adds to the first
@@ -64,9 +64,12 @@ def _compare_gradients(case: Case, what: str, field: Field, batch: RayBatch) -> 
         losses, d_decoder, touched = field_ops.gradients(wanted, batch, WEIGHTS)
     got = field_ops.gradients(field, to_device(batch), WEIGHTS)
     got_losses = np.array([float(loss) for loss in got[0]])
-    case.close(f"losses of {what}", got_losses, np.array(losses), 1e-6, 1e-4)
+    case.close(f"losses of {what}", got_losses, np.array(losses), 1e-6, case.limit(1e-4, 1e-5))
+    case.true(f"losses of {what}: all", len(batch.weight) < 100 or min(losses) > 0.0)
     for name, a, b in zip(("w1", "w2"), to_host(got[1]), d_decoder, strict=True):
-        close_by_largest(case, f"gradient by {name} of {what}", a, b, 1e-4, flips=0.07)
+        close_by_largest(
+            case, f"gradient by {name} of {what}", a, b, 1e-4, flips=case.limit(0.07, 0.01)
+        )
     levels = zip(SPACINGS_M, on_host(field)[:4], wanted[:4], got[2], touched, strict=True)
     for name, level, expected, got_rows, rows in levels:
         listed = to_host(got_rows)
@@ -78,8 +81,9 @@ def _compare_gradients(case: Case, what: str, field: Field, batch: RayBatch) -> 
         got_gradient, gradient = part(level, GRADIENT), part(expected, GRADIENT)
         # a ReLU whose input rounds to its other side moves the eight vertices of a sample
         close_by_largest(
-            case, f"{name} gradient of {what}", got_gradient[marked], gradient[marked], 1e-4, 0.02
-        )
+            case, f"{name} gradient of {what}", got_gradient[marked], gradient[marked], 1e-4,
+            case.limit(0.02, 0.001),
+        )  # fmt: skip
         case.true(
             f"{name} gradient of {what} elsewhere",
             np.count_nonzero(got_gradient) == np.count_nonzero(got_gradient[marked]),
@@ -89,9 +93,13 @@ def _compare_gradients(case: Case, what: str, field: Field, batch: RayBatch) -> 
                 f"{name} features of {what}", part(level, FEATURES), part(expected, FEATURES)
             )
     curvature = part(on_host(field).color, CURVATURE, 1), part(wanted.color, CURVATURE, 1)
-    close_by_largest(case, f"curvature of {what}", *curvature, 5e-5)
+    close_by_largest(case, f"curvature of {what}", *curvature, case.limit(5e-5, 1e-5))
     case.equal(f"taught vertices of {what}", curvature[0] > 0, curvature[1] > 0)
-    _compare_starts(case, what, before.color, on_host(field).color, touched[COLOR], batch)
+    if case.is_on_gpu:
+        _compare_starts(case, what, before.color, on_host(field).color, touched[COLOR], batch)
+    else:  # where it is the first sample in the batch
+        starts = part(on_host(field).color, FEATURES), part(wanted.color, FEATURES)
+        close_by_largest(case, f"starts of {what}", *starts, 1e-6)
 
 
 def _compare_starts(

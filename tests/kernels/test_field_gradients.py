@@ -19,7 +19,6 @@ from kernels.field import (
 from .conftest import with_both
 from .fields import (
     LEVELS,
-    SIZES,
     all_taught,
     assert_like,
     copy_of,
@@ -31,27 +30,6 @@ from .fields import (
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread_of_torch")
-
-
-@pytest.mark.parametrize("is_seeded", [True, False])
-@pytest.mark.parametrize("num_rays", SIZES)
-def test_gradients_like_reference(num_rays: int, is_seeded: bool):
-    field, batch = random_field(num_rays, is_seeded), random_batch(num_rays, num_rays)
-    weights = StepWeights(near=0.9, free=0.7, depth=2.0, color=0.8, coarse=1.3)
-    reference, cpu = with_both(lambda: gradients(field, batch, weights))
-    np.testing.assert_allclose(cpu[1], reference[1], rtol=1e-5, atol=1e-7)
-    for a, b in zip(cpu[2], reference[2], strict=True):
-        assert a.dtype == np.float32
-        assert_like(a, b, 1e-4, jumps=0.01)
-    for l in range(len(LEVELS)):
-        level, expected = levels_of(cpu[0])[l], levels_of(reference[0])[l]
-        assert_like(part(level, GRADIENT), part(expected, GRADIENT), 1e-4, jumps=1e-4)
-        np.testing.assert_array_equal(level.marks, expected.marks)
-        # the order of the vertices is not part of the contract
-        np.testing.assert_array_equal(np.sort(cpu[3][l]), np.sort(reference[3][l]))
-    assert_taught_alike(cpu[0].color, reference[0].color)
-    if num_rays > 100:
-        assert min(cpu[1]) > 0.0
 
 
 def assert_taught_alike(actual: Level, expected: Level) -> None:
