@@ -12,6 +12,7 @@ import pytest
 from slam.config_file import load_config
 from slam.geometry import inverse
 from slam.sources.synthetic import SyntheticSource, open_synthetic
+from slam.tracking.base import TrackResult, TrackState
 from slam.tracking.given import GivenPoses
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +37,12 @@ def forgetting(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def noise(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return load("noise_study", monkeypatch)
+
+
+@pytest.fixture
+def kidnaps(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    return importlib.import_module("survival.kidnaps")
 
 
 class KnownMap:
@@ -197,3 +204,29 @@ def test_noise_study_measures_an_unscored_run_again(noise: ModuleType, tmp_path:
 def test_noise_study_says_what_the_command_line_said(noise: ModuleType) -> None:
     with pytest.raises(noise.StudyError, match="slam eval ended with 2: slam: no run folder"):
         noise.slam("eval", "nowhere")
+
+
+def test_a_kidnap_there_and_back_is_survived(kidnaps, monkeypatch):
+    """A third of a second of the room is mapped, then half a second is cut out of it."""
+    monkeypatch.setattr(kidnaps, "FIRST_S", 0.3)
+    monkeypatch.setattr(kidnaps, "GAP_S", (0.5, 0.6))
+    monkeypatch.setattr(kidnaps, "NUM_AFTER", 1)
+    source = open_synthetic("room", 70)
+    truth = dict(enumerate(source.ground_truth().Ts_world_camera))
+    config = load_config([], {"deterministic": "true"})
+    there, back = kidnaps.kidnaps(source, config, truth, num_cuts=1, stride=3, seed=0)
+    for kidnap in (there, back):
+        assert kidnap.sees_map
+        assert kidnap.frames_until_found <= 3
+        assert kidnap.wrong == []
+
+
+def test_a_pose_beside_the_truth_is_counted_as_wrong(kidnaps):
+    kidnap = kidnaps.Kidnap("0 to 9")
+    for step_m, num_wrong in ((0.04, 0), (0.06, 1)):
+        T = np.eye(4)
+        T[0, 3] = step_m
+        result = TrackResult(T, TrackState.OK, "", 0.0, 0.9, 1.0, 1)
+        kidnaps._check(kidnap, np.eye(4), 9, result)
+        assert len(kidnap.wrong) == num_wrong
+    assert kidnap.wrong[0].startswith("0 to 9: frame 9 OK but 6.0 cm, 0.0 deg off")

@@ -9,8 +9,8 @@ from kernels.places import NUM_WORDS, score_places
 from slam.geometry import Transform
 from slam.places.features import Features
 
-MAX_DISTANCE_M = 0.1  # to a keyframe, for a frame to be none itself
-MAX_ANGLE_RAD = 0.175
+MAX_DISTANCE_M = 0.15  # to a keyframe, for a frame to be none itself
+MAX_ANGLE_RAD = 0.2
 FIRST_CAPACITY = 1 << 12
 
 

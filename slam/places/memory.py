@@ -1,6 +1,7 @@
 """The places of a map: grown by the mapping thread, asked by a tracker that is lost."""
 
 import logging
+from math import inf
 
 import numpy as np
 
@@ -10,9 +11,12 @@ from slam.geometry import Transform
 from slam.places.features import extract
 from slam.places.keyframes import Keyframe, Keyframes
 from slam.places.places_file import arrays_of
-from slam.places.recognition import MIN_MATCHES, recognise
+from slam.places.recognition import MIN_MATCHES, NUM_COMPARED, recognise
 from slam.places.vocabulary import load_vocabulary
 from slam.tracking.recogniser import NothingKnown
+
+NUM_ROUNDS = 3  # of successive frames, each with the next ranks: the first may be wrong places
+SAME_LOSS_S = 0.5  # between two frames that are asked about
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +32,8 @@ class Places:
         self.keyframes = keyframes
         self.num_recognised = 0
         self._vocabulary = load_vocabulary()
+        self._round = 0
+        self._last_s = -inf
 
     def remember(self, frame: Frame, T_world_camera: Transform) -> None:
         """Keep a posed frame as a keyframe, unless one was taken from about there."""
@@ -44,12 +50,17 @@ class Places:
         features = extract(frame, self._vocabulary)
         if features is None:
             return None
-        found = recognise(features, frame.depth_noise, self.keyframes)
+        is_same_loss = frame.timestamp_s - self._last_s < SAME_LOSS_S
+        self._round = (self._round + 1) % NUM_ROUNDS if is_same_loss else 0
+        self._last_s = frame.timestamp_s
+        first_rank = NUM_COMPARED * self._round
+        found = recognise(features, frame.depth_noise, self.keyframes, first_rank)
         return None if found is None else found.T_world_camera
 
     def confirm(self, frame: Frame, T_world_camera: Transform) -> None:
         """Count and log a guess that was verified."""
         self.num_recognised += 1
+        self._last_s = -inf
         where = ", ".join(f"{value:.2f}" for value in T_world_camera[:3, 3])
         logger.info("frame %d: recognised the place, at %s m", frame.index, where)
 

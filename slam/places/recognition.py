@@ -11,11 +11,12 @@ from slam.geometry import Transform, rigid_motion
 from slam.places.features import Features
 from slam.places.keyframes import Keyframe, Keyframes
 
-NUM_RANKED = 3  # keyframes compared with a frame
+NUM_COMPARED = 3  # keyframes, with one frame: what there is time for
 MAX_BITS = 64  # of 256, that a corner's descriptor may change
 MAX_RATIO = 0.8  # of the nearest to the second nearest descriptor (Lowe 2004)
 NUM_SAMPLES = 300
-MIN_MATCHES = 15  # that agree on a motion: fewer can by chance
+MIN_MATCHES = 10  # that agree on a motion: what the map then has to bear out
+PLENTY = 30  # matches that need no second keyframe
 BASE_TOLERANCE_M = 0.03  # corners of coarse levels are found a few pixels off
 TOLERANCE_SIGMAS = 3.0  # of depth, on both sides
 
@@ -29,14 +30,19 @@ class Recognition:
 
 
 def recognise(
-    features: Features, depth_noise: DepthNoise, keyframes: Keyframes
+    features: Features, depth_noise: DepthNoise, keyframes: Keyframes, first_rank: int = 0
 ) -> Recognition | None:
-    """Return the pose that the most corners agree on; None where too few do."""
+    """Compare a frame with the keyframes of a few ranks; return the pose that the most corners
+    agree on, None where too few do.
+    """
     best: Recognition | None = None
-    for keyframe in keyframes.ranked(features.words, NUM_RANKED):
+    ranked = keyframes.ranked(features.words, first_rank + NUM_COMPARED)
+    for keyframe in ranked[first_rank:]:
         found = place_against(features, depth_noise, keyframe)
         if found is not None and (best is None or found.num_matches > best.num_matches):
             best = found
+            if best.num_matches >= PLENTY:
+                break
     return best
 
 

@@ -8,7 +8,7 @@ from slam.frame import Frame
 from slam.geometry import Transform
 from slam.maps.base import Map
 
-STEP_PX = 8  # of the pixels compared
+COLUMNS = 50  # of pixels compared, about
 TOLERANCE_M = 0.05  # beside the noise: surface in the map is as wrong where it is seen aslant
 TOLERANCE_SIGMAS = 4.0
 
@@ -26,10 +26,11 @@ def agreement(map_: Map, frame: Frame, T_world_camera: Transform) -> Agreement:
     A reading behind that surface was seen through it, and one before it lies in space that the map
     was seen through.
     """
-    camera = frame.camera.scaled(1.0 / STEP_PX)
-    first = STEP_PX // 2
-    depth_m = frame.depth_m[first::STEP_PX, first::STEP_PX][: camera.height, : camera.width]
-    shown_m = map_.render(camera, T_world_camera).depth_m[: depth_m.shape[0], : depth_m.shape[1]]
+    step = max(1, round(frame.camera.width / COLUMNS))
+    camera = frame.camera.scaled(1.0 / step)
+    first = step // 2
+    depth_m = frame.depth_m[first::step, first::step][: camera.height, : camera.width]
+    shown_m = map_.render(camera, T_world_camera).depth_m
     is_read = depth_m > 0
     is_known = is_read & (shown_m > 0)
     noise = frame.depth_noise

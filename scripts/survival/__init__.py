@@ -1,0 +1,1 @@
+"""The sections of scripts/survival_study.py."""
