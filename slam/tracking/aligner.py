@@ -1,5 +1,6 @@
 """What the dense tracker asks of the device that it runs on."""
 
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from slam.frame import Frame
@@ -32,8 +33,10 @@ class Aligner(Protocol):
         """Align the frame from T_start."""
         ...
 
-    def search(self, map_: Map, T_last: Transform) -> list[Transform]:
-        """Look in a wider surrounding of T_last for poses to align from."""
+    def search(self, map_: Map, T_last: Transform) -> Iterator[Transform]:
+        """Look in a wider surrounding of T_last for poses to align from, one after the other: the
+        first is where the map's surface alone draws the frame.
+        """
         ...
 
     def agreement(self, T_world_camera: Transform) -> Agreement:

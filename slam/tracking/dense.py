@@ -107,8 +107,8 @@ class DenseTracker:
             result = self._look_round(frame, map_, lost, T_last) if self._is_lost else lost
             return result if result.state is TrackState.OK else lost
         self._is_guess_due = False
-        results = [self._aligner.align(map_, T) for T in self._aligner.search(map_, T_guess)]
-        result = max(results, key=lambda result: result.inlier_ratio)
+        # the keyframe is of another place: only the surface tells
+        result = self._aligner.align(map_, next(iter(self._aligner.search(map_, T_guess))))
         if not self._is_verified(frame, map_, result):
             return lost
         self._is_guess_due = True

@@ -1,5 +1,6 @@
 """Alignment on the CPU: coarse-to-fine, robust Gauss-Newton."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -70,14 +71,13 @@ class HostAligner:
             geometry = ProjectiveGeometry(map_, self._frame().levels[1].camera, T_start)
         return self._descend(geometry, STAGES, T_start)
 
-    def search(self, map_: Map, T_last: Transform) -> list[Transform]:
+    def search(self, map_: Map, T_last: Transform) -> Iterator[Transform]:
         """Look in a wider surrounding of T_last for poses to align from."""
         geometry = ProjectiveGeometry(map_, self._frame().levels[2].camera, T_last)
-        found = [
-            self._descend(geometry, stages, T_last).T_world_camera
-            for stages in (SURFACE_FIRST, INTENSITY_FIRST)
-        ]
-        return [*found, *self._look_along_open_directions(geometry, found[0])]
+        T_by_surface = self._descend(geometry, SURFACE_FIRST, T_last).T_world_camera
+        yield T_by_surface
+        yield self._descend(geometry, INTENSITY_FIRST, T_last).T_world_camera
+        yield from self._look_along_open_directions(geometry, T_by_surface)
 
     def _look_along_open_directions(self, geometry: Geometry, T: Transform) -> list[Transform]:
         """Find where along the directions that geometry leaves open the frame looks like the

@@ -117,8 +117,8 @@ def tracking(case: Case) -> None:
         for has_color in case.pick((True,), (True, False)):
             compare(case, map_, host, device, view(camera, index, has_color))
     with using("reference"):  # the search runs on the host, with a keyframe of its own
-        wanted = np.stack(host.search(map_, np.eye(4)))
-        case.equal("a search", np.stack(device.search(map_, np.eye(4))), wanted)
+        wanted = np.stack(list(host.search(map_, np.eye(4))))
+        case.equal("a search", np.stack(list(device.search(map_, np.eye(4)))), wanted)
         wanted = host.agreement(np.eye(4))
         case.true(f"an agreement: {wanted}", device.agreement(np.eye(4)) == wanted)
     empty = Frame(9, 0.3, camera, np.zeros_like(first.depth_m), None, first.depth_noise)

@@ -1,5 +1,6 @@
 """Alignment on a GPU: everything is enqueued at once, and the pose is all that is read back."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -115,7 +116,7 @@ class CudaAligner:
         )
         return track_result(orthonormalise(T_world_camera), fit, self._config)
 
-    def search(self, map_: Map, T_last: Transform) -> list[Transform]:
+    def search(self, map_: Map, T_last: Transform) -> Iterator[Transform]:
         """Look in a wider surrounding of T_last for poses to align from; on the CPU."""
         return self._on_host().search(map_, T_last)
 
