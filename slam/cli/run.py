@@ -2,8 +2,9 @@
 
 import argparse
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from slam.cli.fields import require_noise
@@ -15,6 +16,7 @@ from slam.sources.playback import num_selected
 
 if TYPE_CHECKING:
     from slam.runs.loop import Onlookers
+    from slam.viewer.base import Viewer
 
 logger = logging.getLogger(__name__)
 
@@ -35,10 +37,12 @@ def run(options: argparse.Namespace, given: Mapping[str, str]) -> int:
         options.localize_only,
         resolve(options.device, config, [kind]),
     )
-    with _session(options, config, [kind]) as (source, onlookers):
-        metrics = run_slam(source, config, run_options, onlookers)
-    say(summary(metrics))
-    say(f"written to {options.out}")
+    with ExitStack() as viewing:
+        with _session(options, config, [kind], viewing) as (source, onlookers):
+            metrics = run_slam(source, config, run_options, onlookers)
+        say(summary(metrics))
+        say(f"written to {options.out}")
+        _wait_while_watched(onlookers.viewer)
     return 0
 
 
@@ -56,13 +60,24 @@ def compare(options: argparse.Namespace, given: Mapping[str, str]) -> int:
         localize_only=options.localize_only,
         device=resolve(options.device, config, list(MAPS)),
     )
-    with _session(options, config, list(MAPS)) as (source, onlookers):
-        comparison = compare_maps(source, config, run_options, onlookers)
-    say(f"{comparison['frames']} frames, {comparison['fps']:.1f} fps for both")
-    for name, metrics in comparison["maps"].items():
-        say(f"{name}: {summary(metrics)}")
-    say(f"written to {options.out}")
+    with ExitStack() as viewing:
+        with _session(options, config, list(MAPS), viewing) as (source, onlookers):
+            comparison = compare_maps(source, config, run_options, onlookers)
+        say(f"{comparison['frames']} frames, {comparison['fps']:.1f} fps for both")
+        for name, metrics in comparison["maps"].items():
+            say(f"{name}: {summary(metrics)}")
+        say(f"written to {options.out}")
+        _wait_while_watched(onlookers.viewer)
     return 0
+
+
+def _wait_while_watched(viewer: "Viewer") -> None:
+    """Serve the viewer's page until no browser shows it, or until Ctrl-C."""
+    if viewer.is_watched:
+        tell("the viewer's page is served until it is closed; Ctrl-C ends it now")
+    with suppress(KeyboardInterrupt):
+        while viewer.is_watched:
+            time.sleep(0.2)
 
 
 def _config(options: argparse.Namespace, given: Mapping[str, str]) -> Config:
@@ -84,7 +99,7 @@ def _config(options: argparse.Namespace, given: Mapping[str, str]) -> Config:
 
 @contextmanager
 def _session(
-    options: argparse.Namespace, config: Config, maps: Sequence[str]
+    options: argparse.Namespace, config: Config, maps: Sequence[str], viewing: ExitStack
 ) -> Iterator[tuple[Source | Stream, "Onlookers"]]:
     """Open the source, and who looks on while it goes through the systems."""
     from slam.control.hands import controlled
@@ -99,7 +114,7 @@ def _session(
         port = 0
     with interruptible(), ExitStack() as stack:
         viewer = open_viewer(options.viewer, maps, live_truth(source), tell, options.host)
-        stack.callback(viewer.close)
+        viewing.callback(viewer.close)
         controls = stack.enter_context(controlled(tell, port=port, host=options.host))
         progress = stack.enter_context(closing(Progress(num_selected(source, config.playback))))
         yield source, Onlookers([progress], viewer, controls, tell)

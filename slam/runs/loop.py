@@ -32,7 +32,7 @@ class Onlookers:
     """Who takes part in a session beside its systems.
 
     `watchers` are called after each frame, and may raise to end it; the viewer gets the same, and
-    is closed when all is mapped. `say` shows the user a line.
+    shows its last view when all is mapped. `say` shows the user a line.
     """
 
     watchers: Sequence[Callable[[Snapshot], None]] = ()
@@ -97,7 +97,7 @@ class Session:
                 self._finish()
             finally:
                 self.wall_s = now_s() - self._start_s
-                self.onlookers.viewer.close()
+                self.onlookers.viewer.finish()
 
     def _interrupt(self, outage: Outage) -> None:
         for system in self.systems:

@@ -20,7 +20,7 @@ LAST_VIEW_S = 5.0  # of those, for the meshes
 
 @runtime_checkable  # the tests check argument types at run time
 class Screen(Protocol):
-    """What views are drawn on. Its methods are called in one thread, but for `abandon`."""
+    """What views are drawn on. Its methods are called in one thread but where they say so."""
 
     cost: float  # of the machine's time over that of the calling thread
 
@@ -37,7 +37,16 @@ class Screen(Protocol):
         ...
 
     def release(self) -> None:
-        """Let go, in the end."""
+        """Let go of the run, in the end."""
+        ...
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether someone looks at what it serves. Asked in other threads."""
+        ...
+
+    def close(self) -> None:
+        """Serve no more, after `release`; called in another thread."""
         ...
 
     def abandon(self) -> None:
@@ -67,13 +76,23 @@ class BackgroundViewer:
             self._newest = snapshot
             self._thread.wake()
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Show the maps as they are now, within seconds."""
         self._deadline_s = time.monotonic() + LAST_VIEW_S
         if not self._thread.close(CLOSE_S):
             logger.warning("the viewer does not answer; the last view is not complete")
             self._give_up()  # before what hangs fails, which is no news
             self._screen.abandon()
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether someone looks at a page that is still served."""
+        return self._screen.is_watched
+
+    def close(self) -> None:
+        """Finish, and serve no more."""
+        self.finish()
+        self._screen.close()
 
     def _draw(self) -> float:
         newest = self._newest

@@ -38,15 +38,29 @@ class Viewer(Protocol):
         """Take the newest frame; returns at once. Called once a frame."""
         ...
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Show the maps as they are in the end, and let go of the run within seconds."""
+        ...
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether someone still looks at what this process serves."""
+        ...
+
+    def close(self) -> None:
+        """Finish, and serve no more; a window of its own stays open."""
         ...
 
 
 class NoViewer:
     """Shows nothing."""
 
+    is_watched = False
+
     def show(self, snapshot: Snapshot) -> None:
+        """Do nothing."""
+
+    def finish(self) -> None:
         """Do nothing."""
 
     def close(self) -> None:

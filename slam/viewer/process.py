@@ -40,6 +40,11 @@ class ViewerProcess:
         """Whether it has not ended; a closed window has."""
         return self.child.poll() is None
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether a browser shows its page."""
+        return self.is_running and self.page is not None and self.page.is_watched
+
     def be_nice(self) -> None:
         """Leave the cores to the run where both want them."""
         with contextlib.suppress(OSError, AttributeError):

@@ -29,7 +29,6 @@ COLORS = {"tsdf": (102, 194, 255), "neural": (255, 159, 67)}  # of what belongs 
 LIVE_WIDTH, RENDERED_WIDTH = 320, 128
 MESH_S = 0.035  # of a view
 FLUSH_S = 2.0
-GRACE_S = 0.5  # for browsers to get the end
 
 
 class RerunScreen:
@@ -99,11 +98,20 @@ class RerunScreen:
                 system.show_predicted()
 
     def release(self) -> None:
-        """Let go when all has gone out; a window stays open, a page is not served any more."""
+        """Let go when all has gone out, and tell a page that the run has ended."""
         self._recording.flush(timeout_sec=FLUSH_S)
         self._recording.disconnect()
         if self._process is not None and self._process.page is not None:
-            time.sleep(GRACE_S)
+            self._process.page.end_run()
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a browser shows the page."""
+        return self._process is not None and self._process.is_watched
+
+    def close(self) -> None:
+        """Serve the page no more; a window stays open."""
+        if self._process is not None and self._process.page is not None:
             self._process.kill()
 
     def abandon(self) -> None:

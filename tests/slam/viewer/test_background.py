@@ -33,6 +33,11 @@ class Notes:
     def release(self) -> None:
         self.ends.append("release")
 
+    is_watched = False
+
+    def close(self) -> None:
+        self.ends.append("close")
+
     def abandon(self) -> None:
         self.ends.append("abandon")
         self._abandon()
@@ -68,13 +73,13 @@ def test_every_frame_gets_in_once_however_few_the_views(snapshots):
     show_all(screen, snapshots)
     assert screen.rows == [snapshot.frame.index for snapshot in snapshots]
     assert screen.newest[-1] == snapshots[-1].frame.index
-    assert screen.ends == ["finish", "release"]
+    assert screen.ends == ["finish", "release", "close"]
 
 
 def test_nothing_shown_is_nothing_drawn():
     screen = Notes(draw=fail)
     show_all(screen, [])
-    assert screen.ends == ["release"]
+    assert screen.ends == ["release", "close"]
 
 
 def test_a_screen_that_stalls_gets_all_rows_when_it_goes_on(snapshots):
@@ -92,7 +97,7 @@ def test_a_screen_that_hangs_holds_up_neither_the_frames_nor_the_end(
     monkeypatch.setattr(background, "CLOSE_S", 0.3)
     screen = Notes(**{where: blocked})
     show_all(screen, snapshots)
-    assert screen.ends[-1] == "abandon"
+    assert screen.ends[-2:] == ["abandon", "close"]
     assert [record.message for record in caplog.records] == [
         "the viewer does not answer; the last view is not complete"
     ]

@@ -44,8 +44,10 @@ def is_open(port: int) -> bool:
 @pytest.mark.timeout(20)
 def test_the_page_is_served_and_gone_afterwards(served):
     with urllib.request.urlopen(served.page_url) as answer:
+        inner = f"/?url={quote(served.data_url, safe='')}"
+        assert f'<iframe src="{inner}"' in answer.read().decode()
+    with urllib.request.urlopen(served.page_url + inner) as answer:
         assert b"<canvas" in answer.read()
-        assert answer.url == f"{served.page_url}/?url={quote(served.data_url, safe='')}"
         policy = answer.headers["Content-Security-Policy"]
     assert f"connect-src 'self' {served.data_url[6:-6]}" in policy
     with urllib.request.urlopen(f"{served.page_url}/re_viewer_bg.wasm") as answer:
@@ -54,6 +56,20 @@ def test_the_page_is_served_and_gone_afterwards(served):
     served.kill()
     assert not served.is_running
     while any(is_open(port) for port in ports_of(served)):
+        time.sleep(0.01)
+
+
+@pytest.mark.timeout(20)
+def test_a_page_is_told_that_the_run_has_ended_and_watched_until_it_is_closed(served):
+    assert not served.is_watched
+    with urllib.request.urlopen(f"{served.page_url}/run") as events:
+        assert events.readline() == b":\n"
+        assert served.is_watched
+        served.page.end_run()
+        while (line := events.readline()) != b"data: ended\n":
+            assert line in (b":\n", b"\n")
+        assert served.is_watched
+    while served.is_watched:
         time.sleep(0.01)
 
 

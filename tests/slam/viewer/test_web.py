@@ -61,6 +61,12 @@ def test_both_maps_grow_on_the_page_and_nothing_leaves_the_machine(
             if all(covered(image, name) > COVERED for name in PANES):
                 break
             assert time.monotonic() < deadline_s, [covered(image, name) for name in PANES]
+    viewer.finish()
+    page.get_by_text("The run has ended. Its last view stays").wait_for(timeout=20_000)
+    assert viewer.is_watched
+    page.close()
+    while viewer.is_watched:
+        time.sleep(0.01)
     viewer.close()
     folder = Path(os.environ.get("TWINMAP_ARTEFACTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
