@@ -8,6 +8,7 @@ import pytest
 from kernels.blocks import (
     MAX_COORD,
     BlockIndex,
+    cover_blocks,
     find_blocks,
     grown_index,
     insert_blocks,
@@ -289,3 +290,28 @@ def test_grown_index_keeps_slots_and_neighbors(backend: str):
     np.testing.assert_array_equal(grown.neighbors[:count], index.neighbors[:count])
     assert insert_blocks(grown, coords + np.int32(6))
     assert int(grown.num_blocks[0]) == 2 * count
+
+
+def test_coarser_blocks_cover_all_cells_round_the_blocks(backend: str):
+    """And a cell more: 0.32 m blocks under vertices 0.1 m apart, in blocks of 0.8 m."""
+    fine, coarse = new_index(40), new_index(200)
+    assert insert_blocks(fine, random_coords(40, 9))
+    first = 25
+    assert cover_blocks(fine, first, coarse, 0.32, 0.1)
+    low = fine.coords[first : fine.num_blocks[0]] * 0.32
+    near_m = np.random.default_rng(0).uniform(-0.1, 0.42, (300, 1, 3)) + low
+    blocks = np.floor(near_m.reshape(-1, 3) / 0.8).astype(np.int32)
+    assert (find_blocks(coarse, blocks) >= 0).all()
+    covered_m = coarse.coords[: coarse.num_blocks[0]] * 0.8  # none lies farther away than that
+    gap_m = np.maximum(low - 0.102 - (covered_m[:, None] + 0.8), covered_m[:, None] - low - 0.422)
+    assert (gap_m.max(axis=2).min(axis=1) < 1e-6).all()
+
+
+def test_a_cover_without_room_continues_after_growth(backend: str):
+    fine, small = new_index(40), new_index(3)
+    assert insert_blocks(fine, random_coords(40, 9))
+    assert not cover_blocks(fine, 0, small, 0.32, 0.1)
+    grown, whole = grown_index(small, 200), new_index(200)
+    assert cover_blocks(fine, 0, grown, 0.32, 0.1)
+    assert cover_blocks(fine, 0, whole, 0.32, 0.1)
+    np.testing.assert_array_equal(grown.coords, whole.coords)

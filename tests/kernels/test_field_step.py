@@ -152,3 +152,20 @@ def test_wrong_vertices_are_refused():
             field_ops.adagrad(level, wrong, 0.01, 0.0)
         with pytest.raises(ValueError, match="touched must be"):
             field_ops.relax(level, wrong, 1.0)
+
+
+def test_the_color_decoder_is_updated_by_adam(backend: str):
+    decoders, moments = random_field(2).decoders, field_ops.new_moments()
+    random, before = np.random.default_rng(0), decoders.color_w2.astype(np.float64)
+    m = v = np.zeros_like(before)
+    wanted = before.copy()
+    for _ in range(5):
+        gradient = field_ops.DecoderGradient(
+            *(random.normal(size=moment.shape).astype(np.float32) for moment in moments[0])
+        )
+        m = 0.9 * m + 0.1 * gradient.color_w2
+        v = 0.99 * v + 0.01 * gradient.color_w2.astype(np.float64) ** 2
+        wanted -= 0.01 * m / np.sqrt(v)
+        field_ops.update_decoder(decoders, gradient, moments, 0.01)
+    np.testing.assert_allclose(decoders.color_w2, wanted, atol=1e-6)
+    assert np.abs(wanted - before).max() > 0.005
