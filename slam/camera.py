@@ -1,9 +1,13 @@
 """The pinhole camera and the depth noise of its sensor."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float, Float32, Float64, Shaped
+
+Depth = TypeVar("Depth", float, np.ndarray)
+_NEAREST_M = 0.01  # what is nearer, or behind the camera, is projected as if it were here
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,48 @@ class Camera:
             fy=self.fy * factor,
             cx=(self.cx + 0.5) * factor - 0.5,
             cy=(self.cy + 0.5) * factor - 0.5,
+        )
+
+    def unproject(
+        self,
+        u: Shaped[np.ndarray, "..."],
+        v: Shaped[np.ndarray, "..."],
+        depth_m: Float[np.ndarray, "..."],
+    ) -> Float[np.ndarray, "... 3"]:
+        """Return the points of pixels at these depths, in the depths' own precision."""
+        number = depth_m.dtype.type
+        x = (u.astype(number) - number(self.cx)) / number(self.fx)
+        y = (v.astype(number) - number(self.cy)) / number(self.fy)
+        return np.stack([x * depth_m, y * depth_m, depth_m], axis=-1)
+
+    def unproject_image(self, depth_m: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w 3"]:
+        """Return the point of every pixel; (0, 0, 0) where depth is missing."""
+        v, u = np.mgrid[: self.height, : self.width]
+        return self.unproject(u, v, depth_m)
+
+    def project(
+        self, points: Float[np.ndarray, "... 3"]
+    ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+        """Return the pixels (u, v) of points. Their z has to be tested beside: points behind the
+        camera get a pixel, too.
+        """
+        z = np.maximum(points[..., 2], _NEAREST_M)
+        return (
+            self.fx * points[..., 0] / z + self.cx,
+            self.fy * points[..., 1] / z + self.cy,
+        )
+
+    def contains(
+        self, u: Float[np.ndarray, "..."], v: Float[np.ndarray, "..."]
+    ) -> Bool[np.ndarray, "..."]:
+        """Tell which pixels lie in the image."""
+        return (u >= -0.5) & (u < self.width - 0.5) & (v >= -0.5) & (v < self.height - 0.5)
+
+    def slopes(self) -> tuple[Float64[np.ndarray, "w"], Float64[np.ndarray, "h"]]:
+        """Return x / z of each column and y / z of each row."""
+        return (
+            (np.arange(self.width) - self.cx) / self.fx,
+            (np.arange(self.height) - self.cy) / self.fy,
         )
 
     @property
@@ -72,6 +118,6 @@ class DepthNoise:
         """constant, linear, quadratic as the kernels take them."""
         return np.array([self.constant_m, self.linear, self.quadratic_per_m], dtype=np.float32)
 
-    def sigma_m(self, depth_m: float) -> float:
-        """Return the standard deviation at one depth."""
-        return self.constant_m + self.linear * depth_m + self.quadratic_per_m * depth_m**2
+    def sigma_m(self, depth_m: Depth) -> Depth:
+        """Return the standard deviation at a depth, or at each of many."""
+        return self.constant_m + self.linear * depth_m + self.quadratic_per_m * depth_m * depth_m

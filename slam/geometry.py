@@ -43,6 +43,15 @@ def rotation_angle_rad(R: Float64[np.ndarray, "3 3"]) -> float:
     return math.atan2(math.hypot(x, y, z), cosine)
 
 
+def is_elsewhere(
+    T_world_a: Transform, T_world_b: Transform, distance_m: float, turn_rad: float
+) -> bool:
+    """Tell whether two poses are farther apart than this, or turned by more."""
+    T_a_b = inverse(T_world_a) @ T_world_b
+    x, y, z = T_a_b[:3, 3].tolist()
+    return math.hypot(x, y, z) > distance_m or rotation_angle_rad(T_a_b[:3, :3]) > turn_rad
+
+
 def se3_exp(twist: Float64[np.ndarray, "6"]) -> Transform:
     """Return the transform of a twist (v, omega)."""
     v, omega = twist[:3], twist[3:]

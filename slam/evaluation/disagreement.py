@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, Float64
 from slam.camera import Camera
 from slam.evaluation.mesh import is_seen
 from slam.evaluation.surface import Surface
-from slam.geometry import Transform, rotation_angle_rad
+from slam.geometry import Transform, is_elsewhere
 
 LIMIT_M = 0.05  # colours end here, and no pixel counts more
 _NUM_POINTS = 100_000
@@ -99,7 +99,10 @@ def worst_views(
     scores_m = [depth_spread(surfaces, small, T).score_m for T in Ts_world_camera]
     chosen: list[int] = []
     for k in np.argsort(scores_m)[::-1]:
-        is_new = all(_is_elsewhere(Ts_world_camera[k], Ts_world_camera[i]) for i in chosen)
+        is_new = all(
+            is_elsewhere(T_chosen, Ts_world_camera[k], _OTHER_PLACE_M, _OTHER_TURN_RAD)
+            for T_chosen in Ts_world_camera[chosen]
+        )
         if is_new and len(chosen) < num_views and scores_m[k] > 0.0:
             chosen.append(int(k))
     return chosen
@@ -116,9 +119,3 @@ def _difference(distances_m: Float32[np.ndarray, "n"]) -> MeshDifference:
         within_1_cm=float(np.mean(distances_m < 0.01)),
         within_5_cm=float(np.mean(distances_m < 0.05)),
     )
-
-
-def _is_elsewhere(T_a: Transform, T_b: Transform) -> bool:
-    distance_m = float(np.linalg.norm(T_a[:3, 3] - T_b[:3, 3]))
-    turn_rad = rotation_angle_rad(T_a[:3, :3].T @ T_b[:3, :3])
-    return distance_m > _OTHER_PLACE_M or turn_rad > _OTHER_TURN_RAD

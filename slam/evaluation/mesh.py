@@ -103,10 +103,9 @@ def is_seen(
     seen = np.zeros(len(points), dtype=bool)
     for T_world_camera in Ts_world_camera:
         rest = np.flatnonzero(~seen)
-        x, y, z = transform_points(inverse(T_world_camera), points[rest].astype(np.float64)).T
-        safe_z = np.maximum(z, _NEAR_M)
-        u, v = camera.fx * x / safe_z + camera.cx, camera.fy * y / safe_z + camera.cy
-        in_image = (u >= -0.5) & (u < camera.width - 0.5) & (v >= -0.5) & (v < camera.height - 0.5)
+        in_camera = transform_points(inverse(T_world_camera), points[rest].astype(np.float64))
+        z = in_camera[:, 2]
+        in_image = camera.contains(*camera.project(in_camera))
         rest = rest[in_image & (z >= _NEAR_M) & (z <= _FAR_M)]
         origin_m = T_world_camera[:3, 3]
         seen[rest] = ~truth.is_blocking(points[rest], origin_m, _OCCLUSION_TOLERANCE_M)

@@ -160,8 +160,7 @@ def camera_rays(
     """Return the rays of all pixels, row by row. Directions keep z = 1 in the camera, so the ray
     parameter of a hit is its z-depth.
     """
-    x = (np.arange(camera.width) - camera.cx) / camera.fx
-    y = (np.arange(camera.height) - camera.cy) / camera.fy
+    x, y = camera.slopes()
     right, down, forward = T_world_camera[:3, :3].T
     rays = np.empty((camera.height, camera.width, 6), dtype=np.float32)
     rays[..., :3] = T_world_camera[:3, 3]

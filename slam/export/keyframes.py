@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import radians
 
 from slam.errors import SlamError
-from slam.geometry import Transform, inverse, rotation_angle_rad
+from slam.geometry import Transform, is_elsewhere
 from slam.runs.folder import FrameRecord, Run
 from slam.runs.replay import posed_records
 from slam.tracking.base import TrackState
@@ -25,15 +25,11 @@ def keyframes(run: Run) -> Sequence[FrameRecord]:
     before: moved by 10 cm or turned by 10 degrees.
     """
     chosen: list[FrameRecord] = []
-    T_keyframe_world: Transform | None = None
+    T_world_keyframe: Transform | None = None
     for record, T_world_camera in posed_records(run, every_nth(run, 1)):
-        if T_keyframe_world is None or _is_elsewhere(T_keyframe_world @ T_world_camera):
+        if T_world_keyframe is None or is_elsewhere(
+            T_world_keyframe, T_world_camera, MIN_MOVE_M, MIN_TURN_RAD
+        ):
             chosen.append(record)
-            T_keyframe_world = inverse(T_world_camera)
+            T_world_keyframe = T_world_camera
     return chosen
-
-
-def _is_elsewhere(T_keyframe_camera: Transform) -> bool:
-    x, y, z = map(float, T_keyframe_camera[:3, 3])
-    has_moved = x * x + y * y + z * z > MIN_MOVE_M**2
-    return has_moved or rotation_angle_rad(T_keyframe_camera[:3, :3]) > MIN_TURN_RAD

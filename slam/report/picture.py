@@ -105,10 +105,7 @@ def clay(seen: Seen) -> Picture:
 
 def clay_of_depth(depth_m: Float32[np.ndarray, "h w"], camera: Camera) -> Picture:
     """Show a depth image as a shape lit from the camera; white where depth is missing."""
-    v, u = np.mgrid[: camera.height, : camera.width]
-    rays = np.stack(
-        [(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(u.shape)], axis=-1
-    )
+    rays = camera.unproject_image(np.ones(depth_m.shape))
     points = rays * depth_m[..., None]
     normals = np.cross(np.gradient(points, axis=1), np.gradient(points, axis=0))
     lengths = np.linalg.norm(normals, axis=-1) * np.linalg.norm(rays, axis=-1)

@@ -50,18 +50,7 @@ class ProjectiveGeometry:
 
     def __init__(self, map_: Map, camera: Camera, T_world_model: Transform) -> None:
         rendering = map_.render(camera, T_world_model)
-        z = rendering.depth_m
-        v, u = np.mgrid[: camera.height, : camera.width].astype(np.float32)
-        self._points = np.ascontiguousarray(
-            np.stack(
-                [
-                    (u - np.float32(camera.cx)) / np.float32(camera.fx) * z,
-                    (v - np.float32(camera.cy)) / np.float32(camera.fy) * z,
-                    z,
-                ],
-                axis=-1,
-            )
-        )
+        self._points = np.ascontiguousarray(camera.unproject_image(rendering.depth_m))
         R_world_model = T_world_model[:3, :3].astype(np.float32)
         self._normals = np.ascontiguousarray(rendering.normals @ R_world_model)
         self._camera = camera

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from slam.geometry import Transform, inverse, rotation_angle_rad
+from slam.geometry import Transform, is_elsewhere
 
 MAX_ROTATION_RAD = 0.2
 MAX_RELATIVE_TRANSLATION = 0.12  # of the median depth
@@ -19,9 +17,5 @@ class KeyframeView:
 
     def is_worn_out(self, T_world_camera: Transform) -> bool:
         """Whether the camera has moved so far that a new keyframe sees more of what is in view."""
-        T = inverse(self.T_world_keyframe) @ T_world_camera
-        distance_m = float(np.linalg.norm(T[:3, 3]))
-        return (
-            distance_m > MAX_RELATIVE_TRANSLATION * self.median_depth_m
-            or rotation_angle_rad(T[:3, :3]) > MAX_ROTATION_RAD
-        )
+        max_distance_m = MAX_RELATIVE_TRANSLATION * self.median_depth_m
+        return is_elsewhere(self.T_world_keyframe, T_world_camera, max_distance_m, MAX_ROTATION_RAD)

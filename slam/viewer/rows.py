@@ -28,12 +28,9 @@ class FrameRow:
 
     def points(self) -> Float32[np.ndarray, "n 3"]:
         """Return the readings as points in the camera."""
-        camera, step = self.camera, self.step
         v, u = np.nonzero(self.depth_m)
-        z = self.depth_m[v, u]
-        x = (u * step + (step // 2 - camera.cx)) * (z / camera.fx)
-        y = (v * step + (step // 2 - camera.cy)) * (z / camera.fy)
-        return np.stack([x, y, z], axis=1).astype(np.float32)
+        first, step = self.step // 2, self.step
+        return self.camera.unproject(u * step + first, v * step + first, self.depth_m[v, u])
 
 
 def row_of(snapshot: Snapshot) -> FrameRow:

@@ -6,6 +6,7 @@ from scipy.linalg import expm
 
 from slam.geometry import (
     inverse,
+    is_elsewhere,
     orthonormalise,
     quaternion_xyzw_from_rotation,
     rotation_angle_rad,
@@ -133,3 +134,12 @@ def test_orthonormalise_undoes_small_noise():
     assert_close(result[:3, :3] @ result[:3, :3].T, np.eye(3), atol=1e-14)
     assert_close(result, T, atol=1e-5)
     assert_close(orthonormalise(T), T, atol=1e-14)
+
+
+@pytest.mark.parametrize(("way_m", "turn_rad"), [(0.09, 0.19), (0.11, 0.0), (0.0, 0.21)])
+def test_elsewhere_is_farther_or_turned_more(way_m, turn_rad):
+    """Wherever the two poses are, and whichever way round they are asked for."""
+    for T_world_a in random_transforms(3):
+        T_a_b = se3_exp(np.array([0.0, way_m, 0.0, 0.0, turn_rad, 0.0]))  # a turn about the way
+        for pair in ((T_world_a, T_world_a @ T_a_b), (T_world_a @ T_a_b, T_world_a)):
+            assert is_elsewhere(*pair, 0.1, 0.2) == (way_m > 0.1 or turn_rad > 0.2)

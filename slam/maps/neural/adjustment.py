@@ -77,9 +77,7 @@ def field_equations(field: Field, depth_noise: DepthNoise) -> Equations:
     def equations_of(keyframe: Keyframe) -> tuple[NormalEquations, int]:
         rays, T, pick = keyframe.rays, keyframe.T_world_camera, picked(keyframe)
         points = unproject(rays, pick, keyframe.camera)
-        constant_m, linear, quadratic = depth_noise.coefficients
-        z = rays.depth_m[pick]
-        sigma_m = constant_m + linear * z + quadratic * z * z
+        sigma_m = depth_noise.sigma_m(rays.depth_m[pick])
         quality = rays.rgbw[pick, 3].astype(np.float32)
         sigma_m = np.where(quality < MIN_QUALITY, EDGE_SIGMAS * sigma_m, sigma_m)
         samples = field_ops.query(field, transform_points(T, points))

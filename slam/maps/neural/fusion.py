@@ -8,12 +8,11 @@ from slam.frame import Frame
 from slam.geometry import Transform, inverse
 from slam.maps.neural.grid import Grid, View
 from slam.maps.readings import SurfaceReadings
+from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
 
 NEAR_M = 0.1
 BAND_STRIDE = 8  # pixels that allocate: at 5 m they are 8 cm apart, far under a fine block
 COLOR_STRIDE = 3
-FREE_STRIDE = 16  # the lattice of free-space rays moves from frame to frame
-DITHER = np.random.default_rng(0).random(1024, dtype=np.float32)
 
 
 def fuse(
@@ -50,13 +49,13 @@ def fuse(
     fine = grid.fine.level
     num_visible = block_ops.touch_free(
         fine.blocks, frame.depth_m, view.intrinsics, view.T_world_camera, grid.fine.block_size_m,
-        view.noise, band_m, FREE_STRIDE, (number * 7 % FREE_STRIDE, number * 11 % FREE_STRIDE),
+        view.noise, band_m, FREE_STRIDE, free_offset_of(number),
         NEAR_M, grid.fine.stamps, number, visible, num_visible,
     )  # fmt: skip
     tsdf_ops.integrate(
         fine.blocks, grid.mean, visible[:num_visible], readings.depth_m, readings.normals,
         np.empty(0, np.uint32), (h, w), view.intrinsics,
         inverse(T_world_camera).astype(np.float32), config.fine_spacing_m, grid.sdf_unit_m,
-        view.noise, band_m, config.max_weight, np.roll(DITHER, 101 * number),
+        view.noise, band_m, config.max_weight, dither_of(number),
     )  # fmt: skip
     return fits

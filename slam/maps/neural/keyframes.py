@@ -83,12 +83,10 @@ class Keyframes:
         Ts_camera_world = np.stack([inverse(other.T_world_camera) for other in others])
         points = np.einsum("kij,nj->kni", Ts_camera_world[:, :3, :3], probes)
         points += Ts_camera_world[:, None, :3, 3]
-        x, y, z = np.moveaxis(points, -1, 0)
+        z = points[..., 2]
         camera = keyframe.camera  # all of one map have about the same
-        safe_z = np.maximum(z, 0.05)
-        u, v = camera.fx * x / safe_z + camera.cx, camera.fy * y / safe_z + camera.cy
         far_m = np.array([other.far_m for other in others])[:, None]
-        is_seen = (u >= -0.5) & (u < camera.width - 0.5) & (v >= -0.5) & (v < camera.height - 0.5)
+        is_seen = camera.contains(*camera.project(points))
         is_seen &= (z > 0.1) & (z < MARGIN * far_m)
         return is_seen.mean(axis=1)
 
@@ -104,8 +102,5 @@ def unproject(
     rays: Rays, pick: Int64[np.ndarray, "n"], camera: Camera
 ) -> Float32[np.ndarray, "n 3"]:
     """Return the camera-frame points of some rays."""
-    z = rays.depth_m[pick]
     v, u = np.divmod(rays.pixel[pick] % np.uint32(UNCOLORED), np.uint32(camera.width))
-    x = (u.astype(np.float32) - np.float32(camera.cx)) / np.float32(camera.fx)
-    y = (v.astype(np.float32) - np.float32(camera.cy)) / np.float32(camera.fy)
-    return np.stack([x * z, y * z, z], axis=1)
+    return camera.unproject(u, v, rays.depth_m[pick])

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -40,15 +41,36 @@ def ray_bounds(num_rays: int, num_keyframes: int) -> list[int]:
     return [0, *np.linspace(num_newest, num_rays, num_keyframes).astype(int).tolist()]
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """One training step, wherever the field lives: gradients of all losses, then one update of what
+    they touched.
+    """
+
+    config: NeuralConfig
+    depth_noise: DepthNoise
+    moments: tuple[field_ops.DecoderGradient, field_ops.DecoderGradient]  # changed by each step
+
+    def step(self, field: Field, batch: field_ops.RayBatch) -> None:
+        """Take one step on a batch, in place."""
+        config = self.config
+        _, d_decoder, touched = field_ops.gradients(field, batch, StepWeights())
+        field_ops.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0)
+        field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0)
+        rate = fine_rate(config, self.depth_noise)
+        field_ops.adagrad(field.fine, touched[2], rate, config.smoothness / config.rays)
+        field_ops.relax(field.color, touched[3], color_limit(config))
+        field_ops.update_decoder(field.decoders, d_decoder, self.moments, config.decoder_rate)
+
+
 class Trainer:
     """Runs steps of the field's training and keeps what they need between them."""
 
     def __init__(self, config: NeuralConfig, depth_noise: DepthNoise) -> None:
         self._config = config
-        self._fine_rate = fine_rate(config, depth_noise)
+        self._recipe = Recipe(config, depth_noise, field_ops.new_moments())
         self._batch = ray_ops.new_batch(config.rays)
         self._num_draws = 0
-        self._moments = field_ops.new_moments()
 
     def run(
         self,
@@ -66,7 +88,7 @@ class Trainer:
         for _ in range(num_steps if window else 0):
             self._sample(window)
             with using("reference") if implementation == "reference" else nullcontext():
-                self._step(field, self._batch)
+                self._recipe.step(field, self._batch)
             if time.perf_counter() > deadline_s:
                 return
 
@@ -87,15 +109,3 @@ class Trainer:
                 first,
                 last,
             )
-
-    def _step(self, field: Field, batch: field_ops.RayBatch) -> None:
-        """Take one step: gradients of all losses, then one update of what they touched."""
-        config = self._config
-        _, d_decoder, touched = field_ops.gradients(field, batch, StepWeights())
-        field_ops.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0)
-        field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0)
-        field_ops.adagrad(
-            field.fine, touched[2], self._fine_rate, config.smoothness / len(batch.weight)
-        )
-        field_ops.relax(field.color, touched[3], color_limit(config))
-        field_ops.update_decoder(field.decoders, d_decoder, self._moments, config.decoder_rate)

@@ -20,20 +20,8 @@ BYTES_PER_BLOCK = 512 * 8 + 44  # voxels, coordinates and neighbours
 NEAR_M = 0.1
 FAR_M = 8.0
 BAND_STRIDE = 6  # pixels that allocate: at 5 m they are 6 cm apart, still under a block
-FREE_STRIDE = 16  # the lattice of free-space rays moves from frame to frame
-_DITHER = np.random.default_rng(0).random(1024, dtype=np.float32)
 
 MapOnDevice = TypeVar("MapOnDevice", bound="FusedMap")
-
-
-def free_offset_of(number: int) -> tuple[int, int]:
-    """Return where the lattice of free-space rays of the frame of this number starts."""
-    return number * 7 % FREE_STRIDE, number * 11 % FREE_STRIDE
-
-
-def dither_of(number: int) -> Float32[np.ndarray, "1024"]:
-    """Return the dither of the frame of this number; see `kernels.tsdf.integrate`."""
-    return np.roll(_DITHER, 101 * number)
 
 
 class FusedMap(ABC):

@@ -17,15 +17,13 @@ from slam.frame import Frame
 from slam.geometry import Transform, inverse
 from slam.maps.base import UNSEEN_COLOR, Mesh, Rendering, SdfSamples
 from slam.maps.readings import surface_readings
+from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
 from slam.maps.tsdf.color import nearest_colors
 from slam.maps.tsdf.fused_map import (
     BAND_STRIDE,
     FAR_M,
-    FREE_STRIDE,
     NEAR_M,
     FusedMap,
-    dither_of,
-    free_offset_of,
 )  # fmt: skip
 from slam.maps.tsdf.tsdf_file import TsdfContent
 

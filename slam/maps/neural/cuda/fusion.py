@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
 from kernels import blocks as block_ops
@@ -16,8 +15,9 @@ from slam.frame import Frame
 from slam.geometry import Transform
 from slam.gpu.device_frame import DeviceFrame
 from slam.maps.neural.cuda.grid import DeviceGrid
-from slam.maps.neural.fusion import BAND_STRIDE, COLOR_STRIDE, DITHER, FREE_STRIDE, NEAR_M
+from slam.maps.neural.fusion import BAND_STRIDE, COLOR_STRIDE, NEAR_M
 from slam.maps.readings import SurfaceReadings, readings_of
+from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
 
 
 class FrameFusion:
@@ -37,8 +37,7 @@ class FrameFusion:
 
     def run(self, frame: Frame, T_world_camera: Transform, number: int, is_keyframe: bool) -> None:
         """Do it with a frame; returns before the device has."""
-        offset = number * 7 % FREE_STRIDE, number * 11 % FREE_STRIDE
-        self.frame.write(frame, T_world_camera, number, offset, np.roll(DITHER, 101 * number))
+        self.frame.write(frame, T_world_camera, number, free_offset_of(number), dither_of(number))
         self._graphs[is_keyframe].run(partial(self._enqueue, is_keyframe))
 
     def _enqueue(self, is_keyframe: bool) -> None:

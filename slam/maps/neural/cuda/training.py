@@ -11,11 +11,10 @@ from kernels.cuda.arrays import to_device
 from kernels.cuda.graph import Graph
 from kernels.cuda.inputs import Inputs
 from kernels.cuda.rays import RayWindow, sample_window
-from kernels.field import StepWeights
 from slam.camera import DepthNoise
 from slam.config import NeuralConfig
 from slam.maps.neural.cuda.pool import PooledKeyframe, RayPool
-from slam.maps.neural.training import NEAR_M, color_limit, fine_rate, ray_bounds
+from slam.maps.neural.training import NEAR_M, Recipe, ray_bounds
 
 
 class DeviceTrainer:
@@ -29,7 +28,8 @@ class DeviceTrainer:
         self, field: Any, pool: RayPool, config: NeuralConfig, depth_noise: DepthNoise
     ) -> None:
         self._field, self._pool, self._config = field, pool, config
-        self._fine_rate = fine_rate(config, depth_noise)
+        moments: Any = to_device(field_ops.new_moments())
+        self._recipe = Recipe(config, depth_noise, moments)
         self._batch: Any = to_device(ray_ops.new_batch(config.rays))
         k = config.window
         self._table = Inputs(
@@ -45,7 +45,6 @@ class DeviceTrainer:
         )
         arrays = (self._table[name] for name in RayWindow._fields[:-2])
         self._window = RayWindow._make([*arrays, config.truncation_m, NEAR_M])
-        self._moments: Any = to_device(field_ops.new_moments())
         self._num_keyframes = 0
         self._num_draws = 0
         self._rays: Any = None  # what the graph samples
@@ -84,12 +83,6 @@ class DeviceTrainer:
             self._num_draws += self._num_keyframes
 
     def _step(self) -> None:
-        config, field, batch = self._config, self._field, self._batch
-        sample_window(self._rays, self._window, batch)
-        _, d_decoder, touched = field_ops.gradients(field, batch, StepWeights())
-        field_ops.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0)
-        field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0)
-        field_ops.adagrad(field.fine, touched[2], self._fine_rate, config.smoothness / config.rays)
-        field_ops.relax(field.color, touched[3], color_limit(config))
-        field_ops.update_decoder(field.decoders, d_decoder, self._moments, config.decoder_rate)
+        sample_window(self._rays, self._window, self._batch)
+        self._recipe.step(self._field, self._batch)
         self._table["seed"].add_(self._table["num_keyframes"])

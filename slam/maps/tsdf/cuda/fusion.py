@@ -14,8 +14,9 @@ from slam.frame import Frame
 from slam.geometry import Transform
 from slam.gpu.device_frame import DeviceFrame
 from slam.maps.readings import readings_of
+from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
 from slam.maps.tsdf.cuda.storage import TsdfStorage
-from slam.maps.tsdf.fused_map import BAND_STRIDE, FREE_STRIDE, NEAR_M, dither_of, free_offset_of
+from slam.maps.tsdf.fused_map import BAND_STRIDE, NEAR_M
 
 
 class TsdfFusion:
