@@ -36,6 +36,18 @@ class Camera:
             cy=(self.cy + 0.5) * factor - 0.5,
         )
 
+    def resized(self, width: int, height: int) -> "Camera":
+        """Return the camera of the same view in an image of another size."""
+        across, down = width / self.width, height / self.height
+        return Camera(
+            width,
+            height,
+            fx=self.fx * across,
+            fy=self.fy * down,
+            cx=(self.cx + 0.5) * across - 0.5,
+            cy=(self.cy + 0.5) * down - 0.5,
+        )
+
     def unproject(
         self,
         u: Shaped[np.ndarray, "..."],

@@ -1,5 +1,7 @@
 """Time-stamped poses, their TUM file, and one-to-one association of time stamps."""
 
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,9 @@ from slam.geometry import (
     quaternion_xyzw_from_rotation,
     transform_from_quaternion,
 )
+from slam.text import header_of, numbered_rows
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -86,27 +91,42 @@ def moved_with_keyframes(
 def read_tum(path: Path) -> Trajectory:
     """Read `timestamp tx ty tz qx qy qz qw` lines; rows are sorted by time, repeated stamps keep
     the first.
+
+    Where the table's header names qw before qx, as EuRoC's does, so are the rows read. Rows that
+    are no pose are left out, with a warning.
     """
-    rows = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        fields = line.replace(",", " ").split()
-        if not fields or fields[0].startswith("#"):
-            continue
-        try:
-            row = [float(field) for field in fields[:8]]
-        except ValueError:
-            row = []
-        if len(row) != 8 or not np.isfinite(row).all() or not any(row[4:]):
-            raise SlamError(
-                f"{path}:{number}: expected 'timestamp tx ty tz qx qy qz qw', "
-                f"got {line.strip()[:60]!r}"
-            )
-        rows.append(row)
+    is_w_first = re.findall(r"\bq\w*?_?([wxyz])\b", header_of(path))[:1] == ["w"]
+    rows, bad = [], []
+    for number, line in numbered_rows(path):
+        row = _pose_row(line, f"{path}:{number}")
+        if not np.isfinite(row).all() or not any(row[4:]):
+            bad.append(number)
+        else:
+            rows.append([*row[:4], *row[5:], row[4]] if is_w_first else row)
+    if bad:
+        logger.warning(
+            "%s: %d of %d rows are no poses and left out, the first in line %d",
+            path, len(bad), len(bad) + len(rows), bad[0],
+        )  # fmt: skip
     table = np.array(rows, dtype=np.float64).reshape(-1, 8)
     _, keep = np.unique(table[:, 0], return_index=True)
     table = table[keep]
     poses = [transform_from_quaternion(row[1:4], row[4:8]) for row in table]
     return Trajectory(table[:, 0], np.array(poses, dtype=np.float64).reshape(-1, 4, 4))
+
+
+def _pose_row(line: str, where: str) -> list[float]:
+    """Return the first 8 numbers of a row; `SlamError` where there are not as many."""
+    expected = "expected 'timestamp tx ty tz qx qy qz qw'"
+    try:
+        row = [float(field) for field in line.split()]
+    except ValueError:
+        row = []
+    if len(row) == 12:
+        raise SlamError(f"{where}: 12 numbers a row and no time, as KITTI has them; {expected}")
+    if len(row) < 8:
+        raise SlamError(f"{where}: {expected}, got {line[:60]!r}")
+    return row[:8]
 
 
 def tum_text(trajectory: Trajectory) -> str:

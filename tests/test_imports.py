@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted([*ROOT.glob("slam/**/*.py"), *ROOT.glob("kernels/**/*.py")])
 BASE_LAYER = (
     "slam.errors", "slam.geometry", "slam.camera", "slam.frame", "slam.trajectory", "slam.timing",
-    "slam.config", "slam.config_file", "slam.imageio",
+    "slam.config", "slam.config_file", "slam.imageio", "slam.text",
 )  # fmt: skip
 MAX_TOP_MODULES = 16  # of slam/ itself: the base layer, system, workers; the rest has rooms
 KNOW_THE_MAP_PROTOCOL_ONLY = ("slam.tracking", "slam.places", "slam.graph", "slam.system")

@@ -6,10 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from slam.config import PlaybackConfig
 from slam.errors import SlamError
+from slam.evaluation.given_poses import doubt_about
 from slam.evaluation.mesh import evaluate_mesh
 from slam.evaluation.systems import SystemRun
-from slam.evaluation.trajectory import align, associate_poses, evaluate_trajectory
+from slam.evaluation.trajectory import (
+    align,
+    associate_poses,
+    evaluate_trajectory,
+    relative_size,
+)
 from slam.evaluation.whole import Sdf, evaluate_whole
 from slam.evaluation.world import moved_mesh
 from slam.maps.base import Mesh
@@ -38,7 +45,9 @@ def scored(
         return system
     metrics = dict(system.metrics)
     try:
-        metrics |= _trajectory_scores(system, truth)
+        if not metrics.get("given_poses"):  # which are no result
+            metrics |= _trajectory_scores(system, truth)
+            _tell_doubts(system, source, truth)
     except SlamError as error:  # a run that was lost at once is still a run
         logger.warning("no scores of %s: %s", system.name, error)
         return system
@@ -46,6 +55,21 @@ def scored(
         scores = _mesh_scores(system, source, truth, gt_mesh, gt_sdf)
         metrics["mesh"] = (metrics.get("mesh") or {}) | scores
     return replace(system, metrics=metrics)
+
+
+def _tell_doubts(system: SystemRun, source: Source, truth: Trajectory) -> None:
+    """Say what may be wrong with the truth, or with the size of the recording."""
+    config = PlaybackConfig() if system.run is None else system.run.config.playback
+    doubt = doubt_about(source, truth, config)
+    if doubt:
+        logger.warning("%s", doubt)
+        return
+    size = relative_size(system.trajectory, truth)
+    if size is not None:
+        logger.warning(
+            "%s: its trajectory fits the true poses at %.3g times its size: depth_scale may have "
+            "to be %.3g times what it is", system.name, size, 1.0 / size,
+        )  # fmt: skip
 
 
 def _trajectory_scores(system: SystemRun, truth: Trajectory) -> dict[str, Any]:

@@ -7,11 +7,15 @@ from jaxtyping import Float64
 
 from slam.errors import SlamError
 from slam.geometry import Transform, inverse, nearest_rotation, rotation_angle_rad
+from slam.sources.time_stamps import SECONDS, unit_beside
 from slam.trajectory import Trajectory, associate
 
 _MIN_PAIRS = 3
 _MAX_DIFFERENCE_S = 0.02
 _RPE_DELTA_S = 1.0
+_LEAST_SPREAD_M = 0.01
+_OTHER_SIZE = 1.1
+_MUCH_BETTER = 0.5  # of the error, with the factor
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,32 @@ def associate_poses(estimate: Trajectory, truth: Trajectory) -> tuple[Trajectory
     truth = _take(truth, np.flatnonzero(np.isfinite(truth.Ts_world_camera).all(axis=(1, 2))))
     in_estimate, in_truth = associate(estimate.timestamps_s, truth.timestamps_s, _MAX_DIFFERENCE_S)
     if len(in_estimate) < _MIN_PAIRS:
+        unit = unit_beside(estimate.timestamps_s, truth.timestamps_s)
+        hint = "" if unit is SECONDS else f"; the estimate's look like {unit.name}: give seconds"
         raise SlamError(
             f"only {len(in_estimate)} estimated poses have a true pose within "
             f"{1e3 * _MAX_DIFFERENCE_S:.0f} ms, {_MIN_PAIRS} are needed: "
-            f"the estimate has {_span(estimate)}, the truth {_span(truth)}"
+            f"the estimate has {_span(estimate)}, the truth {_span(truth)}{hint}"
         )
     return _take(estimate, in_estimate), _take(truth, in_truth)
+
+
+def relative_size(estimate: Trajectory, truth: Trajectory) -> float | None:
+    """Return the factor at which the estimate fits the truth (Umeyama 1991, with scale), where it
+    is clearly not 1; None where it is, or where the camera hardly moved.
+    """
+    estimate, truth = associate_poses(estimate, truth)
+    a_m = estimate.positions_m - estimate.positions_m.mean(axis=0)
+    b_m = truth.positions_m - truth.positions_m.mean(axis=0)
+    R = align(estimate, truth)[:3, :3]
+    a_m = a_m @ R.T
+    spread_m2 = float((a_m**2).sum())
+    if min(spread_m2, float((b_m**2).sum())) < len(a_m) * _LEAST_SPREAD_M**2:
+        return None
+    size = float((a_m * b_m).sum()) / spread_m2
+    left = ((b_m - size * a_m) ** 2).sum() / ((b_m - a_m) ** 2).sum()
+    is_other = not 1.0 / _OTHER_SIZE < size < _OTHER_SIZE
+    return size if size > 0 and is_other and left < _MUCH_BETTER**2 else None
 
 
 def align(estimate: Trajectory, truth: Trajectory, lever_m: float = 0.0) -> Transform:

@@ -40,6 +40,8 @@ def compare(
         onlookers = replace(onlookers, watchers=[keeper, *onlookers.watchers])
     folder = RunFolder(options.out)
 
+    options = replace(options, use_gt_poses=config.compare.track_against == "gt")
+
     def make_systems() -> list[System]:
         return _systems(source, config, options)
 
@@ -66,7 +68,6 @@ def compare(
 def _systems(source: Source | Stream, config: Config, options: RunOptions) -> list[System]:
     """Make a system for each map; one that others track against comes first."""
     against = config.compare.track_against
-    options = replace(options, use_gt_poses=against == "gt")
     systems: list[System] = []
     leader: Leader | None = None
     for name in sorted(MAPS, key=lambda name: name != against):

@@ -12,6 +12,7 @@ import cv2
 from slam.config import Config
 from slam.device import CPU, Device
 from slam.errors import SlamError, told_of
+from slam.evaluation.given_poses import doubt_about
 from slam.maps.factory import arrays_beside, new_map, resume_map
 from slam.places.memory import AnyPlaces, new_places
 from slam.places.places_file import PREFIX, keyframes_in
@@ -96,6 +97,7 @@ def run_session(
     finally:
         saver.close()
         shared = session_metrics(session, options.source_spec, options.device, warmup_s)
+        shared["given_poses"] = options.use_gt_poses
         folder.write_all(
             *(
                 partial(write_results, folder_of(s), s, shared | system_metrics(session, s))
@@ -141,6 +143,9 @@ def new_tracker(
     truth = source.ground_truth()
     if truth is None or len(truth) == 0:
         raise SlamError(f"{source.name} has no true poses to track with")
+    doubt = "" if isinstance(source, Stream) else doubt_about(source, truth, config.playback)
+    if doubt:
+        logger.warning("%s", doubt)
     return GivenPoses(truth)
 
 

@@ -1,65 +1,105 @@
-"""Reading depth images in metres, with a check that their scale is the one that was stated."""
+"""Reading depth images: metres, 0 where there is no reading."""
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt16
+from jaxtyping import Float32
 
 from slam.camera import Camera
 from slam.errors import BadFrameError, SlamError
 from slam.sources.images import read_image
 
-COMMON_DEPTH_SCALES = (1000.0, 5000.0, 6553.5)  # ScanNet, 7-Scenes and RealSense; TUM; Replica
-_PLAUSIBLE_MEDIAN_M = (0.05, 20.0)
-_TYPICAL_MEDIAN_M = 2.0
+os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # asked for when the first EXR is read
 _SATURATED = 65535
+LEAST_CONFIDENCE = 1  # of 0 (low), 1, 2: ARKit's
+
+
+@dataclass(frozen=True)
+class DepthStorage:
+    """How depth is stored."""
+
+    scale: float  # stored value of one metre
+    kind: Literal["z", "ray"] = "z"  # ray: the distance from the camera's centre, along the ray
+    scale_origin: str = ""  # where the scale was taken from, where nobody stated it
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < float("inf"):
+            raise SlamError(f"depth_scale must be positive, got {self.scale:g}")
 
 
 class DepthReader:
-    """Reads the 16-bit depth images of a camera; `depth_scale` is the stored value of one metre."""
+    """Reads the depth images of a camera."""
 
-    def __init__(self, camera: Camera, depth_scale: float) -> None:
-        if not depth_scale > 0:
-            raise SlamError(f"depth_scale must be positive, got {depth_scale}")
+    def __init__(self, camera: Camera, storage: DepthStorage) -> None:
         self._size = (camera.height, camera.width)
-        self._depth_scale = depth_scale
-        self._is_scale_checked = False
+        self._scale = storage.scale
 
-    def read(self, path: Path) -> Float32[np.ndarray, "h w"]:
-        """Return z-depth in metres, 0 where missing; the saturated 65535 is missing, too.
-
-        The first image that holds depth also tests the scale: a median that no room has raises
-        `SlamError`.
+    def read(self, path: Path, confidence_path: Path | None = None) -> Float32[np.ndarray, "h w"]:
+        """Return depth in metres, 0 where missing; what is not finite, not positive, saturated
+        (65535) or of low confidence is missing, too.
         """
-        raw = read_image(path, cv2.IMREAD_UNCHANGED)
-        if raw.dtype != np.uint16 or raw.ndim != 2:
-            raise BadFrameError(f"{path} must be a 16-bit depth image, got {raw.dtype} {raw.shape}")
-        if raw.shape != self._size:
-            raise BadFrameError(f"{path} is {_text(raw.shape)}, the camera is {_text(self._size)}")
-        cv2.threshold(raw, _SATURATED - 1, 0, cv2.THRESH_TOZERO_INV, dst=raw)
-        if not self._is_scale_checked:
-            self._check_scale(raw, path)
-        depth_m = raw.astype(np.float32)
-        depth_m *= np.float32(1.0 / self._depth_scale)
+        stored = read_stored(path)
+        if stored.shape != self._size:
+            raise BadFrameError(
+                f"{path} is {_text(stored.shape)}, the camera is {_text(self._size)}"
+            )
+        if confidence_path is not None:
+            stored[self._confidence(confidence_path) < LEAST_CONFIDENCE] = 0
+        depth_m = stored.astype(np.float32)
+        depth_m *= np.float32(1.0 / self._scale)
         return depth_m
 
-    def _check_scale(self, raw: UInt16[np.ndarray, "h w"], path: Path) -> None:
-        valid = raw[raw > 0]
-        if valid.size < raw.size // 100:
-            return
-        self._is_scale_checked = True
-        median = float(np.median(valid))
-        median_m = median / self._depth_scale
-        if _PLAUSIBLE_MEDIAN_M[0] <= median_m <= _PLAUSIBLE_MEDIAN_M[1]:
-            return
-        likely = min(
-            COMMON_DEPTH_SCALES, key=lambda scale: abs(np.log(median / scale / _TYPICAL_MEDIAN_M))
+    def _confidence(self, path: Path) -> np.ndarray:
+        confidence = _array(path)
+        if confidence.shape[:2] != self._size:
+            height, width = self._size
+            confidence = cv2.resize(confidence, (width, height), interpolation=cv2.INTER_NEAREST)
+        return confidence if confidence.ndim == 2 else confidence[..., 0]
+
+
+def z_of_rays(camera: Camera) -> Float32[np.ndarray, "h w"]:
+    """Return the depth at which each pixel's ray is a metre long."""
+    x, y = camera.slopes()
+    return (1.0 / np.sqrt(x**2 + y[:, None] ** 2 + 1.0)).astype(np.float32)
+
+
+def read_stored(path: Path) -> np.ndarray:
+    """Return a depth image's values as they are stored (h, w), 0 where missing: integers of 16 bits
+    or more, or floats.
+    """
+    stored = _array(path)
+    if stored.ndim == 3 and stored.shape[2] == 1:
+        stored = stored[..., 0]
+    if stored.dtype.kind == "f":
+        if stored.ndim == 3:  # EXR has channels, of which one or all hold depth
+            stored = stored.max(axis=2)
+        stored = np.nan_to_num(stored, nan=0.0, posinf=0.0, neginf=0.0)
+        return np.maximum(stored, 0, out=stored)
+    if stored.ndim != 2 or stored.dtype.kind not in "iu" or stored.dtype.itemsize < 2:
+        raise BadFrameError(
+            f"{path} must be a 16-bit depth image, got {stored.dtype} {stored.shape}"
         )
-        raise SlamError(
-            f"{path}: median depth {median_m:.3g} m with depth_scale {self._depth_scale:g}; "
-            f"depth_scale {likely:g} would make it {median / likely:.3g} m: set it in camera.yaml"
-        )
+    if stored.dtype == np.uint16:
+        return cv2.threshold(stored, _SATURATED - 1, 0, cv2.THRESH_TOZERO_INV, dst=stored)[1]
+    return np.maximum(stored, 0)
+
+
+def _array(path: Path) -> np.ndarray:
+    if path.suffix.lower() not in (".npy", ".npz"):
+        return read_image(path, cv2.IMREAD_UNCHANGED)
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:  # the one array, or that which says so
+            names = list(loaded)
+            return loaded["depth" if "depth" in names else names[0]]
+    except (OSError, ValueError, IndexError, EOFError) as error:
+        raise BadFrameError(f"{path} cannot be read: {error}") from error
 
 
 def _text(shape: tuple[int, ...]) -> str:

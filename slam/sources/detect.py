@@ -5,22 +5,37 @@ from pathlib import Path
 
 from slam.config import Config
 from slam.errors import SlamError
+from slam.sources.arkit_scenes import list_arkit_scenes
 from slam.sources.base import Source, Stream
-from slam.sources.folder import list_folder
+from slam.sources.folder import CAMERA_JSON, list_folder
 from slam.sources.image_sequence import ImageSequence, Listing
+from slam.sources.nerfstudio import list_nerfstudio
+from slam.sources.neural_rgbd import list_neural_rgbd
 from slam.sources.noise.source import NoisySource
+from slam.sources.numbered import files_like
+from slam.sources.record3d import list_record3d
 from slam.sources.replica import list_replica
 from slam.sources.scannet import list_scannet
 from slam.sources.seven_scenes import list_seven_scenes
-from slam.sources.tum import list_tum
+from slam.sources.stray_scanner import list_stray_scanner
+from slam.sources.tum import ASSOCIATIONS, list_tum
 
-# The first format of which any mark is found is taken: a plain folder's mark also fits ScanNet.
+# The first format of which any mark is found is taken; of a mark, all parts must be there.
 FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Path], Listing]]] = {
-    "TUM RGB-D": (("depth.txt",), list_tum),
-    "Replica": (("results/depth*.png",), list_replica),
-    "7-Scenes": (("frame-*.depth.png", "seq-*/frame-*.depth.png"), list_seven_scenes),
+    "TUM RGB-D": (("depth.txt", *ASSOCIATIONS), list_tum),
+    "Replica": (("results/depth*.*",), list_replica),
+    "7-Scenes": (("frame-*.depth.*", "seq-*/frame-*.depth.*"), list_seven_scenes),
     "ScanNet": (("intrinsic/intrinsic_depth.txt",), list_scannet),
-    "plain folder": (("depth/*.png",), list_folder),
+    "Stray Scanner": (("odometry.csv + camera_matrix.csv",), list_stray_scanner),
+    "ARKitScenes": (("lowres_depth/*",), list_arkit_scenes),
+    "Record3D": (
+        ("metadata.json + depth/*", "EXR_RGBD/metadata.json", "metadata.json + EXR_RGBD/depth"),
+        list_record3d,
+    ),
+    "nerfstudio": (("transforms.json",), list_nerfstudio),
+    "Neural RGB-D": (("poses.txt + focal.txt",), list_neural_rgbd),
+    "Redwood / Open3D": (tuple(f"depth/* + {name}" for name in CAMERA_JSON), list_folder),
+    "plain folder": (("depth/*",), list_folder),
 }
 
 
@@ -66,13 +81,13 @@ def _open(spec: str, config: Config) -> Source:
         raise SlamError(f"{spec} does not exist: give a folder of images or synthetic[:NAME]")
     if not path.is_dir():
         raise SlamError(f"{spec} is not a folder: give a folder of images or synthetic[:NAME]")
-    return ImageSequence(FORMATS[format_of(path)][1](path))
+    return ImageSequence(FORMATS[format_of(path)][1](path), config.playback)
 
 
 def format_of(folder: Path) -> str:
     """Return the name of a folder's format; `SlamError` where it is in none."""
     for kind, (marks, _) in FORMATS.items():
-        if any(next(folder.glob(mark), None) is not None for mark in marks):
+        if any(all(files_like(folder, part) for part in mark.split(" + ")) for mark in marks):
             return kind
     looked_for = "; ".join(f"{' or '.join(marks)} ({kind})" for kind, (marks, _) in FORMATS.items())
     raise SlamError(f"{folder} is in no known format; looked for {looked_for}")

@@ -1,6 +1,6 @@
 """Reading image files whole, or not at all: what is damaged is a `BadFrameError`."""
 
-import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -8,8 +8,18 @@ import numpy as np
 from jaxtyping import UInt8
 
 from slam.errors import BadFrameError
+from slam.sources.video import Video
 
-logger = logging.getLogger(__name__)
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """A colour image that is a frame of a video."""
+
+    video: Video
+    number: int  # from 0
+
+
+ColorImage = Path | VideoFrame
 
 
 def read_image(path: Path, flags: int) -> np.ndarray:
@@ -29,22 +39,24 @@ def read_image(path: Path, flags: int) -> np.ndarray:
     except cv2.error as error:
         raise BadFrameError(f"{path} cannot be decoded: {' '.join(str(error).split())}") from error
     if image is None:
-        raise BadFrameError(f"{path} is truncated, corrupt or no image ({len(data)} bytes)")
+        hint = ": OpenCV may lack EXR, convert to npy" if path.suffix.lower() == ".exr" else ""
+        raise BadFrameError(f"{path} is truncated, corrupt or no image ({len(data)} bytes){hint}")
     return image
 
 
-def read_color(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+def read_color(image: ColorImage) -> UInt8[np.ndarray, "h w 3"]:
     """Read a colour image as RGB, as stored (EXIF orientation would turn it against the depth)."""
-    image = read_image(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    if isinstance(image, VideoFrame):
+        bgr = image.video.read(image.number)
+    else:
+        bgr = read_image(image, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=bgr)
 
 
-def read_color_or_none(path: Path | None) -> UInt8[np.ndarray, "h w 3"] | None:
-    """Read a colour image; None, with a log line, where it is damaged: depth alone still tracks."""
-    if path is None:
-        return None
-    try:
-        return read_color(path)
-    except BadFrameError as error:
-        logger.warning("frame without colour: %s", error)
-        return None
+def image_size(image: ColorImage) -> tuple[int, int]:
+    """Return width and height of an image as it is stored."""
+    if isinstance(image, VideoFrame):
+        height, width = image.video.read(image.number).shape[:2]
+    else:
+        height, width = read_image(image, cv2.IMREAD_UNCHANGED).shape[:2]
+    return width, height

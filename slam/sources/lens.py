@@ -53,6 +53,12 @@ class Lens:
         is_polynomial = MODELS[self.model] < lens_models.FISHEYE
         return is_polynomial and not self.distortion[: lens_models.NUM_COEFFICIENTS].any()
 
+    def resized(self, width: int, height: int) -> "Lens":
+        """Return the lens of the same view in an image of another size: the coefficients are of
+        directions, and stay.
+        """
+        return Lens(self.camera.resized(width, height), self.model, self.coefficients)
+
 
 def opencv_lens(camera: Camera, coefficients: Sequence[float], where: str) -> Lens:
     """Return the lens of OpenCV's k1 k2 p1 p2 [k3 [k4 k5 k6]]."""

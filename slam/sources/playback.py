@@ -4,6 +4,7 @@ import contextlib
 import functools
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import overload
@@ -19,6 +20,7 @@ from slam.frame import Frame
 from slam.sources.base import Outage, Source, Stream
 
 logger = logging.getLogger(__name__)
+MAX_SKIPS_TOLD = 5  # one by one; then only how many they were
 
 
 @dataclass
@@ -26,9 +28,14 @@ class PlaybackCounts:
     """What became of the frames so far; `playback` writes it, others read it."""
 
     read: int = 0  # delivered
-    without_color: int = 0  # of those delivered
+    no_color: Counter[str] = field(default_factory=Counter)  # of those delivered, by the reason
     dropped: int = 0  # came too late in realtime, or never from a device
     bad: dict[int, str] = field(default_factory=dict)  # reason by frame index
+
+    @property
+    def without_color(self) -> int:
+        """How many of the frames delivered had no colour."""
+        return self.no_color.total()
 
 
 @overload
@@ -73,11 +80,27 @@ def playback(
         period_s = _period_s(source.timestamps_s[config.start :: config.stride])
     is_paced = config.pace == "realtime" and not (isinstance(source, Stream) and source.is_live)
     pacer = _Pacer(period_s, now_s, sleep_s) if is_paced else _NoPacer()
-    with contextlib.closing(items):
-        yield from _usable(items, source.camera, config, counts, pacer)
+    try:
+        with contextlib.closing(items):
+            yield from _usable(items, source.camera, config, counts, pacer)
+    finally:
+        _tell_losses(counts, source.name)
     if counts.read == 0:
         reason = next(iter(counts.bad.values()), "it is empty")
         raise SlamError(f"{source.name} has no usable frame: {reason}")
+
+
+def _tell_losses(counts: PlaybackCounts, name: str) -> None:
+    """Say once, at the end, how many frames had no colour, and why; how many were skipped."""
+    if counts.no_color:
+        (reason, num), *others = counts.no_color.most_common()
+        more = f"; {sum(n for _, n in others)} for other reasons" if others else ""
+        logger.warning(
+            "%s: %d of %d frames had no colour (%s%s%s)",
+            name, counts.without_color, counts.read, reason, f": {num}" if others else "", more,
+        )  # fmt: skip
+    if len(counts.bad) > MAX_SKIPS_TOLD:
+        logger.warning("%s: %d frames were skipped in all", name, len(counts.bad))
 
 
 def selected(source: Source, config: PlaybackConfig) -> range:
@@ -160,12 +183,14 @@ def _usable(
             frame = clamped(item.read(), camera, config)
         except BadFrameError as error:
             counts.bad[item.index] = str(error)
-            logger.warning("skipped frame %d: %s", item.index, error)
+            if len(counts.bad) <= MAX_SKIPS_TOLD:
+                logger.warning("skipped frame %d: %s", item.index, error)
             continue
         last_stamp_s = item.timestamp_s
         pacer.wait_for(item.timestamp_s)
         counts.read += 1
-        counts.without_color += frame.color is None
+        if frame.color is None:
+            counts.no_color[frame.no_color or "none came with it"] += 1
         yield frame
 
 

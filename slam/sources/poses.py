@@ -1,6 +1,7 @@
-"""True poses: a TUM file, or a 4x4 matrix a frame."""
+"""True poses: a table of them, a matrix a frame, or Open3D's log."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,43 +9,94 @@ from jaxtyping import Float64
 
 from slam.errors import SlamError
 from slam.geometry import Transform, orthonormalise
+from slam.sources.time_stamps import SECONDS, TimeUnit, unit_beside
+from slam.text import numbered_rows, read_text
 from slam.trajectory import Trajectory, read_tum
 
+OPENGL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])  # of a camera: x right, y up, z backwards
+_MATRIX_DRIFT = 0.1  # of R R^T from the identity; more is no rotation
 
-def read_tum_if_there(paths: Sequence[Path]) -> Trajectory | None:
-    """Read the first of these TUM files that exists; None where none does."""
+
+def tum_if_there(
+    paths: Sequence[Path], timestamps_s: Float64[np.ndarray, "n"], unit: TimeUnit = SECONDS
+) -> "partial[Trajectory | None]":
+    """Return what reads the first of these pose files that exists, at the frames' time: its stamps
+    may have a unit of their own.
+    """
+    return partial(_read_tum_beside, paths, timestamps_s, unit)
+
+
+def _read_tum_beside(
+    paths: Sequence[Path], timestamps_s: Float64[np.ndarray, "n"], unit: TimeUnit
+) -> Trajectory | None:
     path = next((path for path in paths if path.exists()), None)
-    return None if path is None else read_tum(path)
+    if path is None:
+        return None
+    poses = read_tum(path)
+    if len(poses):
+        unit = unit_beside(poses.timestamps_s, timestamps_s, unit)
+        poses = Trajectory(poses.timestamps_s * unit.seconds, poses.Ts_world_camera)
+    return poses
 
 
-def read_poses(timestamps_s: Float64[np.ndarray, "n"], paths: Iterable[Path]) -> Trajectory | None:
-    """Read a matrix a frame, each from a file of its own; None where no frame has a pose."""
+def matrix_files(
+    timestamps_s: Float64[np.ndarray, "n"], paths: Sequence[Path]
+) -> "partial[Trajectory | None]":
+    """Return what reads a matrix a frame, each from a file of its own."""
+    return partial(_read_matrices, timestamps_s, paths)
+
+
+def _read_matrices(
+    timestamps_s: Float64[np.ndarray, "n"], paths: Iterable[Path]
+) -> Trajectory | None:
     return trajectory_from(timestamps_s, [read_pose(path) for path in paths])
 
 
+def read_log(path: Path, timestamps_s: Float64[np.ndarray, "n"]) -> Trajectory | None:
+    """Read Open3D's and Redwood's log: a line that starts with the frame's number in the sequence,
+    then the four rows of T_world_camera.
+    """
+    rows = [text.split() for _, text in numbered_rows(path)]
+    poses: list[Transform | None] = [None] * len(timestamps_s)
+    for head, *matrix in (rows[k : k + 5] for k in range(0, len(rows) - 4, 5)):
+        try:
+            number = int(head[0])
+        except ValueError as error:
+            raise SlamError(
+                f"{path}: expected a frame's number, then 4 rows of 4 numbers, got {head}"
+            ) from error
+        if 0 <= number < len(poses):
+            poses[number] = parse_pose(" ".join(" ".join(row) for row in matrix))
+    return trajectory_from(timestamps_s, poses)
+
+
 def parse_pose(text: str) -> Transform | None:
-    """Return T_world_camera from 16 numbers, row by row; None where they are not finite."""
+    """Return T_world_camera from 16 or 12 numbers, row by row; None where they are no pose."""
     try:
-        values = np.array([float(field) for field in text.split()])
+        values = np.array([float(field) for field in text.replace(",", " ").split()])
     except ValueError:
         return None
-    if values.size != 16 or not np.isfinite(values).all():
+    return pose_of(values)
+
+
+def pose_of(values: Float64[np.ndarray, "n"]) -> Transform | None:
+    """Return T_world_camera from the numbers of a matrix; None where they are no pose."""
+    if values.size not in (12, 16) or not np.isfinite(values).all():
         return None
-    return orthonormalise(values.reshape(4, 4))
+    T = np.eye(4)
+    T[:3] = values[:12].reshape(3, 4)
+    if np.abs(T[:3, :3] @ T[:3, :3].T - np.eye(3)).max() > _MATRIX_DRIFT:
+        return None
+    return orthonormalise(T)
 
 
 def read_pose(path: Path) -> Transform | None:
-    """Read one file of a matrix; None where it is missing or not finite."""
-    try:
-        return parse_pose(path.read_text())
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SlamError(f"cannot read {path}: {error}") from error
+    """Read one file of a matrix; None where it is missing or no pose."""
+    return parse_pose(read_text(path)) if path.exists() else None
 
 
 def trajectory_from(
-    timestamps_s: Float64[np.ndarray, "n"], poses: list[Transform | None]
+    timestamps_s: Float64[np.ndarray, "n"], poses: Sequence[Transform | None]
 ) -> Trajectory | None:
     """Join stamps and poses, leaving out frames without a pose; None where no frame has one."""
     known = [i for i, pose in enumerate(poses) if pose is not None]

@@ -1,6 +1,5 @@
 """Replica as NICE-SLAM ships it: `results/`, `traj.txt`, `cam_params.json`."""
 
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,11 +9,19 @@ from jaxtyping import Float64
 
 from slam.camera import Camera, DepthNoise
 from slam.errors import SlamError
+from slam.sources.camera_json import read_json
+from slam.sources.depth_reader import DepthStorage
 from slam.sources.image_sequence import Listing
+from slam.sources.intrinsics import checked
 from slam.sources.lens import Lens
-from slam.sources.numbered import files_by_number, require_frames
+from slam.sources.numbered import (
+    color_files_by_number,
+    depth_files_by_number,
+    require_frames,
+)
 from slam.sources.poses import parse_pose, trajectory_from
 from slam.sources.rig import Rig
+from slam.text import read_text
 from slam.trajectory import Trajectory
 
 FPS = 30.0
@@ -23,15 +30,15 @@ FPS = 30.0
 def list_replica(folder: Path) -> Listing:
     """List a rendered room; time stamps are nominal, frame number / 30 Hz."""
     camera, depth_scale = _read_camera(folder)
-    depth_files = files_by_number(folder / "results", "depth*.png")
-    require_frames(depth_files, folder, "results/depth000000.png and so on")
-    color_files = files_by_number(folder / "results", "frame*.*")
+    depth_files = depth_files_by_number(folder / "results", "depth*")
+    require_frames(depth_files, folder, "results/depth*.png")
+    color_files = color_files_by_number(folder / "results", "frame*")
     numbers = [number[0] for number in depth_files]
     timestamps_s = np.array(numbers, dtype=np.float64) / FPS
     return Listing(
         name=folder.resolve().name,
         rig=Rig(Lens(camera)),
-        depth_scale=depth_scale,
+        storage=DepthStorage(depth_scale),
         depth_noise=DepthNoise.rendered(),
         timestamps_s=timestamps_s,
         depth=list(depth_files.values()),
@@ -46,7 +53,7 @@ def _read_poses(
     """Read T_world_camera of OpenCV axes, line n (from 0) for frame number n."""
     if not path.exists():
         return None
-    lines = [line for line in path.read_text().splitlines() if line.strip()]
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
     poses = [parse_pose(lines[number]) if number < len(lines) else None for number in numbers]
     return trajectory_from(timestamps_s, poses)
 
@@ -59,10 +66,12 @@ def _read_camera(folder: Path) -> tuple[Camera, float]:
     if path is None:
         raise SlamError(f"no cam_params.json in {folder} or in the folder above it")
     try:
-        values = json.loads(path.read_text())["camera"]
+        values = read_json(path)["camera"]
         intrinsics = [float(values[key]) for key in ("fx", "fy", "cx", "cy")]
-        return Camera(int(values["w"]), int(values["h"]), *intrinsics), float(values["scale"])
+        camera = Camera(int(values["w"]), int(values["h"]), *intrinsics)
+        scale = float(values["scale"])
     except (ValueError, KeyError, TypeError) as error:
         raise SlamError(
             f"{path} must hold camera: w, h, fx, fy, cx, cy, scale (wrong or missing: {error})"
         ) from error
+    return checked(camera, path), scale

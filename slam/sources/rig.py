@@ -35,12 +35,20 @@ class Rig:
         None.
         """
         self.camera: Camera = depth.camera
+        self._lenses = depth, color, T_color_depth
         self.is_undistorted = not depth.is_straight or (color is not None and not color.is_straight)
         self._undistortion = None if depth.is_straight else Undistortion(depth)
         self._color: ColorRegistration | None = None
         if color is not None:
             T = np.eye(4) if T_color_depth is None else T_color_depth
             self._color = ColorRegistration(depth.camera, color, T)
+
+    def for_color_of(self, width: int, height: int) -> "Rig":
+        """Return the rig whose colour images show the same view at another size."""
+        if (height, width) == self.color_size:
+            return self
+        depth, color, T_color_depth = self._lenses
+        return Rig(depth, (color or depth).resized(width, height), T_color_depth)
 
     @property
     def color_size(self) -> tuple[int, int]:

@@ -1,20 +1,28 @@
 """ScanNet as SensReader exports it: `color/`, `depth/`, `pose/`, `intrinsic/`."""
 
-from functools import partial
+import logging
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from slam.camera import Camera, DepthNoise
 from slam.errors import BadFrameError, SlamError
+from slam.sources.depth_reader import DepthStorage
 from slam.sources.image_sequence import Listing
-from slam.sources.images import read_image
+from slam.sources.images import image_size
+from slam.sources.intrinsics import checked, of_other_size
 from slam.sources.lens import Lens
-from slam.sources.numbered import Number, files_by_number, require_frames
-from slam.sources.poses import read_poses
+from slam.sources.numbered import (
+    Number,
+    color_files_by_number,
+    depth_files_by_number,
+    files_like,
+    require_frames,
+)
+from slam.sources.poses import matrix_files
 from slam.sources.rig import Rig
 
+logger = logging.getLogger(__name__)
 DEPTH_SCALE = 1000.0
 FPS = 30.0
 
@@ -26,28 +34,48 @@ def list_scannet(folder: Path) -> Listing:
     Colour (1296x968) has its own intrinsics but, as exported, depth's optical centre: it is
     resampled for depth's pixels. Frames that ScanNet itself lost have no true pose.
     """
-    depth_files = files_by_number(folder / "depth", "*.png")
-    require_frames(depth_files, folder, "depth/0.png and so on")
-    color_files = files_by_number(folder / "color", "*.*")
-    camera = _read_camera(folder / "intrinsic" / "intrinsic_depth.txt", depth_files)
-    color_lens = None
+    depth_files = depth_files_by_number(folder / "depth")
+    require_frames(depth_files, folder, "depth/*.png")
+    color_files = color_files_by_number(folder / "color")
+    path = folder / "intrinsic" / "intrinsic_depth.txt"
+    camera, color_lens = checked(_read_camera(path, depth_files), path), None
     if color_files:
-        color_lens = Lens(_read_camera(folder / "intrinsic" / "intrinsic_color.txt", color_files))
+        color_path = folder / "intrinsic" / "intrinsic_color.txt"
+        color_lens = Lens(_color_camera(color_path, color_files))
     timestamps_s = np.array([number[0] for number in depth_files], dtype=np.float64) / FPS
     return Listing(
         name=folder.resolve().name,
         rig=Rig(Lens(camera), color_lens),
-        depth_scale=DEPTH_SCALE,
+        storage=DepthStorage(DEPTH_SCALE, scale_origin="the default of ScanNet"),
         depth_noise=DepthNoise.kinect_v1(),
         timestamps_s=timestamps_s,
         depth=list(depth_files.values()),
         color=[color_files.get(number) for number in depth_files],
-        true_poses=partial(
-            read_poses,
-            timestamps_s,
-            [folder / "pose" / f"{number[0]}.txt" for number in depth_files],
-        ),
+        true_poses=matrix_files(timestamps_s, _pose_files(folder, depth_files)),
     )
+
+
+def _pose_files(folder: Path, depth_files: dict[Number, Path]) -> list[Path]:
+    """Return the pose file of each depth image: the same number, padded like it or not."""
+    names = {
+        int(path.stem): path for path in files_like(folder, "pose/*.txt") if path.stem.isdigit()
+    }
+    return [names.get(number[0], folder / "pose" / f"{number[0]}.txt") for number in depth_files]
+
+
+def _color_camera(path: Path, color_files: dict[Number, Path]) -> Camera:
+    """Read colour's camera. Of images that were made smaller without their matrix, the matrix is
+    made smaller, too.
+    """
+    camera = _read_camera(path, color_files)
+    fitting = of_other_size(camera)
+    if fitting is None:
+        return checked(camera, path)
+    logger.warning(
+        "%s belongs to larger or smaller images than %dx%d: its values are scaled to them",
+        path, camera.width, camera.height,
+    )  # fmt: skip
+    return fitting
 
 
 def _read_camera(path: Path, files: dict[Number, Path]) -> Camera:
@@ -60,7 +88,7 @@ def _read_camera(path: Path, files: dict[Number, Path]) -> Camera:
         raise SlamError(f"{path} must hold a 3x3 or 4x4 matrix, got {K.shape}")
     for image_path in list(files.values())[:10]:
         try:
-            height, width = read_image(image_path, cv2.IMREAD_UNCHANGED).shape[:2]
+            width, height = image_size(image_path)
         except BadFrameError:
             continue
         fx, fy, cx, cy = (float(value) for value in (K[0, 0], K[1, 1], K[0, 2], K[1, 2]))

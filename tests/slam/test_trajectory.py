@@ -76,7 +76,7 @@ def test_tum_file_may_be_empty(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    ["1 2 3", "1 0 0 0 0 0 0 x", "1 nan 0 0 0 0 0 1", "1 0 0 0 0 0 0 0", "inf 0 0 0 0 0 0 1"],
+    ["1 2 3", "1 0 0 0 0 0 0 x", "1 0 0 0 0 1 0 0 0 0 1 0"],
 )
 def test_malformed_line_is_named(tmp_path, line):
     path = tmp_path / "poses.txt"
@@ -84,3 +84,19 @@ def test_malformed_line_is_named(tmp_path, line):
     with pytest.raises(SlamError, match=r"poses\.txt:3: .*expected") as caught:
         read_tum(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["1 nan 0 0 0 0 0 1", "1 0 0 0 0 0 0 0", "inf 0 0 0 0 0 0 1"])
+def test_a_row_that_is_no_pose_is_left_out_and_counted(tmp_path, caplog, line):
+    path = tmp_path / "poses.txt"
+    path.write_text("0 0 0 0 0 0 0 1\n" + line + "\n2 0 0 0 0 0 0 1\n")
+    assert read_tum(path).timestamps_s.tolist() == [0.0, 2.0]
+    assert "poses.txt: 1 of 3 rows are no poses and left out, the first in line 2" in caplog.text
+
+
+def test_the_header_says_where_qw_stands(tmp_path):
+    path = tmp_path / "poses.txt"
+    path.write_text("timestamp,tx,ty,tz,qw,qx,qy,qz\n0,1,2,3,0,1,0,0\n")  # half a turn about x
+    np.testing.assert_allclose(
+        read_tum(path).Ts_world_camera[0, :3, :3], np.diag([1.0, -1.0, -1.0]), atol=1e-12
+    )

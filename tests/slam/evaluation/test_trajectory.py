@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from slam.errors import SlamError
-from slam.evaluation.trajectory import align, associate_poses, evaluate_trajectory
+from slam.evaluation.trajectory import (
+    align,
+    associate_poses,
+    evaluate_trajectory,
+    relative_size,
+)
 from slam.geometry import inverse, rotation_angle_rad, se3_exp
 from slam.trajectory import Trajectory, read_tum
 
@@ -195,3 +200,28 @@ def test_scores_agree_with_evo_on_a_real_walk(data_dir):
     scores = evaluate_trajectory(estimate, truth)
     ours = (scores.ate_rmse_m, scores.rpe_trans_m, scores.rpe_rot_deg)
     np.testing.assert_allclose(ours, evo_scores(estimate, truth), rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.25, 0.9, 1.0, 1.05, 2.0, 5.0])
+def test_another_size_of_the_world_is_found(size):
+    rng = np.random.default_rng(0)
+    truth = Trajectory(np.arange(50) / 30, np.tile(np.eye(4), (50, 1, 1)))
+    truth.Ts_world_camera[:, :3, 3] = np.cumsum(rng.normal(0, 0.02, (50, 3)), axis=0)
+    estimate = Trajectory(truth.timestamps_s, truth.Ts_world_camera.copy())
+    estimate.Ts_world_camera[:, :3, 3] = truth.positions_m / size + rng.normal(0, 1e-3, (50, 3))
+    found = relative_size(estimate, truth)
+    if 0.91 < size < 1.1:
+        assert found is None
+    else:
+        assert found == pytest.approx(size, rel=0.05)
+
+
+def test_a_camera_that_hardly_moved_has_no_size():
+    truth = Trajectory(np.arange(9) / 30, np.tile(np.eye(4), (9, 1, 1)))
+    assert relative_size(truth, truth) is None
+
+
+def test_stamps_in_another_unit_are_named():
+    truth = Trajectory(1.7e9 + np.arange(9) / 30, np.tile(np.eye(4), (9, 1, 1)))
+    with pytest.raises(SlamError, match="the estimate's look like nanoseconds: give seconds"):
+        associate_poses(Trajectory(truth.timestamps_s * 1e9, truth.Ts_world_camera), truth)

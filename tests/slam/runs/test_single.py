@@ -127,7 +127,7 @@ def test_threads_and_turns_agree_within_a_millimetre(in_turns, run_room, config)
 
 def test_true_poses_are_followed_exactly(run_room):
     ran = run_room(use_gt_poses=True)
-    assert ran.metrics["ate_rmse_m"] < 1e-6  # what nine digits in the file leave
+    assert "ate_rmse_m" not in ran.metrics  # of given poses it would be no score
     assert ran.metrics["tracked"] == NUM_FRAMES
 
 

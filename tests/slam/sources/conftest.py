@@ -50,7 +50,21 @@ def write_png(path: Path, image: np.ndarray) -> None:
 
 
 def write_depth(path: Path, depth_m: np.ndarray, scale: float) -> None:
-    write_png(path, np.rint(depth_m * scale).astype(np.uint16))
+    """In metres where the file is an array's."""
+    if path.suffix == ".npy":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, depth_m.astype(np.float32))
+    else:
+        write_png(path, np.rint(depth_m * scale).astype(np.uint16))
+
+
+def true_quaternion_xyzw(index: int) -> np.ndarray:
+    return quaternion_xyzw_from_rotation(true_pose(index)[:3, :3])
+
+
+def doubled(image: np.ndarray) -> np.ndarray:
+    """The same view with twice the pixels."""
+    return image.repeat(2, axis=0).repeat(2, axis=1)
 
 
 def write_color(path: Path, color: np.ndarray) -> None:
@@ -99,7 +113,7 @@ def write_scannet(folder: Path) -> None:
     """Colour has twice the resolution of depth."""
     for i in range(NUM_FRAMES):
         write_depth(folder / f"depth/{i}.png", true_depth_m(i), 1000.0)
-        write_color(folder / f"color/{i}.jpg", true_color(i).repeat(2, axis=0).repeat(2, axis=1))
+        write_color(folder / f"color/{i}.jpg", doubled(true_color(i)))
         (folder / "pose").mkdir(exist_ok=True)
         (folder / f"pose/{i}.txt").write_text(pose_text(true_pose(i)))
     (folder / "intrinsic").mkdir()
@@ -121,12 +135,113 @@ def write_folder(folder: Path) -> None:
     (folder / "camera.yaml").write_text(CAMERA_YAML + "depth_scale: 1000\nfps: 30\n")
 
 
+def write_associations(folder: Path) -> None:
+    """TUM's layout with one list, depth first."""
+    write_tum(folder)
+    colors = [row.split() for row in (folder / "rgb.txt").read_text().splitlines()[1:]]
+    depths = [row.split() for row in (folder / "depth.txt").read_text().splitlines()[1:]]
+    rows = [" ".join((*d, *c)) for d, c in zip(depths, colors, strict=True)]
+    (folder / "associations.txt").write_text("\n".join(rows) + "\n")
+    for name in ("rgb.txt", "depth.txt"):
+        (folder / name).unlink()
+
+
+def write_open3d(folder: Path) -> None:
+    rows = []
+    for i in range(NUM_FRAMES):
+        write_depth(folder / f"depth/{i + 1:06d}.png", true_depth_m(i), 1000.0)
+        write_color(folder / f"image/{i + 1:06d}.jpg", true_color(i))
+        rows.append(f"{i} {i} {i + 1}\n" + pose_text(true_pose(i)))
+    (folder / "trajectory.log").write_text("".join(rows))
+    K = [58.5, 0, 0, 0, 58.5, 0, 31.5, 23.5, 1]
+    values = {"width": WIDTH, "height": HEIGHT, "intrinsic_matrix": K}
+    (folder / "camera_intrinsic.json").write_text(json.dumps(values))
+
+
+def write_stray_scanner(folder: Path) -> None:
+    """Colour has twice the pixels, and is unpacked; the frames are numbers 3 to 6."""
+    rows = ["timestamp, frame, x, y, z, qx, qy, qz, qw"]
+    for i in range(NUM_FRAMES):
+        write_depth(folder / f"depth/{i + 3:06d}.png", true_depth_m(i), 1000.0)
+        write_png(folder / f"confidence/{i + 3:06d}.png", np.full((HEIGHT, WIDTH), 2, np.uint8))
+        write_color(folder / f"rgb/{i + 3:06d}.jpg", doubled(true_color(i)))
+        values = [50.0 + i / 30, i + 3, *true_pose(i)[:3, 3], *true_quaternion_xyzw(i)]
+        rows.append(", ".join(f"{value:.12f}" for value in values))
+    (folder / "odometry.csv").write_text("\n".join(rows) + "\n")
+    camera = CAMERA.resized(2 * WIDTH, 2 * HEIGHT)
+    K = [[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]]
+    (folder / "camera_matrix.csv").write_text("\n".join(",".join(map(str, row)) for row in K))
+
+
+def write_arkit_scenes(folder: Path) -> None:
+    rows = []
+    for i in range(NUM_FRAMES):
+        stamp = f"4101_{1234 + i / 30:.6f}"
+        write_depth(folder / f"lowres_depth/{stamp}.png", true_depth_m(i), 1000.0)
+        write_png(folder / f"confidence/{stamp}.png", np.full((HEIGHT, WIDTH), 2, np.uint8))
+        write_color(folder / f"lowres_wide/{stamp}.png", true_color(i))
+        (folder / "lowres_wide_intrinsics").mkdir(exist_ok=True)
+        text = f"{WIDTH} {HEIGHT} 58.5 58.5 31.5 23.5"
+        (folder / f"lowres_wide_intrinsics/{stamp}.pincam").write_text(text)
+        T_camera_world = np.linalg.inv(true_pose(i))
+        values = [1234 + i / 30, *cv2.Rodrigues(T_camera_world[:3, :3])[0].ravel()]
+        rows.append(" ".join(f"{value:.12f}" for value in (*values, *T_camera_world[:3, 3])))
+    (folder / "lowres_wide.traj").write_text("\n".join(rows) + "\n")
+
+
+OPENGL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])
+
+
+def write_record3d(folder: Path) -> None:
+    """Depth as arrays: OpenCV's wheels write no EXR."""
+    poses = []
+    for i in range(NUM_FRAMES):
+        write_depth(folder / f"EXR_RGBD/depth/{i}.npy", true_depth_m(i), 1.0)
+        write_color(folder / f"EXR_RGBD/rgb/{i}.jpg", doubled(true_color(i)))
+        T = true_pose(i) @ OPENGL_AXES
+        poses.append([*quaternion_xyzw_from_rotation(T[:3, :3]).tolist(), *T[:3, 3].tolist()])
+    c = CAMERA.resized(2 * WIDTH, 2 * HEIGHT)
+    values = {"w": c.width, "h": c.height, "fps": 30, "poses": poses}
+    values["K"] = [c.fx, 0, 0, 0, c.fy, 0, c.cx, c.cy, 1]
+    (folder / "metadata.json").write_text(json.dumps(values))
+
+
+def write_nerfstudio(folder: Path) -> None:
+    frames = []
+    for i in range(NUM_FRAMES):
+        write_depth(folder / f"depths/{i}.png", true_depth_m(i), 1000.0)
+        write_color(folder / f"images/{i}.jpg", true_color(i))
+        matrix = (true_pose(i) @ OPENGL_AXES).tolist()
+        frame = {"file_path": f"images/{i}.jpg", "depth_file_path": f"depths/{i}.png"}
+        frames.append(frame | {"transform_matrix": matrix})
+    values = {"w": WIDTH, "h": HEIGHT, "fl_x": 58.5, "fl_y": 58.5, "cx": 32.0, "cy": 24.0}
+    frames = frames[2:] + frames[:2]  # in no order
+    (folder / "transforms.json").write_text(json.dumps(values | {"frames": frames}))
+
+
+def write_neural_rgbd(folder: Path) -> None:
+    rows = []
+    for i in range(NUM_FRAMES):
+        write_depth(folder / f"depth_filtered/depth{i}.png", true_depth_m(i), 1000.0)
+        write_color(folder / f"images/img{i}.png", true_color(i))
+        rows.append(pose_text(true_pose(i) @ OPENGL_AXES))
+    (folder / "poses.txt").write_text("".join(rows))
+    (folder / "focal.txt").write_text("58.5\n")
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
     "tum": write_tum,
     "replica": write_replica,
     "seven_scenes": write_seven_scenes,
     "scannet": write_scannet,
     "folder": write_folder,
+    "associations": write_associations,
+    "open3d": write_open3d,
+    "stray_scanner": write_stray_scanner,
+    "arkit_scenes": write_arkit_scenes,
+    "record3d": write_record3d,
+    "nerfstudio": write_nerfstudio,
+    "neural_rgbd": write_neural_rgbd,
 }
 
 

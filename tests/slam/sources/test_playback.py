@@ -131,7 +131,7 @@ def test_wrong_depth_scale_ends_the_playback(tmp_path, sample):
     sample.write["tum"](tmp_path)
     path = tmp_path / "camera.yaml"
     path.write_text(path.read_text() + "depth_scale: 1\n")
-    with pytest.raises(SlamError, match="depth_scale 5000 would make it"):
+    with pytest.raises(SlamError, match=r"depth_scale 5000 \(TUM\) would make it"):
         list(playback(ImageSequence(list_tum(tmp_path)), PlaybackConfig()))
 
 

@@ -26,7 +26,7 @@ def test_without_a_camera_says_where_it_belongs(folder):
 @pytest.mark.parametrize("text", ["{", "{}", '{"camera": {"w": "many"}}', "[]"])
 def test_broken_camera_file(folder, text):
     (folder / "cam_params.json").write_text(text)
-    with pytest.raises(SlamError, match=r"cam_params\.json must hold"):
+    with pytest.raises(SlamError, match=r"cam_params\.json (must hold|is not valid JSON)"):
         ImageSequence(list_replica(folder))
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from slam.errors import BadFrameError, SlamError
 from slam.sources.image_sequence import ImageSequence
-from slam.sources.tum import FREIBURG, list_tum
+from slam.sources.tum import KNOWN_CAMERAS, list_tum
 
 
 @pytest.fixture
@@ -12,14 +12,14 @@ def folder(tmp_path, sample):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", FREIBURG)
-def test_knows_the_freiburg_cameras_by_folder_name(tmp_path, sample, name):
+@pytest.mark.parametrize("name", KNOWN_CAMERAS)
+def test_knows_public_cameras_by_folder_name(tmp_path, sample, name):
     folder = tmp_path / f"rgbd_dataset_{name}_desk"
     sample.write["tum"](folder)
     (folder / "camera.yaml").unlink()
-    source = ImageSequence(list_tum(folder))
-    assert source.camera == FREIBURG[name].camera
-    assert source.is_undistorted == (name != "freiburg3")
+    rig = list_tum(folder).rig
+    assert rig.camera == KNOWN_CAMERAS[name].camera
+    assert rig.is_undistorted == (name != "freiburg3")
 
 
 def test_camera_file_wins_over_the_name(tmp_path, sample):
