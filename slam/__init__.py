@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from slam.system import Slam
     from slam.tracking.base import TrackState
     from slam.trajectory import tum_text
-else:  # a type checker that saw it would believe in every name
+else:  # hidden from type checkers, to which it would make every name valid
     _MODULES = {
         "Camera": "slam.camera",
         "Config": "slam.config",

@@ -212,7 +212,7 @@ class Config:
     compare: CompareConfig = field(default_factory=CompareConfig)
 
 
-def unhurried(config: Config) -> Config:
+def without_time_budget(config: Config) -> Config:
     """Return a config without time budgets, whose results do not depend on the machine's speed."""
     return dataclasses.replace(config, neural=dataclasses.replace(config.neural, budget_ms=0.0))
 

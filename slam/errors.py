@@ -15,7 +15,7 @@ class BadFrameError(SlamError):
 
 
 @contextmanager
-def told_of(subject: object) -> Iterator[None]:
+def error_context(subject: object) -> Iterator[None]:
     """Put what a SlamError is about, a file say, before its line."""
     try:
         yield

@@ -102,7 +102,7 @@ def _session(
     options: argparse.Namespace, config: Config, maps: Sequence[str], viewing: ExitStack
 ) -> Iterator[tuple[Source | Stream, "Onlookers"]]:
     """Open the source, and who looks on while it goes through the systems."""
-    from slam.control.hands import controlled
+    from slam.control.remote import controlled
     from slam.evaluation.live import live_truth
     from slam.runs.loop import Onlookers
     from slam.sources.detect import open_source_or_stream

@@ -1,1 +1,1 @@
-"""Remote hands of a run: keys in its terminal, and a small page for a browser."""
+"""Remote control of a run: keys in its terminal, and a small page for a browser."""

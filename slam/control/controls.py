@@ -1,4 +1,4 @@
-"""What the loop of a run and its remote hands share."""
+"""What the loop of a run and its remote controls share."""
 
 import time
 from collections import deque
@@ -34,7 +34,7 @@ class Status(TypedDict, total=False):
 
 
 class ControlStatus(TypedDict):
-    """What the hands get to see."""
+    """What the controls show."""
 
     phase: Phase
     run: Status
@@ -69,7 +69,7 @@ class Controls:
         self._status: Status = {}
         self._message = (0, "")
 
-    # For the hands.
+    # For keys and page.
 
     def pause(self) -> None:
         """Hold before the next frame."""

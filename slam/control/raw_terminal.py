@@ -56,7 +56,7 @@ class KeyTerminal:
     def _is_in_foreground(self) -> bool:
         try:
             return os.tcgetpgrp(self._fd) == os.getpgrp()
-        except OSError:  # not the terminal that controls this process: it stops nobody
+        except OSError:  # not the terminal that controls this process: it suspends nothing
             return True
 
 

@@ -28,7 +28,7 @@ def control_page(controls: Controls, host: str, port: int) -> Iterator[str]:
     finally:
         try:
             controls.end()
-            server.wait_for_farewell()
+            server.wait_until_end_is_shown()
         finally:
             service.close()
             server.server_close()
@@ -78,7 +78,7 @@ class _Server(WebServer):
         """Remember that it knows of the end."""
         self._is_end_told = True
 
-    def wait_for_farewell(self) -> None:
+    def wait_until_end_is_shown(self) -> None:
         """Let an open page hear that the run is over."""
         end_s = time.monotonic() + FAREWELL_S
         is_open = time.monotonic() - self._last_asked_s < OPEN_S

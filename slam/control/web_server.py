@@ -33,7 +33,7 @@ class WebServer(ThreadingHTTPServer):
         socketserver.TCPServer.server_bind(self)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Warn of our own faults only: a browser that goes away is no news."""
+        """Warn of our own faults only: a browser that disconnects is ordinary."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
             logger.warning("%s: %s: %s", self.name, type(error).__name__, error)

@@ -46,7 +46,7 @@ def guarded(
     name: str, check: Callable[[], Check], if_raised: Literal["note", "failed"] = "failed"
 ) -> Check:
     """Run a check; what it raises is its finding."""
-    # The one place that swallows: a doctor who faints over the first finding helps nobody.
+    # Any exception is caught here, so that one failing check does not hide the others.
     try:
         return check()
     except Exception as error:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from slam.camera import DepthNoise
-from slam.config import Config, unhurried
+from slam.config import Config, without_time_budget
 from slam.device import DeviceKind
 from slam.errors import SlamError
 from slam.maps.base import Map
@@ -41,7 +41,7 @@ MAPS: dict[str, MapClass] = {"tsdf": TsdfMap, "neural": NeuralMap}
 
 def new_map(config: Config, depth_noise: DepthNoise, device: DeviceKind = "cpu") -> Map:
     """Make the empty map that the config names."""
-    config = unhurried(config) if config.deterministic else config
+    config = without_time_budget(config) if config.deterministic else config
     return _class_of(config.map, device)(getattr(config, config.map), depth_noise)
 
 
@@ -57,7 +57,7 @@ def resume_map(path: Path, config: Config, device: DeviceKind = "cpu") -> tuple[
     """
     kind = kind_of(path)
     map_ = _class_of(kind, device).load(path)
-    config = unhurried(config) if config.deterministic else config
+    config = without_time_budget(config) if config.deterministic else config
     if kind == "neural":
         now = config.neural
         map_.config = replace(map_.config, field=now.field, budget_ms=now.budget_ms)

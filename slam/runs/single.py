@@ -11,7 +11,7 @@ import cv2
 
 from slam.config import Config
 from slam.device import CPU, Device
-from slam.errors import SlamError, told_of
+from slam.errors import SlamError, error_context
 from slam.evaluation.given_poses import doubt_about
 from slam.maps.factory import arrays_beside, new_map, resume_map
 from slam.places.memory import AnyPlaces, new_places
@@ -126,7 +126,7 @@ def known_places(config: Config, resume: Path | None) -> AnyPlaces:
     """Return the places of a saved map, or none yet."""
     if resume is None:
         return new_places(config.places)
-    with told_of(resume):
+    with error_context(resume):
         keyframes = keyframes_in(arrays_beside(resume, PREFIX))
     if config.places.enabled and not len(keyframes):
         logger.warning("%s knows no places: start where its own run started", resume)

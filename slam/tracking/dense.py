@@ -157,7 +157,7 @@ class DenseTracker:
         if result.state is TrackState.WEAK:
             return
         T_world_camera = result.T_world_camera
-        if self._keyframe is None or self._keyframe.is_worn_out(T_world_camera):
+        if self._keyframe is None or self._keyframe.needs_replacement(T_world_camera):
             if self._aligner.set_keyframe(T_world_camera):
                 median_depth_m = self._aligner.extent().median_depth_m
                 self._keyframe = KeyframeView(T_world_camera, median_depth_m)

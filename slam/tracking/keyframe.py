@@ -15,7 +15,7 @@ class KeyframeView:
     T_world_keyframe: Transform
     median_depth_m: float
 
-    def is_worn_out(self, T_world_camera: Transform) -> bool:
+    def needs_replacement(self, T_world_camera: Transform) -> bool:
         """Whether the camera has moved so far that a new keyframe sees more of what is in view."""
         max_distance_m = MAX_RELATIVE_TRANSLATION * self.median_depth_m
         return is_elsewhere(self.T_world_keyframe, T_world_camera, max_distance_m, MAX_ROTATION_RAD)

@@ -81,7 +81,7 @@ class BackgroundViewer:
         self._deadline_s = time.monotonic() + LAST_VIEW_S
         if not self._thread.close(CLOSE_S):
             logger.warning("the viewer does not answer; the last view is not complete")
-            self._give_up()  # before what hangs fails, which is no news
+            self._give_up()  # first, so that the failure of what hangs is not reported too
             self._screen.abandon()
 
     @property
@@ -101,7 +101,7 @@ class BackgroundViewer:
                 if self._screen.is_ready():
                     rows = [self._rows.popleft() for _ in range(len(self._rows))]
                     self._screen.draw(rows, newest)
-            # whatever a viewer dies of, the run goes on
+            # a viewer may fail in any way; the run goes on
             except Exception as error:
                 self._fail(error)
         return self._screen.cost

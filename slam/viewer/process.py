@@ -107,7 +107,7 @@ def _start(words: list[str], host: str, port: int) -> ViewerProcess:
             if not viewer.is_running:
                 output.seek(0)
                 said = output.read().decode(errors="replace").strip().splitlines() or ["nothing"]
-                raise SlamError(f"the viewer ended at once; its last words: {said[-1]}")
+                raise SlamError(f"the viewer ended at once and said: {said[-1]}")
             if _answers(local, port):
                 return viewer
     viewer.kill()

@@ -9,7 +9,7 @@ import numpy as np
 
 from slam.camera import DepthNoise
 from slam.config import NeuralConfig, check_neural
-from slam.errors import told_of
+from slam.errors import error_context
 from slam.geometry import Transform
 from slam.maps.base import Mesh
 from slam.maps.extraction import check_mesh_spacing
@@ -91,7 +91,7 @@ class KeyframedMap(ABC):
         content = read_neural(path)
         map_ = cls(content.config, content.depth_noise)
         map_.num_integrated = content.num_integrated
-        with told_of(path):
+        with error_context(path):
             map_._take(content)
         return map_
 

@@ -20,8 +20,8 @@ NEAR_M = 0.2  # free space is sampled from here on
 
 
 def fine_rate(config: NeuralConfig, depth_noise: DepthNoise) -> float:
-    """Return the rate of the fine features for a sensor. AdaGrad forgets the scale of the errors:
-    noisy sensors would teach as loudly as clean ones.
+    """Return the rate of the fine features for a sensor. AdaGrad normalises
+    by the scale of the errors: noisy sensors would change the field as much as clean ones.
     """
     quality = min(1.0, CLEAN_SIGMA_M / depth_noise.sigma_m(TYPICAL_DEPTH_M))
     return config.fine_rate * quality

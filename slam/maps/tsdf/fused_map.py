@@ -10,7 +10,7 @@ from jaxtyping import Float32, UInt8
 
 from slam.camera import DepthNoise
 from slam.config import TsdfConfig, check_tsdf
-from slam.errors import SlamError, told_of
+from slam.errors import SlamError, error_context
 from slam.geometry import Transform
 from slam.maps.base import Mesh, SdfSamples
 from slam.maps.extraction import check_mesh_spacing, covering_blocks, extract
@@ -101,7 +101,7 @@ class FusedMap(ABC):
         """Read a map that `save` wrote, on whichever device."""
         content = read_tsdf(path)
         map_ = cls(content.config, content.depth_noise)
-        with told_of(path):
+        with error_context(path):
             map_._take(content)
         map_.num_integrated = content.num_integrated
         return map_

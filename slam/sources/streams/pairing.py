@@ -5,7 +5,7 @@ from dataclasses import replace
 from slam.sources.realsense.raw_frame import Delivery, RawColor, RawFrame
 
 _MAX_SKEW_PERIODS = 0.6  # between depth and colour; more is the colour of another frame
-_MAX_HOPE = 3  # frames in a row without colour, after which none is waited for
+_MAX_FRAMES_WITHOUT_COLOR = 3  # frames in a row without colour, after which none is waited for
 
 
 class Pairing:
@@ -22,7 +22,7 @@ class Pairing:
         self._held: RawFrame | None = None
         self._last: RawFrame | None = None  # delivered without colour
         self._color: RawColor | None = None
-        self._num_without = 0 if has_color else _MAX_HOPE
+        self._num_without = 0 if has_color else _MAX_FRAMES_WITHOUT_COLOR
 
     def next(self, delivery: Delivery | None) -> list[RawFrame]:
         """Return what is ready now that this came, or nothing did."""
@@ -41,7 +41,7 @@ class Pairing:
             if self._is_of_same_time(self._held, self._color):
                 ready.append(replace(self._held, color=self._color.pixels))
                 self._held, self._last, self._num_without = None, None, 0
-        if self._held is not None and self._num_without >= _MAX_HOPE:
+        if self._held is not None and self._num_without >= _MAX_FRAMES_WITHOUT_COLOR:
             self._released(ready)
         return ready
 

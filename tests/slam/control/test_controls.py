@@ -1,4 +1,4 @@
-"""What the loop and its hands tell each other."""
+"""What the loop and its controls share."""
 
 import threading
 

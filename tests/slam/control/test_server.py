@@ -13,7 +13,7 @@ import pytest
 
 import slam.control.server
 from slam.control.controls import Controls
-from slam.control.hands import controlled
+from slam.control.remote import controlled
 from slam.control.server import control_page
 from slam.errors import SlamError
 

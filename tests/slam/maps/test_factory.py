@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from slam.camera import DepthNoise
-from slam.config import Config, TsdfConfig, unhurried
+from slam.config import Config, TsdfConfig, without_time_budget
 from slam.errors import SlamError
 from slam.maps.base import Map
 from slam.maps.factory import MAPS, load_map, new_map, resume_map
@@ -30,8 +30,10 @@ def test_a_saved_map_is_loaded_as_what_it_was(name, tmp_path):
     assert type(load_map(path)) is MAPS[name]
     map_, config = resume_map(path, Config(deterministic=True))
     assert type(map_) is MAPS[name]
-    assert config == replace(unhurried(Config(deterministic=True, map=name)), **{name: map_.config})
-    assert getattr(config, name) == getattr(unhurried(COARSE), name)
+    assert config == replace(
+        without_time_budget(Config(deterministic=True, map=name)), **{name: map_.config}
+    )
+    assert getattr(config, name) == getattr(without_time_budget(COARSE), name)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kernels import field as field_ops
-from slam.config import Config, NeuralConfig, unhurried
+from slam.config import Config, NeuralConfig, without_time_budget
 from slam.errors import SlamError
 
 CLOSE_M = 0.003  # a tenth of the fine spacing
@@ -152,7 +152,7 @@ def test_the_same_frames_give_the_same_bits(room, room_map, make_room_map):
 
 
 def test_deterministic_takes_the_clock_out():
-    assert unhurried(Config(neural=NeuralConfig(budget_ms=7.0))).neural.budget_ms == 0.0
+    assert without_time_budget(Config(neural=NeuralConfig(budget_ms=7.0))).neural.budget_ms == 0.0
 
 
 FAR_M = 3.0  # twice what a frame shows of the wall

@@ -1,4 +1,4 @@
-"""The remote hands of a run, put on and taken off."""
+"""Remote control of a run, for as long as a block runs."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,10 +27,10 @@ def controlled(
         SlamError: the page cannot be served there.
     """
     controls = Controls()
-    with ExitStack() as hands:
+    with ExitStack() as stack:
         if port is not None:
-            url = hands.enter_context(control_page(controls, host, port))
+            url = stack.enter_context(control_page(controls, host, port))
             say(f"control page: {url}")
         if has_keys:
-            hands.enter_context(terminal_keys(controls, say))
+            stack.enter_context(terminal_keys(controls, say))
         yield controls
