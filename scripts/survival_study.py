@@ -6,6 +6,12 @@ several strides; the table has a row for each source and stride:
 
     scripts/survival_study.py starts SOURCE ... [--strides 1,2,3,4,6] [--every 7] [--poses 3]
         [--map tsdf] [any config field as --section.field VALUE]
+
+`kidnaps` cuts 2 to 10 seconds out of a walk, many times, and looks whether the camera is found
+again within a second of seeing mapped surface; the map has true poses,
+and every cut is three kidnaps: resumed anywhere, there, and back:
+
+    scripts/survival_study.py kidnaps SOURCE ... [--cuts 10] [--seed 0] [--noise kinect]
 """
 
 import argparse
@@ -16,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from survival.kidnaps import LIMIT_S, Kidnap, kidnaps, median_step_s
 
 from slam import Config, Slam, load_config, open_source
 from slam.geometry import Transform, inverse, rotation_angle_rad
@@ -55,10 +62,14 @@ def error_of(T: Transform) -> tuple[float, float]:
     return 100.0 * float(np.linalg.norm(T[:3, 3])), float(np.degrees(rotation_angle_rad(T[:3, :3])))
 
 
+def is_real(name: str) -> bool:
+    """Whether a source's reference is no better than what is measured with it."""
+    return any(word in name for word in ("kitchen", "freiburg"))
+
+
 def limits_of(name: str) -> tuple[float, float]:
     """Return the errors, in cm and degrees, from which a pose counts as wrong."""
-    is_real = any(word in name for word in ("kitchen", "freiburg"))
-    return MAX_ERROR if is_real else MAX_EXACT_ERROR
+    return MAX_ERROR if is_real(name) else MAX_EXACT_ERROR
 
 
 def true_poses(source: Source) -> Mapping[int, Transform]:
@@ -97,21 +108,19 @@ def starts(
     return tally
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print the table; 1 if any pose was wrong and yet OK."""
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("section", choices=["starts"])
-    parser.add_argument("sources", nargs="+")
-    parser.add_argument("--strides", default="1,2,3,4,6", help="separated by commas")
-    parser.add_argument("--every", type=int, default=7, help="frames between starts")
-    parser.add_argument("--poses", type=int, default=3, help="after each start")
-    parser.add_argument("--frames", type=int, default=10**9, help="use no more of a recording")
-    parser.add_argument("--config", type=Path, nargs="*", default=[])
-    options, rest = parser.parse_known_args(arguments)
-    names = (name.removeprefix("--").replace("-", "_") for name in rest[::2])
-    overrides = dict(zip(names, rest[1::2], strict=True))
-    config = load_config(options.config, {"deterministic": "true"} | overrides)
-    logging.disable(logging.WARNING)
+def uninterrupted(source: Source, config: Config) -> Mapping[int, Transform]:
+    """Return T_world_camera of the frames as one run through all of them has it."""
+    poses = {}
+    with Slam.from_config(config, source.depth_noise, "cpu") as slam:
+        for i in range(len(source.timestamps_s)):
+            result = slam.step(clamped(source.read(i), source.camera, config.playback))
+            if result.state is not TrackState.LOST:
+                poses[i] = result.T_world_camera
+    return poses
+
+
+def starts_table(options: argparse.Namespace, config: Config) -> list[str]:
+    """Print a row for each source and stride; return what was wrong."""
     print("| source | stride | poses | OK, % | wrong but OK |\n| --- | --- | --- | --- | --- |")
     wrong = []
     for name in options.sources:
@@ -124,6 +133,68 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 flush=True,
             )
             wrong += [f"{name}, stride {stride}, {line}" for line in tally.wrong]
+    return wrong
+
+
+def kidnaps_table(options: argparse.Namespace, config: Config) -> list[str]:
+    """Print a row for each source; return what was wrong.
+
+    Where the reference is no better than the tracker, an uninterrupted run is what is true.
+    """
+    print(
+        "| source | see the map | found in 1 s, % | frames, median | largest error, cm | wrong "
+        "| see no map | placed |\n| --- | --- | --- | --- | --- | --- | --- | --- |"
+    )
+    wrong: list[str] = []
+    for name in options.sources:
+        source = open_source(name, config)
+        truth = uninterrupted(source, config) if is_real(name) else true_poses(source)
+        found = list(kidnaps(source, config, truth, options.cuts, options.seed))
+        print(kidnaps_row(name, found, 1.0 / median_step_s(source)), flush=True)
+        wrong += [f"{name}, {line}" for kidnap in found for line in kidnap.wrong]
+    return wrong
+
+
+def kidnaps_row(name: str, found: Sequence[Kidnap], frames_per_s: float) -> str:
+    """Return a row of the table."""
+    seeing = [kidnap for kidnap in found if kidnap.sees_map]
+    blind = [kidnap for kidnap in found if not kidnap.sees_map]
+    waits = [k.frames_until_found for k in seeing if k.frames_until_found is not None]
+    num_in_time = sum(wait <= LIMIT_S * frames_per_s for wait in waits)
+    values = (
+        name,
+        len(seeing),
+        f"{100.0 * num_in_time / max(len(seeing), 1):.0f}",
+        f"{np.median(waits):.0f}" if waits else "-",
+        f"{100.0 * max(kidnap.error_m for kidnap in found):.1f}",
+        sum(bool(kidnap.wrong) for kidnap in found),
+        len(blind),
+        sum(kidnap.frames_until_found is not None for kidnap in blind),
+    )
+    return f"| {' | '.join(map(str, values))} |"
+
+
+TABLES = {"starts": starts_table, "kidnaps": kidnaps_table}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print the table; 1 if any pose was wrong and yet OK."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("section", choices=TABLES)
+    parser.add_argument("sources", nargs="+")
+    parser.add_argument("--strides", default="1,2,3,4,6", help="separated by commas")
+    parser.add_argument("--every", type=int, default=7, help="frames between starts")
+    parser.add_argument("--poses", type=int, default=3, help="after each start")
+    parser.add_argument("--frames", type=int, default=10**9, help="use no more of a recording")
+    parser.add_argument("--cuts", type=int, default=10, help="of a walk, two kidnaps each")
+    parser.add_argument("--seed", type=int, default=0, help="of the lengths of the cuts")
+    parser.add_argument("--config", type=Path, nargs="*", default=[])
+    options, rest = parser.parse_known_args(arguments)
+    names = (name.removeprefix("--").replace("-", "_") for name in rest[::2])
+    overrides = dict(zip(names, rest[1::2], strict=True))
+    config = load_config(options.config, {"deterministic": "true"} | overrides)
+    logging.disable(logging.WARNING)
+    wrong = TABLES[options.section](options, config)
     print("", *wrong, sep="\n")
     return int(bool(wrong))
 

@@ -1,8 +1,9 @@
 """Kidnaps: some seconds are cut out of a walk, and the camera goes on elsewhere.
 
-The walk is tracked and mapped up to each cut. What follows the cut is then shown to the tracker,
-unmapped, until it has found its place or one second has passed in which it saw mapped surface; then
-the walk goes on where it was left, which is a kidnap back.
+The walk is mapped up to each cut, at its true poses: how well a map is tracked is another question.
+A tracker that is resumed there, wherever the map began, has to find out where it is; then it is
+carried to where the walk goes on, and back to the cut. What it sees meanwhile is not mapped. Each
+time it has one second in which it sees mapped surface.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,19 +11,23 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from slam import Config, Slam
+from slam import Config
+from slam.config import PlacesConfig
 from slam.frame import Frame
 from slam.geometry import Transform, inverse, rotation_angle_rad
+from slam.maps.factory import new_map
+from slam.places.memory import new_places
 from slam.sources.base import Source
 from slam.sources.playback import clamped
-from slam.tracking.base import TrackResult, TrackState
+from slam.tracking.base import Tracker, TrackResult, TrackState
+from slam.tracking.factory import dense_tracker
 from slam.tracking.free_space import agreement
 
 GAP_S = 2.0, 10.0
 FIRST_S = 2.0  # mapped before the first cut
 LIMIT_S = 1.0  # in which the camera has to be found
 MIN_SEEN = 0.5  # share of the readings on mapped surface, from which a frame sees it
-NUM_UNSEEN = 3  # frames tried where it is not seen
+NUM_UNSEEN = 5  # frames tried where it is not seen
 NUM_AFTER = 3  # frames that have to go on well
 MAX_ERROR_M, MAX_ERROR_DEG = 0.05, 3.0
 
@@ -38,42 +43,9 @@ class Kidnap:
     wrong: list[str] = field(default_factory=list)  # those that are not right
 
 
-@dataclass
-class Walk:
-    """A source under one clock that cuts and detours move on, and the system that it feeds."""
-
-    source: Source
-    config: Config
-    truth: Mapping[int, Transform]  # T_world_camera, by frame index
-    unmapped: set[int] = field(default_factory=set)
-    num_steps: int = 0
-    time_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.slam = Slam.from_config(self.config, self.source.depth_noise, "cpu")
-        self.slam._unmapped = self.unmapped
-        self.T_world_truth: Transform = np.eye(4)
-
-    def step(self, index: int, wait_s: float, is_mapped: bool) -> tuple[Frame, TrackResult]:
-        """Show a frame, so long after the last."""
-        self.time_s += wait_s
-        frame = clamped(self.source.read(index), self.source.camera, self.config.playback)
-        frame = replace(frame, index=self.num_steps, timestamp_s=self.time_s)
-        if not is_mapped:
-            self.unmapped.add(self.num_steps)
-        result = self.slam.step(frame)
-        if is_mapped:  # recognition is measured from here: how the map drifts is another question
-            self.T_world_truth = result.T_world_camera @ inverse(self.truth[index])
-        self.num_steps += 1
-        return frame, result
-
-    def true_pose(self, index: int) -> Transform:
-        """Return where a frame was taken, in the world of the map."""
-        return self.T_world_truth @ self.truth[index]
-
-    def sees_map(self, frame: Frame, index: int) -> bool:
-        """Whether at least half of a frame shows what is mapped."""
-        return agreement(self.slam.map, frame, self.true_pose(index)).known > MIN_SEEN
+def median_step_s(source: Source) -> float:
+    """Return the time from one frame to the next."""
+    return float(np.median(np.diff(source.timestamps_s)))
 
 
 def kidnaps(
@@ -81,42 +53,68 @@ def kidnaps(
     config: Config,
     truth: Mapping[int, Transform],
     num_cuts: int,
-    stride: int,
     seed: int,
 ) -> Iterator[Kidnap]:
-    """Walk through a source with cuts; yield two kidnaps a cut, there and back."""
+    """Walk through a source with cuts; yield three kidnaps a cut: resumed, there and back."""
     rng = np.random.default_rng(seed)
-    frame_s = float(np.median(np.diff(source.timestamps_s)))
+    frame_s, stride = median_step_s(source), config.playback.stride
     num_first, shortest, longest = (round(s / frame_s) for s in (FIRST_S, *GAP_S))
     last = len(source.timestamps_s) - 1 - round(LIMIT_S / frame_s)  # that a detour may begin at
     cuts = np.linspace(num_first, last - shortest, num_cuts).astype(int) // stride * stride
-    walk = Walk(source, config, truth)
-    wait_s = 0.0
+    place = _Place(source, config, truth)
     for index in range(0, int(cuts[-1]) + 1, stride):
-        walk.step(index, wait_s, is_mapped=True)
-        wait_s = stride * frame_s
+        place.integrate(index)
         if index in cuts:
-            gap = int(rng.integers(shortest, min(longest, last - index), endpoint=True))
-            there, gap_s = index + gap, gap * frame_s
-            yield _tracked(walk, there, gap_s, f"{index} to {there}", frame_s)
-            yield _tracked(walk, index, gap_s, f"{there} back to {index}", frame_s)
-    walk.slam.finish()
+            there = index + int(rng.integers(shortest, min(longest, last - index), endpoint=True))
+            tracker = dense_tracker(config.tracking, has_map=True, recogniser=place.places)
+            for where, first in (
+                (f"resumed at {index}", index),
+                (f"{index} to {there}", there),
+                (f"{there} back to {index}", index),
+            ):
+                yield _tracked(place, tracker, first, where, frame_s)
 
 
-def _tracked(walk: Walk, first: int, gap_s: float, where: str, frame_s: float) -> Kidnap:
+class _Place:
+    """What has been mapped of a source, at its true poses, and one clock for all detours."""
+
+    def __init__(self, source: Source, config: Config, truth: Mapping[int, Transform]) -> None:
+        self.source, self.config, self.truth = source, config, truth
+        self.map = new_map(config, source.depth_noise)
+        self.places = new_places(PlacesConfig())
+        self.time_s = 0.0
+
+    def frame(self, index: int) -> Frame:
+        """Read a frame."""
+        return clamped(self.source.read(index), self.source.camera, self.config.playback)
+
+    def integrate(self, index: int) -> None:
+        """Map a frame."""
+        frame = self.frame(index)
+        self.map.integrate(frame, self.truth[index])
+        self.places.remember(frame, self.truth[index])
+
+    def sees_map(self, frame: Frame) -> bool:
+        """Whether at least half of a frame shows what is mapped."""
+        return agreement(self.map, frame, self.truth[frame.index]).known > MIN_SEEN
+
+
+def _tracked(place: _Place, tracker: Tracker, first: int, where: str, frame_s: float) -> Kidnap:
     """Show the frames from `first` on, until the camera is found or has had its second."""
     kidnap = Kidnap(where)
     num_seen = num_unseen = num_after = 0
-    for number in range(round(2 * LIMIT_S / frame_s)):
-        index = first + number
-        if index >= len(walk.source.timestamps_s):
+    place.time_s += GAP_S[0]
+    for index in range(first, first + round(2 * LIMIT_S / frame_s)):
+        if index not in place.truth:
             break
-        frame, result = walk.step(index, gap_s if number == 0 else frame_s, is_mapped=False)
-        sees_map = walk.sees_map(frame, index)
+        place.time_s += frame_s
+        frame = replace(place.frame(index), timestamp_s=place.time_s)
+        result = tracker.track(frame, place.map)
+        sees_map = place.sees_map(frame)
         num_seen += sees_map
         num_unseen += not sees_map
         if result.state is not TrackState.LOST:
-            _check(kidnap, walk.true_pose(index), index, result)
+            _check(kidnap, place.truth[index], index, result)
             num_after += 1
             if kidnap.frames_until_found is None:
                 kidnap.frames_until_found = num_seen

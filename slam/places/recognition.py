@@ -13,8 +13,8 @@ from slam.places.keyframes import Keyframe, Keyframes
 
 NUM_COMPARED = 3  # keyframes, with one frame: what there is time for
 MAX_BITS = 64  # of 256, that a corner's descriptor may change
-MAX_RATIO = 0.8  # of the nearest to the second nearest descriptor (Lowe 2004)
-NUM_SAMPLES = 300
+MAX_RATIO = 0.9  # of the nearest to the second nearest descriptor (Lowe 2004)
+NUM_SAMPLES = 1000
 MIN_MATCHES = 10  # that agree on a motion: what the map then has to bear out
 PLENTY = 30  # matches that need no second keyframe
 BASE_TOLERANCE_M = 0.03  # corners of coarse levels are found a few pixels off

@@ -17,13 +17,14 @@ from slam.tracking.hypotheses import chosen
 from slam.tracking.keyframe import KeyframeView
 from slam.tracking.motion import ConstantVelocity
 from slam.tracking.recogniser import NothingKnown, Recogniser
-from slam.tracking.stages import MIN_POINTS
+from slam.tracking.stages import MAX_UNCERTAINTY_M, MIN_POINTS
 
 CLEAR_INLIERS = 0.6  # share of the points that meet the map where a look at the keyframe is spared
 MIN_RECOVERED = 0.5  # the same after a gap
 MIN_KNOWN = 0.3  # share of the readings that must meet the map to believe a recognised pose
 MIN_AGREEING = 0.9  # share of those that must lie on its surface: 0.4 at wrong poses, 0.95 at right
 MIN_FITTING = 0.55  # share of those that must be inliers, which tells poses that are nearly right
+LOOK_ROUND_EVERY = 4  # frames, while lost
 MAX_GAP_S = 2.0  # between frames; after more the camera may be anywhere
 
 
@@ -44,11 +45,10 @@ class DenseTracker:
         self._aligner = aligner
         self._has_map = has_map
         self._recogniser = recogniser or NothingKnown()
-        self._is_guess_due = True  # guesses that fail take turns with searches
         self._motion = ConstantVelocity()
         self._keyframe: KeyframeView | None = None
         self._num_weak = 0
-        self._is_lost = False
+        self._num_lost = 0
 
     def track(self, frame: Frame, map_: Map) -> TrackResult:
         """Estimate T_world_camera of the next frame."""
@@ -80,11 +80,21 @@ class DenseTracker:
             is_clear = result.inlier_ratio >= CLEAR_INLIERS
             if is_clear or self._aligner.agreement(result.T_world_camera).is_believed:
                 return result
-        if not self._is_lost:
+        if self._num_lost == 0:
             result = self._look_round(frame, map_, result, T_predicted)
+        elif result.state is not TrackState.LOST and not self._is_verified(frame, map_, result):
+            reason = "lost, and the map shows another place"
+            result = replace(result, state=TrackState.LOST, reason=reason)
+        if result.state is TrackState.WEAK and self._is_adrift(frame):
+            reason = f"nothing says where the camera is: {result.reason}"
+            result = replace(result, state=TrackState.LOST, reason=reason)
         if result.state is TrackState.LOST:
             return self._find_again(frame, map_, result, T_predicted)
         return result
+
+    def _is_adrift(self, frame: Frame) -> bool:
+        """Whether the camera may be anywhere: in a map that was made before, or after a gap."""
+        return self._keyframe is None or self._motion.gap_s(frame.timestamp_s) > MAX_GAP_S
 
     def _look_round(
         self, frame: Frame, map_: Map, result: TrackResult, T_last: Transform
@@ -98,27 +108,28 @@ class DenseTracker:
     def _find_again(
         self, frame: Frame, map_: Map, lost: TrackResult, T_last: Transform
     ) -> TrackResult:
-        """Look where the frame is recognised; else, and after a guess that failed, round the last
-        pose. One of the two is all that there is time for.
+        """Look where the frame is recognised, and every few frames round the last pose. One of the
+        two is all that there is time for.
         """
         T_guess = self._recogniser.recognise(frame)
-        if T_guess is None or not self._is_guess_due:
-            self._is_guess_due = True
-            result = self._look_round(frame, map_, lost, T_last) if self._is_lost else lost
+        if (self._num_lost + 1) % LOOK_ROUND_EVERY == 0:
+            result = self._look_round(frame, map_, lost, T_last)
             return result if result.state is TrackState.OK else lost
-        self._is_guess_due = False
+        if T_guess is None:
+            return lost
         # the keyframe is of another place: only the surface tells
         result = self._aligner.align(map_, next(iter(self._aligner.search(map_, T_guess))))
         if not self._is_verified(frame, map_, result):
             return lost
-        self._is_guess_due = True
         self._motion = ConstantVelocity()  # the way there was no motion
         self._recogniser.confirm(frame, result.T_world_camera)
         return result
 
     def _is_verified(self, frame: Frame, map_: Map, result: TrackResult) -> bool:
-        """Whether a pose that came from elsewhere than the map is borne out by it."""
-        if result.state is TrackState.LOST:
+        """Whether a pose that came from elsewhere than the map is borne out by it. Where the view
+        leaves a direction open, it would bear out a place that only looks alike.
+        """
+        if result.state is TrackState.LOST or result.uncertainty_m > MAX_UNCERTAINTY_M:
             return False
         found = agreement(map_, frame, result.T_world_camera)
         is_seen = found.known > MIN_KNOWN and found.agreeing > MIN_AGREEING
@@ -148,7 +159,7 @@ class DenseTracker:
 
     def _remember(self, frame: Frame, result: TrackResult) -> None:
         """Update motion prior and keyframe."""
-        self._is_lost = result.state is TrackState.LOST
+        self._num_lost = self._num_lost + 1 if result.state is TrackState.LOST else 0
         if result.state is TrackState.LOST:
             self._motion.forget_velocity()
             return

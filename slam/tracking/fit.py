@@ -45,5 +45,5 @@ def track_result(T_world_camera: Transform, fit: Fit, config: TrackingConfig) ->
         state, reason = TrackState.WEAK, f"only {inlier_ratio:.0%} of the points meet the map"
     return TrackResult(
         T_world_camera, state, reason, residual_sigmas * fit.sigma_m, inlier_ratio,
-        fit.conditioning, fit.num_iterations,
+        fit.conditioning, fit.num_iterations, fit.uncertainty_m,
     )  # fmt: skip
