@@ -72,6 +72,6 @@ class SlamContender:
             wall_s=time.perf_counter() - start_s,
             trajectory=slam.trajectory(),
             stages={"tracking": slam.tracking_times, "mapping": slam.mapping_times},
-            map_mb=map_.nbytes / 1e6,
+            map_mb=slam.map.nbytes / 1e6,
             num_lost=slam.num_lost,
         )

@@ -34,7 +34,10 @@ FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Path], Listing]]] = {
     ),
     "nerfstudio": (("transforms.json",), list_nerfstudio),
     "Neural RGB-D": (("poses.txt + focal.txt",), list_neural_rgbd),
-    "Redwood / Open3D": (tuple(f"depth/* + {name}" for name in CAMERA_JSON), list_folder),
+    "Redwood / Open3D": (
+        (*(f"depth/* + {name}" for name in CAMERA_JSON), "depth/* + *.log"),
+        list_folder,
+    ),
     "plain folder": (("depth/*",), list_folder),
 }
 

@@ -5,6 +5,7 @@ Colour lies in `color/`, `rgb/` or `image/`; the camera in `camera.yaml` or Open
 Open3D's `*.log`; what the camera felt in `accelerations.txt`.
 """
 
+import logging
 import re
 from collections.abc import Callable
 from functools import partial
@@ -25,14 +26,16 @@ from slam.sources.numbered import (
     files_like,
     require_frames,
 )
-from slam.sources.poses import read_log, tum_if_there
+from slam.sources.poses import is_pose_log, read_log, tum_if_there
 from slam.sources.time_stamps import SECONDS, TimeUnit, unit_of
 from slam.text import read_text
 from slam.trajectory import Trajectory, associate
 
 OPEN3D_DEPTH_SCALE = 1000.0  # of its recorders, which do not store it
+PRIMESENSE = CameraFile(640, 480, 525.0, 525.0, 319.5, 239.5, depth_scale=OPEN3D_DEPTH_SCALE)
 COLOR_FOLDERS = ("color", "rgb", "image", "images", "colour")
 CAMERA_JSON = ("intrinsic.json", "camera_intrinsic.json", "intrinsics.json")
+logger = logging.getLogger(__name__)
 _STAMP = re.compile(r"\d{9,}(\.\d+)?|\d+\.\d{3,}")  # a name that is a time
 _REDWOOD = re.compile(r"\d+-(\d{12})")  # number and microseconds
 
@@ -84,7 +87,15 @@ def _read_camera(folder: Path) -> CameraFile:
     for name in CAMERA_JSON:
         if (folder / name).exists():
             return read_open3d_camera(folder / name)
+    if _logs(folder):
+        logger.warning("%s: no camera file; PrimeSense's is taken, Open3D's default", folder)
+        return PRIMESENSE
     raise SlamError(f"the camera of {folder} is unknown: add a {HINT}")
+
+
+def _logs(folder: Path) -> list[Path]:
+    files = files_like(folder, "*.log") + files_like(folder, "scene/*.log")
+    return [path for path in files if is_pose_log(path)]
 
 
 def _color_files(folder: Path) -> dict[Number, Path]:
@@ -141,7 +152,7 @@ def _true_poses(
     folder: Path, timestamps_s: Float64[np.ndarray, "n"], unit: TimeUnit
 ) -> Callable[[], Trajectory | None]:
     tables = [folder / "groundtruth.txt", folder / "trajectory.txt"]
-    logs = files_like(folder, "*.log") + files_like(folder, "scene/*.log")
+    logs = _logs(folder)
     if logs and not any(path.exists() for path in tables):
         return partial(read_log, logs[0], timestamps_s)
     return tum_if_there(tables, timestamps_s, unit)

@@ -31,26 +31,36 @@ def list_nerfstudio(folder: Path) -> Listing:
     """
     path = folder / "transforms.json"
     values = read_json(path)
-    frames = [frame for frame in values.get("frames", []) if frame.get("depth_file_path")]
+    frames = [frame for frame in values.get("frames", []) if _depth_name(frame)]
     if not frames:
         raise SlamError(f"{path}: no frame has a depth_file_path, and depth is needed")
     frames.sort(key=lambda frame: [int(n) for n in re.findall(r"\d+", frame["file_path"])])
     color_camera = _camera(path, values | frames[0])
-    depth = [folder / frame["depth_file_path"] for frame in frames]
+    depth = [folder / _depth_name(frame) for frame in frames]
     timestamps_s = np.arange(len(frames)) / FPS
-    scale = values.get("depth_unit_scale_factor")
+    unit_m = values.get("depth_unit_scale_factor") or values.get("integer_depth_scale")
     return Listing(
         name=folder.resolve().name,
         rig=one_view(depth, color_camera),
-        storage=DepthStorage(1.0 / float(scale))
-        if scale
+        storage=DepthStorage(1.0 / float(unit_m))
+        if unit_m
         else DepthStorage(DEPTH_SCALE, scale_origin="the default of nerfstudio"),
         depth_noise=DepthNoise.kinect_v1(),
         timestamps_s=timestamps_s,
         depth=depth,
-        color=[folder / frame["file_path"] for frame in frames],
+        color=[_image(folder / frame["file_path"]) for frame in frames],
         true_poses=partial(_poses, timestamps_s, frames),
     )
+
+
+def _depth_name(frame: dict[str, Any]) -> str:
+    """Return the depth image of a frame, as nerfstudio or as NeRFCapture names it; "" without."""
+    return str(frame.get("depth_file_path") or frame.get("depth_path") or "")
+
+
+def _image(path: Path) -> Path:
+    """Return an image file, whose name may have been written without its ending."""
+    return path if path.suffix else path.with_suffix(".png")
 
 
 def _camera(path: Path, values: dict[str, Any]) -> Camera:

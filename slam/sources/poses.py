@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,19 @@ def _read_matrices(
     timestamps_s: Float64[np.ndarray, "n"], paths: Iterable[Path]
 ) -> Trajectory | None:
     return trajectory_from(timestamps_s, [read_pose(path) for path in paths])
+
+
+def is_pose_log(path: Path) -> bool:
+    """Tell Open3D's log from the other files that end so: three whole numbers, then four."""
+    try:
+        first, second = ([float(x) for x in row.split()] for row in _first_rows(path, 2))
+    except (ValueError, SlamError):
+        return False
+    return len(first) == 3 and len(second) == 4
+
+
+def _first_rows(path: Path, count: int) -> list[str]:
+    return [text for _, text in islice(numbered_rows(path), count)]
 
 
 def read_log(path: Path, timestamps_s: Float64[np.ndarray, "n"]) -> Trajectory | None:

@@ -1,5 +1,6 @@
 """Recordings as people have them: read right, or refused in one line that helps."""
 
+import json
 import logging
 
 import cv2
@@ -344,3 +345,33 @@ def test_scannet_colour_that_was_made_smaller_without_its_matrix(tmp_path, sampl
         cv2.imwrite(str(path), cv2.resize(cv2.imread(str(path)), (64, 48)))
     _check(tmp_path, sample)
     assert "its values are scaled to them" in caplog.text
+
+
+def test_redwood_without_a_camera_file_has_primesenses(tmp_path, sample, caplog):
+    sample.write["open3d"](tmp_path)
+    (tmp_path / "camera_intrinsic.json").unlink()
+    assert format_of(tmp_path) == "Redwood / Open3D"
+    assert "its depth images are 64x48, its camera is 640x480" in _refusal(tmp_path)
+    assert "PrimeSense's is taken" in caplog.text
+
+
+def test_nerfcapture_names_images_without_their_endings(tmp_path, sample):
+    sample.write["nerfstudio"](tmp_path)
+    values = json.loads((tmp_path / "transforms.json").read_text())
+    for frame in values["frames"]:
+        path = tmp_path / frame["file_path"]
+        cv2.imwrite(str(path.with_suffix(".png")), cv2.imread(str(path)))
+        frame["file_path"] = frame["file_path"].removesuffix(".jpg")
+        frame["depth_path"] = frame.pop("depth_file_path")
+    for i in range(sample.num_frames):
+        sample.write_depth(tmp_path / f"depths/{i}.png", sample.depth_m(i), 6553.5)
+    values["integer_depth_scale"] = 10 / 65535
+    (tmp_path / "transforms.json").write_text(json.dumps(values))
+    _check(tmp_path, sample)
+
+
+@pytest.mark.parametrize("text", ["", "started\n", "12:03 frame 1\n12:04 frame 2\n", "\xff"])
+def test_logs_of_other_programs_are_no_poses(plain, sample, text):
+    (plain / "capture.log").write_text(text, encoding="latin-1")
+    (plain / "groundtruth.txt").unlink()
+    assert _check(plain, sample).ground_truth() is None
