@@ -202,7 +202,8 @@ def _step(sums, num_geometric, cloud, state, stage, weighting):
     cuda.syncthreads()
     diagonalise(matrix, vectors, t)
     smallest, largest = _extremes(matrix)
-    certain = ONE / (stage.max_uncertainty_m * stage.max_uncertainty_m)
+    uncertain_m = max(stage.max_uncertainty_m, cloud.median_sigma_m[0])
+    certain = ONE / (uncertain_m * uncertain_m)
     if t < SIZE:
         component = ZERO
         for m in range(SIZE):
@@ -250,6 +251,9 @@ def step(
 ) -> None:
     """Make one step of a stage that has not ended: update `state` by the sums of both residuals
     (blocks, NUM_SUMS), of which the first `num_geometric` blocks are geometric.
+
+    Directions keep the motion prior that are less certain than the stage asks for and than a
+    reading is.
     """
     launch(_step, 1, THREADS, sums, num_geometric, cloud, state, stage, weighting)
 

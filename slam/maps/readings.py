@@ -6,7 +6,10 @@ import numpy as np
 from jaxtyping import Float32
 
 from kernels import depth as depth_ops
+from slam.camera import Camera
 from slam.frame import Frame
+
+FOCAL_PX = 500.0  # of the images that strides are meant for
 
 
 class SurfaceReadings(NamedTuple):
@@ -14,6 +17,13 @@ class SurfaceReadings(NamedTuple):
 
     depth_m: Float32[np.ndarray, "m"]
     normals: Float32[np.ndarray, "h w 3"]
+
+
+def stride_for(camera: Camera, stride: int) -> int:
+    """Return how many pixels are as far apart in space as `stride` pixels of a 640 x 480 camera:
+    fewer of a smaller image, but at least one.
+    """
+    return max(1, min(stride, int(stride * camera.fx / FOCAL_PX)))
 
 
 def surface_readings(frame: Frame) -> SurfaceReadings:

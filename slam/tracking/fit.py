@@ -6,7 +6,7 @@ from math import sqrt
 from slam.config import TrackingConfig
 from slam.geometry import Transform
 from slam.tracking.base import TrackResult, TrackState
-from slam.tracking.stages import MAX_UNCERTAINTY_M
+from slam.tracking.stages import MAX_UNCERTAINTY_M, MOST_UNCERTAIN_M
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def track_result(T_world_camera: Transform, fit: Fit, config: TrackingConfig) ->
     elif residual_sigmas > config.max_residual_sigmas:
         state = TrackState.LOST
         reason = f"residual is {residual_sigmas:.1f} times the sensor's noise"
-    elif fit.uncertainty_m > MAX_UNCERTAINTY_M:
+    elif fit.uncertainty_m > min(max(MAX_UNCERTAINTY_M, fit.sigma_m), MOST_UNCERTAIN_M):
         state = TrackState.WEAK
         reason = f"the view leaves {1e3 * fit.uncertainty_m:.0f} mm of the pose open"
     elif inlier_ratio < config.min_inlier_ratio:

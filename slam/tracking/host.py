@@ -1,7 +1,7 @@
 """Alignment on the CPU: coarse-to-fine, robust Gauss-Newton."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -135,12 +135,13 @@ class HostAligner:
         if len(cloud.points) < MIN_POINTS:
             return too_few_points(len(cloud.points), T_start)
         photometric = self._photometric()
-        lever_m = float(np.median(cloud.points[:, 2]))
+        lever_m, sigma_m = float(np.median(cloud.points[:, 2])), float(np.median(cloud.sigma_m))
         T = T_start
         num_iterations = 0
         points, here = cloud, None
         for stage in stages:
             points = cloud if stage.point_step == 1 else cloud.subsample(stage.point_step)
+            stage = replace(stage, max_uncertainty_m=max(stage.max_uncertainty_m, sigma_m))
             for _ in range(stage.max_iterations):
                 here = self._step(geometry, photometric, points, stage, T, lever_m)
                 twist = here.step.twist
@@ -154,7 +155,7 @@ class HostAligner:
             here.geometric.squared_error,
             here.geometric.weight,
             len(points.points),
-            float(np.median(points.sigma_m)),
+            sigma_m,
             here.step.conditioning,
             here.step.uncertainty_m,
             num_iterations,

@@ -1,5 +1,6 @@
 """What the tracker computes once a frame: grey pyramid, and depth points with their noise."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -10,8 +11,9 @@ from kernels import depth as depth_ops
 from slam.camera import Camera
 from slam.frame import Frame
 
-NUM_LEVELS = 4  # below the full image: 1 is half of it, 4 a sixteenth
+NUM_LEVELS = 4  # of an image of FULL_SIZE pixels 1 is half as wide, 4 a sixteenth
 CLOUD_LEVEL = 2
+FULL_SIZE = 640 * 480
 NO_GRAY = np.float32(-1.0)  # of a pixel without colour
 
 
@@ -49,21 +51,28 @@ class PreparedFrame:
     cloud: PointCloud
 
 
+def num_unhalved(camera: Camera) -> int:
+    """Return how many levels are the image itself, so that small images keep what they have."""
+    missing = 0.5 * math.log2(FULL_SIZE / (camera.width * camera.height))
+    return min(max(int(missing), 0), NUM_LEVELS)
+
+
 def prepare(frame: Frame) -> PreparedFrame:
-    """Build the pyramid; each point is the average of 4 x 4 readings."""
+    """Build the pyramid; each point is the average of 4 x 4 readings of a large image."""
     noise = frame.depth_noise.coefficients
     depth_m = frame.depth_m
     gray = None if frame.color is None else cv2.cvtColor(frame.color, cv2.COLOR_RGB2GRAY)
     mask = None if frame.color_mask is None else 255 * frame.color_mask.astype(np.uint8)
     camera = frame.camera
+    unhalved = num_unhalved(camera)
     levels = {}
     for level in range(1, NUM_LEVELS + 1):
-        depth_m = depth_ops.halve_depth(depth_m, noise)
-        camera = camera.scaled(0.5)
-        if gray is not None:
-            gray = cv2.resize(gray, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
-        if mask is not None:
-            mask = cv2.resize(mask, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
+        if level > unhalved:
+            depth_m = depth_ops.halve_depth(depth_m, noise)
+            camera = camera.scaled(0.5)
+            size = camera.width, camera.height
+            gray = None if gray is None else cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+            mask = None if mask is None else cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
         levels[level] = Level(camera, depth_m, _levels_of_gray(gray, mask))
     return PreparedFrame(frame, levels, _point_cloud(levels[CLOUD_LEVEL], frame))
 

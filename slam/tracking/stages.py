@@ -7,7 +7,10 @@ from slam.config import TrackingConfig
 
 CONVERGED_M = 3e-4  # a step that moves the pixels' points by less ends its stage
 MIN_POINTS = 200
-MAX_UNCERTAINTY_M = 0.005  # of a pose in its least certain direction; above, it is weak
+# Of a pose in its least certain direction: above, it is weak. A noisier sensor may be less certain,
+# as certain as one of its readings.
+MAX_UNCERTAINTY_M = 0.005
+MOST_UNCERTAIN_M = 0.02  # of the worst sensor
 # Neighbouring readings do not err independently: that part of them is counted.
 GEOMETRIC_SHARE = 0.1
 PHOTOMETRIC_SHARE = 0.05
@@ -21,7 +24,7 @@ class Stage:
     point_step: int
     scale: float  # of the robust loss, in standard deviations
     max_distance_m: float  # geometric pairs farther apart are no pairs; 0 leaves geometry out
-    max_uncertainty_m: float  # directions less certain keep the motion prior
+    max_uncertainty_m: float  # directions less certain, and than a reading, keep the motion prior
     max_iterations: int
 
 

@@ -87,7 +87,8 @@ def compare(
     T_keyframe = T @ se3_exp(case.random.normal(size=6) * 0.01)
     geometric, photometric = equations(field, cloud, level, T, T_keyframe)
     with using("reference"):
-        wanted = solve(geometric, photometric, 1.0, WEIGHTING, STAGE.max_uncertainty_m)
+        uncertain_m = max(STAGE.max_uncertainty_m, float(cloud.median_sigma_m[0]))
+        wanted = solve(geometric, photometric, 1.0, WEIGHTING, uncertain_m)
 
     numbers = np.zeros(NUM_STATE, np.float32)
     numbers[:12], numbers[12:24] = T[:3].ravel(), T_keyframe[:3].ravel()

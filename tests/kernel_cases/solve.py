@@ -63,7 +63,8 @@ def compare(
 ) -> None:
     """Make one step on the device and on the host."""
     with using("reference"):
-        wanted = solve(geometric, photometric, LEVER_M, WEIGHTING, STAGE.max_uncertainty_m)
+        uncertain_m = max(STAGE.max_uncertainty_m, MEDIAN_SIGMA_M)
+        wanted = solve(geometric, photometric, LEVER_M, WEIGHTING, uncertain_m)
     kept, _ = without_noise(
         information(geometric, LEVER_M, WEIGHTING.geometric_share), WEIGHTING.normal_variance
     )

@@ -7,7 +7,7 @@ from kernels import tsdf as tsdf_ops
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
 from slam.maps.neural.grid import Grid, View
-from slam.maps.readings import SurfaceReadings
+from slam.maps.readings import SurfaceReadings, stride_for
 from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
 
 NEAR_M = 0.1
@@ -40,11 +40,12 @@ def fuse(
     )
     num_before = grid.fine.count
     visible, num_visible, fits = grid.fine.touch_band(
-        view, config.truncation_m, BAND_STRIDE, number
+        view, config.truncation_m, stride_for(frame.camera, BAND_STRIDE), number
     )
     fits &= grid.cover(num_before)
     if is_keyframe:
-        fits &= grid.color.touch_band(view, config.color_spacing_m, COLOR_STRIDE, number)[2]
+        stride = stride_for(frame.camera, COLOR_STRIDE)
+        fits &= grid.color.touch_band(view, config.color_spacing_m, stride, number)[2]
     grid.publish()
     fine = grid.fine.level
     num_visible = block_ops.touch_free(

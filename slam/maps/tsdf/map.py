@@ -16,7 +16,7 @@ from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
 from slam.maps.base import UNSEEN_COLOR, Mesh, Rendering, SdfSamples
-from slam.maps.readings import surface_readings
+from slam.maps.readings import stride_for, surface_readings
 from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
 from slam.maps.tsdf.color import nearest_colors
 from slam.maps.tsdf.fused_map import (
@@ -112,7 +112,8 @@ class TsdfMap(FusedMap):
             stamp = self.num_integrated
             num_band = block_ops.touch_band(
                 storage.index, sure_depth_m, frame.camera.intrinsics, T, block_size_m, noise,
-                self.truncation_m, BAND_STRIDE, self._stamps, stamp, visible,
+                self.truncation_m, stride_for(frame.camera, BAND_STRIDE), self._stamps, stamp,
+                visible,
             )  # fmt: skip
             if num_band >= 0 or not self._grow():
                 break

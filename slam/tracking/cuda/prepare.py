@@ -13,7 +13,7 @@ from kernels.cuda.median import medians
 from kernels.cuda.state import FrameCloud
 from slam.frame import Frame
 from slam.gpu.upload import uploaded
-from slam.tracking.prepare import CLOUD_LEVEL, NO_GRAY
+from slam.tracking.prepare import CLOUD_LEVEL, NO_GRAY, num_unhalved
 from slam.tracking.stages import STAGES
 
 NUM_LEVELS = max(CLOUD_LEVEL, *(stage.level for stage in STAGES))
@@ -50,9 +50,10 @@ class Preparation:
         self._color = zeros((*size, 3), torch.uint8)  # the last one, for a frame without
         self._mask = zeros(size if like.color_mask is not None else (0, 0), torch.bool)
         self._noise = to_device(noise.coefficients)
+        self._num_unhalved = num_unhalved(camera)
         self._intrinsics = {}
         for level in range(1, NUM_LEVELS + 1):
-            camera = camera.scaled(0.5)
+            camera = camera.scaled(0.5) if level > self._num_unhalved else camera
             self._intrinsics[level] = to_device(camera.intrinsics)
         self._graph = Graph()
 
@@ -80,11 +81,12 @@ class Preparation:
         mask = self._mask.to(torch.uint8) * 255
         levels = {}
         for level, intrinsics in self._intrinsics.items():
-            depth_m = depth_ops.halve_depth(depth_m, self._noise)
-            gray = image_ops.halve_gray(gray)
+            if level > self._num_unhalved:
+                depth_m = depth_ops.halve_depth(depth_m, self._noise)
+                gray = image_ops.halve_gray(gray)
+                mask = image_ops.halve_gray(mask) if len(mask) > 0 else mask
             levels_of_gray = gray.to(torch.float32)
             if len(mask) > 0:
-                mask = image_ops.halve_gray(mask)
                 levels_of_gray = torch.where(mask == 255, levels_of_gray, float(NO_GRAY))
             levels[level] = DeviceLevel(depth_m, levels_of_gray, intrinsics)
         self.prepared = PreparedTensors(levels, self._cloud(levels[CLOUD_LEVEL]))

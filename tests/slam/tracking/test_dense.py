@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -227,10 +228,35 @@ def test_the_first_usable_frame_is_the_origin(make_rig, see, name):
     np.testing.assert_array_equal(result.T_world_camera, np.eye(4))
 
 
+@pytest.mark.parametrize("has_color", [True, False])
+@pytest.mark.parametrize("width", [80, 160, 256, 320])
+def test_small_images_are_tracked(make_rig, see, width, has_color):
+    """To a quarter of what a pixel covers at 2 m."""
+    rig = make_rig()
+    for number in range(6):
+        frame = shrunk(see(pose(number), number, has_color=has_color), width)
+        result = rig.step(frame)
+        assert result.state is OK, result.reason
+        quarter_rad = 0.25 / frame.camera.fx
+        assert_near(result, pose(number), 2.0 * quarter_rad, float(np.degrees(quarter_rad)))
+
+
+def shrunk(frame: Frame, width: int) -> Frame:
+    """Return the frame as a camera of fewer pixels sees it."""
+    factor = width / frame.camera.width
+    camera = frame.camera.scaled(factor)
+    size = camera.width, camera.height
+    depth_m = cv2.resize(frame.depth_m, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    color = frame.color
+    if color is not None:
+        color = cv2.resize(color, size, interpolation=cv2.INTER_AREA)
+    return replace(frame, camera=camera, depth_m=depth_m, color=color)
+
+
 def test_a_camera_so_small_that_no_points_are_left_is_lost(make_rig):
-    camera = Camera(32, 24, 26.0, 26.0, 15.5, 11.5)
-    depth_m = np.full((24, 32), 1.0, np.float32)
-    color = np.full((24, 32, 3), 90, np.uint8)
+    camera = Camera(14, 10, 12.0, 12.0, 6.5, 4.5)
+    depth_m = np.full((10, 14), 1.0, np.float32)
+    color = np.full((10, 14, 3), 90, np.uint8)
     result = make_rig().step(Frame(0, 0.0, camera, depth_m, color, DepthNoise.rendered()))
     assert result.state is LOST
 

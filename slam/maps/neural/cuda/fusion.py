@@ -16,7 +16,7 @@ from slam.geometry import Transform
 from slam.gpu.device_frame import DeviceFrame
 from slam.maps.neural.cuda.grid import DeviceGrid
 from slam.maps.neural.fusion import BAND_STRIDE, COLOR_STRIDE, NEAR_M
-from slam.maps.readings import SurfaceReadings, readings_of
+from slam.maps.readings import SurfaceReadings, readings_of, stride_for
 from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
 
 
@@ -29,6 +29,8 @@ class FrameFusion:
         """Prepare for frames `like` one; without a `free_space` all readings stay."""
         self.frame = DeviceFrame(like)
         self.readings: SurfaceReadings | None = None  # of the last keyframe
+        self._band_stride = stride_for(like.camera, BAND_STRIDE)
+        self._color_stride = stride_for(like.camera, COLOR_STRIDE)
         self._grid = grid
         self._free_space = free_space
         self._no_color: Any = empty((0,), torch.uint32)
@@ -63,7 +65,7 @@ class FrameFusion:
         self._first.copy_(fine.level.blocks.num_blocks)
         num_visible: Any = block_ops.touch_band(
             fine.level.blocks, sure_depth_m, *view, fine.block_size_m, frame.noise, band_m,
-            BAND_STRIDE, fine.stamps, frame.stamp, fine.visible,
+            self._band_stride, fine.stamps, frame.stamp, fine.visible,
         )  # fmt: skip
         num_refused = num_visible[1:].clone()
         for level in (middle, coarse):
@@ -78,7 +80,7 @@ class FrameFusion:
             band_of_color_m = (config.color_spacing_m, config.color_spacing_m)
             counts: Any = block_ops.touch_band(
                 color.level.blocks, sure_depth_m, *view, color.block_size_m, frame.noise,
-                band_of_color_m, COLOR_STRIDE, color.stamps, frame.stamp, color.visible,
+                band_of_color_m, self._color_stride, color.stamps, frame.stamp, color.visible,
             )  # fmt: skip
             num_refused += counts[1:]
         grid.num_refused += num_refused > 0

@@ -13,7 +13,7 @@ from slam.config import TsdfConfig
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.gpu.device_frame import DeviceFrame
-from slam.maps.readings import readings_of
+from slam.maps.readings import readings_of, stride_for
 from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
 from slam.maps.tsdf.cuda.storage import TsdfStorage
 from slam.maps.tsdf.fused_map import BAND_STRIDE, NEAR_M
@@ -31,6 +31,7 @@ class TsdfFusion:
         like: Frame,
     ) -> None:
         self.frame = DeviceFrame(like)
+        self._band_stride = stride_for(like.camera, BAND_STRIDE)
         self._storage = storage
         self._config = config
         self._sdf_unit_m = sdf_unit_m
@@ -51,7 +52,7 @@ class TsdfFusion:
         sure_depth_m: Any = readings[:-1].reshape(frame.image_size)
         view = (frame.intrinsics, frame.T_world_camera, 8.0 * config.voxel_size_m, frame.noise)
         num_visible: Any = block_ops.touch_band(
-            index, sure_depth_m, *view, band_m, BAND_STRIDE, stamps, frame.stamp, visible
+            index, sure_depth_m, *view, band_m, self._band_stride, stamps, frame.stamp, visible
         )
         report[:1].copy_(index.num_blocks)
         report[1:].copy_(num_visible[1:])
