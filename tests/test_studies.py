@@ -40,6 +40,12 @@ def noise(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
+def survival(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    return load("survival_study", monkeypatch)
+
+
+@pytest.fixture
 def kidnaps(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     return importlib.import_module("survival.kidnaps")
@@ -231,3 +237,20 @@ def test_a_pose_beside_the_truth_is_counted_as_wrong(kidnaps):
         kidnaps._check(kidnap, np.eye(4), 9, result)
         assert len(kidnap.wrong) == num_wrong
     assert kidnap.wrong[0].startswith("0 to 9: frame 9 OK but 6.0 cm, 0.0 deg off")
+
+
+def test_survival_study_tells_wrong_from_right_by_what_the_truth_can_tell(
+    survival: ModuleType,
+) -> None:
+    """2 cm off counts where the truth is exact, not where it is a reconstruction; a pose that is
+    not OK is never wrong.
+    """
+    T_error = np.eye(4)
+    T_error[0, 3] = 0.02
+    ok = TrackResult(np.eye(4), TrackState.OK, "", 0.001, 0.9, 0.01, 5)
+    weak = TrackResult(np.eye(4), TrackState.WEAK, "why", 0.001, 0.9, 0.01, 5)
+    for source, num_wrong in (("synthetic:room", 1), ("redkitchen", 0)):
+        tally = survival.Tally()
+        tally.add("frame 1", ok, T_error, survival.limits_of(source))
+        tally.add("frame 1", weak, T_error, survival.limits_of(source))
+        assert (tally.poses, tally.ok, len(tally.wrong)) == (2, 1, num_wrong)
