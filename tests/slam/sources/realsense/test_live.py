@@ -21,7 +21,7 @@ from slam.runs.folder import load_run
 from slam.runs.loop import Onlookers
 from slam.runs.single import RunOptions, run
 from slam.sources.base import Outage
-from slam.sources.realsense import camera
+from slam.sources.realsense import connected_camera
 from slam.sources.realsense.profiles import choose
 from slam.sources.realsense.settings import apply_settings
 from slam.sources.realsense.software import SoftwareCamera
@@ -91,18 +91,18 @@ def test_frames_come_in_order_with_their_color(make_slow, slow_shots):
 
 
 def test_no_device(monkeypatch):
-    monkeypatch.setattr(camera, "connected", lambda: [])
+    monkeypatch.setattr(connected_camera, "connected", lambda: [])
     start_s = time.monotonic()
     with pytest.raises(SlamError, match="no RealSense camera is connected"):
-        camera.find_camera("")
+        connected_camera.find_camera("")
     assert time.monotonic() - start_s < 5.0  # the SDK's own answer takes 15 s
 
 
 def test_a_wrong_serial_number_lists_what_is_there(monkeypatch):
-    monkeypatch.setattr(camera, "connected", lambda: [SoftwareCamera(D435).device])
+    monkeypatch.setattr(connected_camera, "connected", lambda: [SoftwareCamera(D435).device])
     with pytest.raises(SlamError, match="number 42; connected: Software camera 000000000001"):
-        camera.find_camera("42")
-    assert camera.find_camera("000000000001") is not None
+        connected_camera.find_camera("42")
+    assert connected_camera.find_camera("000000000001") is not None
 
 
 def test_a_profile_that_is_not_there_shows_a_table_of_those_that_are():
