@@ -15,6 +15,7 @@ _UNITS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanosecon
 _PERIOD_S = (0.002, 2.0)
 _UNIX_S = (1e9, 2.5e9)  # 2001 to 2049
 _UNIX_PERIOD_S = (2e-4, 120.0)  # where the clock itself tells the unit, frames may be farther apart
+_BESIDE_S = 1.0  # so far before or after the others is still of their time
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,13 @@ def unit_beside(
     """Return the unit in which stamps, of poses say, are of the time of others, which are seconds;
     `unit`, in which those were written, is tried first. Seconds where none is.
     """
-    known = np.asarray(stamps)[np.isfinite(stamps)]
+    known = stamps[np.isfinite(stamps)]
     if len(known) and len(beside_s):
-        units = [unit, *(TimeUnit(name, seconds) for name, seconds in _UNITS.items())]
-        for candidate in units:
-            first_s, last_s = known.min() * candidate.seconds, known.max() * candidate.seconds
-            if first_s <= beside_s.max() + 1.0 and last_s >= beside_s.min() - 1.0:
-                is_alike = (last_s - first_s) > 0.05 * np.ptp(beside_s)
-                if is_alike or len(known) < 3:
-                    return candidate
+        first_s, last_s = beside_s.min() - _BESIDE_S, beside_s.max() + _BESIDE_S
+        units = [TimeUnit(name, seconds) for name, seconds in _UNITS.items()]
+        for candidate in (unit, *units):
+            known_s = known * candidate.seconds
+            num_beside = int(((known_s >= first_s) & (known_s <= last_s)).sum())
+            if num_beside >= min(3, len(known)):
+                return SECONDS if candidate.seconds == 1.0 else candidate
     return SECONDS

@@ -54,6 +54,13 @@ def test_poses_have_the_unit_that_puts_them_beside_the_frames(unit):
     assert unit_beside(poses, frames_s).name == unit
 
 
+@pytest.mark.parametrize("unit", UNITS)
+def test_poses_of_a_clock_that_starts_with_the_recording(unit):
+    """Their first, 0, is of the frames' time in every unit."""
+    poses = np.arange(40) / 30 * UNITS[unit]
+    assert unit_beside(poses, np.arange(60) / 30).name == unit
+
+
 def test_poses_of_another_time_stay_in_seconds():
     assert unit_beside(np.arange(30) / 30, 1.7e9 + np.arange(30) / 30) is SECONDS
 
