@@ -82,9 +82,10 @@ class DenseTracker:
                 return result
         if self._num_lost == 0:
             result = self._look_round(frame, map_, result, T_predicted)
-        elif result.state is not TrackState.LOST and not self._is_verified(frame, map_, result):
+        elif result.state is not TrackState.LOST:
             reason = "lost, and the map shows another place"
-            result = replace(result, state=TrackState.LOST, reason=reason)
+            lost = replace(result, state=TrackState.LOST, reason=reason)
+            result = self._placed(frame, map_, result.T_world_camera) or lost
         if result.state is TrackState.WEAK and self._is_adrift(frame):
             reason = f"nothing says where the camera is: {result.reason}"
             result = replace(result, state=TrackState.LOST, reason=reason)
@@ -117,13 +118,22 @@ class DenseTracker:
             return result if result.state is TrackState.OK else lost
         if T_guess is None:
             return lost
-        # the keyframe is of another place: only the surface tells
-        result = self._aligner.align(map_, next(iter(self._aligner.search(map_, T_guess))))
-        if not self._is_verified(frame, map_, result):
+        result = self._placed(frame, map_, T_guess)
+        if result is None:
             return lost
         self._motion = ConstantVelocity()  # the way there was no motion
         self._recogniser.confirm(frame, result.T_world_camera)
         return result
+
+    def _placed(self, frame: Frame, map_: Map, T_guess: Transform) -> TrackResult | None:
+        """Align a frame near a guess; None unless the map bears the pose out.
+
+        The keyframe is of another place, so only the surface tells; and from 5 cm away the
+        alignment alone may come to rest beside the pose, with all but a few points in place.
+        """
+        T_by_surface = next(iter(self._aligner.search(map_, T_guess)))
+        result = self._aligner.align(map_, T_by_surface)
+        return result if self._is_verified(frame, map_, result) else None
 
     def _is_verified(self, frame: Frame, map_: Map, result: TrackResult) -> bool:
         """Whether a pose that came from elsewhere than the map is borne out by it. Where the view
