@@ -34,7 +34,7 @@ class TrackResult:
     inlier_ratio: float  # matched points over points that could have matched
     conditioning: float  # smallest over largest eigenvalue of the scaled normal matrix
     num_iterations: int
-    uncertainty_m: float = 0.0  # of the pose in its least certain direction
+    is_open: bool = False  # whether the view leaves a direction of the pose open
 
 
 @runtime_checkable

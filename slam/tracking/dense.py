@@ -17,7 +17,7 @@ from slam.tracking.hypotheses import chosen
 from slam.tracking.keyframe import KeyframeView
 from slam.tracking.motion import ConstantVelocity
 from slam.tracking.recogniser import NothingKnown, Recogniser
-from slam.tracking.stages import MAX_UNCERTAINTY_M, MIN_POINTS
+from slam.tracking.stages import MIN_POINTS
 
 CLEAR_INLIERS = 0.6  # share of the points that meet the map where a look at the keyframe is spared
 MIN_RECOVERED = 0.5  # the same after a gap
@@ -139,7 +139,7 @@ class DenseTracker:
         """Whether a pose that came from elsewhere than the map is borne out by it. Where the view
         leaves a direction open, it would bear out a place that only looks alike.
         """
-        if result.state is TrackState.LOST or result.uncertainty_m > MAX_UNCERTAINTY_M:
+        if result.state is TrackState.LOST or result.is_open:
             return False
         found = agreement(map_, frame, result.T_world_camera)
         is_seen = found.known > MIN_KNOWN and found.agreeing > MIN_AGREEING

@@ -32,18 +32,20 @@ def track_result(T_world_camera: Transform, fit: Fit, config: TrackingConfig) ->
     """Decide by the fit alone how far a pose is to be trusted."""
     residual_sigmas = sqrt(fit.squared_error / max(fit.weight, 1e-9))
     inlier_ratio = fit.weight / fit.num_points
+    most_uncertain_m = min(max(MAX_UNCERTAINTY_M, fit.sigma_m), MOST_UNCERTAIN_M)
+    is_open = bool(fit.uncertainty_m > most_uncertain_m)
     state, reason = TrackState.OK, ""
     if inlier_ratio < config.lost_inlier_ratio:
         state, reason = TrackState.LOST, f"only {inlier_ratio:.0%} of the points meet the map"
     elif residual_sigmas > config.max_residual_sigmas:
         state = TrackState.LOST
         reason = f"residual is {residual_sigmas:.1f} times the sensor's noise"
-    elif fit.uncertainty_m > min(max(MAX_UNCERTAINTY_M, fit.sigma_m), MOST_UNCERTAIN_M):
+    elif is_open:
         state = TrackState.WEAK
         reason = f"the view leaves {1e3 * fit.uncertainty_m:.0f} mm of the pose open"
     elif inlier_ratio < config.min_inlier_ratio:
         state, reason = TrackState.WEAK, f"only {inlier_ratio:.0%} of the points meet the map"
     return TrackResult(
         T_world_camera, state, reason, residual_sigmas * fit.sigma_m, inlier_ratio,
-        fit.conditioning, fit.num_iterations, fit.uncertainty_m,
+        fit.conditioning, fit.num_iterations, is_open,
     )  # fmt: skip
