@@ -1,5 +1,6 @@
 """The pinhole camera and the depth noise of its sensor."""
 
+import math
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -133,3 +134,15 @@ class DepthNoise:
     def sigma_m(self, depth_m: Depth) -> Depth:
         """Return the standard deviation at a depth, or at each of many."""
         return self.constant_m + self.linear * depth_m + self.quadratic_per_m * depth_m * depth_m
+
+    def range_m(self, worst_sigma_m: float) -> float:
+        """Return the depth at which the standard deviation grows to this much: infinity where it
+        never does, 0 where it is never less.
+        """
+        a, b, c = self.quadratic_per_m, self.linear, self.constant_m - worst_sigma_m
+        if a > 0:
+            root = math.sqrt(max(b * b - 4.0 * a * c, 0.0))
+            return max((root - b) / (2.0 * a), 0.0) if b * b >= 4.0 * a * c else 0.0
+        if b > 0:
+            return max(-c / b, 0.0)
+        return 0.0 if c > 0 else math.inf

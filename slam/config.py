@@ -27,7 +27,11 @@ class PlaybackConfig:
     pace: Literal["max", "realtime"] = setting(
         "max", "realtime feeds frames by their time stamps and drops what comes late"
     )
-    max_depth_m: float = setting(5.0, "readings beyond are treated as missing")
+    max_depth_m: float | None = setting(
+        None,
+        "readings beyond are treated as missing; none: 5 m, or where the sensor's standard"
+        " deviation reaches 25 mm, if that is nearer (a Kinect's at 3.9 m)",
+    )
     min_depth_m: float = setting(0.2, "readings below are treated as missing")
 
 
@@ -170,6 +174,8 @@ class TrackingConfig:
     max_residual_sigmas: float = setting(
         4.0, "residual over the sensor's noise; above, the pose is lost"
     )
+    learn_noise: bool = setting(True, "correct the stated depth noise by what the readings show")
+    reject_movers: bool = setting(True, "leave out readings where the last seconds saw through")
     max_weak_frames: int = setting(30, "in a row; then the track counts as lost")
     max_translation_m: float = setting(0.3, "from the predicted pose, a frame")
     max_rotation_deg: float = setting(25.0, "from the predicted pose, a frame")

@@ -22,6 +22,8 @@ from slam.runs.folder import FrameRecord
 from slam.sources.holdout import HeldOut
 from slam.timing import StageTimes
 from slam.tracking.base import Tracker, TrackResult, TrackState
+from slam.tracking.movers import Movers, NothingMoves
+from slam.tracking.sensor_noise import SensorNoise
 from slam.trajectory import Trajectory, moved_with_keyframes
 from slam.workers import Worker
 
@@ -62,8 +64,12 @@ class Slam:
         deterministic: bool = False,
         unmapped: Container[int] = (),
         places: AnyPlaces | None = None,
+        sensor_noise: SensorNoise | None = None,
+        movers: Movers | NothingMoves | None = None,
     ) -> None:
         self.map = map_
+        self.sensor_noise = sensor_noise or SensorNoise(is_learned=False)
+        self._movers = movers or NothingMoves()
         self.places = places or NoPlaces()
         self.tracking_times = StageTimes()
         self.mapping_times = StageTimes()
@@ -96,7 +102,9 @@ class Slam:
         tracker = dense_tracker(config.tracking, chosen.kind, recogniser=places)
         map_ = new_map(config, depth_noise, chosen.kind)
         unmapped = HeldOut(config.holdout, config.playback.stride)
-        return cls(tracker, map_, config.deterministic, unmapped, places)
+        sensor_noise = SensorNoise(config.tracking.learn_noise)
+        movers = Movers() if config.tracking.reject_movers else NothingMoves()
+        return cls(tracker, map_, config.deterministic, unmapped, places, sensor_noise, movers)
 
     def __enter__(self) -> "Slam":
         return self
@@ -123,7 +131,11 @@ class Slam:
             self._mapper.wait(0 if is_first else self._max_pending)
         is_behind = self._mapper.num_pending > self._max_pending
         with self.tracking_times.measure():
+            frame = self._movers.left_out(self.sensor_noise.corrected(frame))
             result = self._tracker.track(frame, self.map)
+            if result.state is TrackState.OK:
+                self.sensor_noise.observe(frame, self.map.query, result.T_world_camera)
+            self._movers.remember(result)
         self.interruption = None
         if frame.arrival_s is not None:
             self.latencies.values_ms.append(1e3 * (time.monotonic() - frame.arrival_s))

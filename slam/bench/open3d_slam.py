@@ -8,6 +8,7 @@ import numpy as np
 from slam.bench.contender import Outcome
 from slam.config import Config
 from slam.frame import Frame
+from slam.sources.playback import max_depth_m
 from slam.timing import StageTimes
 from slam.trajectory import Trajectory
 
@@ -85,7 +86,8 @@ class _Loop:
         )
         self._input = o3d.t.pipelines.slam.Frame(*size_and_intrinsics)
         self._rendered = o3d.t.pipelines.slam.Frame(*size_and_intrinsics)
-        self._depth_range_m = (config.playback.min_depth_m, config.playback.max_depth_m)
+        farthest_m = max_depth_m(config.playback, first.depth_noise)
+        self._depth_range_m = (config.playback.min_depth_m, farthest_m)
         self._truncation_voxels = config.tsdf.truncation_voxels
         self.stages = {name: StageTimes() for name in ("tracking", "integration", "rendering")}
         self.Ts_world_camera: list[np.ndarray] = []

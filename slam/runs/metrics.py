@@ -23,7 +23,7 @@ def write_results(folder: RunFolder, system: System, metrics: Mapping[str, Any])
         lambda: folder.write_frames(slam.records()),
         lambda: folder.write_metrics(metrics),
         lambda: folder.write_mesh(slam.map.mesh()),
-        lambda: slam.map.save(folder.map_path(), slam.places.arrays()),
+        lambda: slam.map.save(folder.map_path(), slam.places.arrays() | slam.sensor_noise.arrays()),
     )
 
 

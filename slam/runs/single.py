@@ -28,6 +28,8 @@ from slam.system import Slam
 from slam.tracking.base import Tracker
 from slam.tracking.factory import dense_tracker
 from slam.tracking.given import GivenPoses
+from slam.tracking.movers import Movers, NothingMoves
+from slam.tracking.sensor_noise import NOISE_PREFIX, SensorNoise
 
 logger = logging.getLogger(__name__)
 MIN_IMAGE_PX = 32  # the tracker's smallest image is a sixteenth
@@ -165,9 +167,11 @@ def new_system(
         map_ = new_map(config, source.depth_noise, device)
     else:
         map_, config = resume_map(resume, config, device)
+    in_turns, unmapped = config.deterministic, HeldOut(config.holdout, config.playback.stride)
     if options.localize_only:
-        slam = Slam(tracker, map_, deterministic=True, unmapped=EVERY_FRAME, places=places)
-    else:
-        unmapped = HeldOut(config.holdout, config.playback.stride)
-        slam = Slam(tracker, map_, config.deterministic, unmapped, places)
+        in_turns, unmapped = True, EVERY_FRAME
+    saved = {} if resume is None else arrays_beside(resume, NOISE_PREFIX)
+    sensor_noise = SensorNoise(config.tracking.learn_noise, saved)
+    movers = Movers() if config.tracking.reject_movers else NothingMoves()
+    slam = Slam(tracker, map_, in_turns, unmapped, places, sensor_noise, movers)
     return System(config.map, config, slam)

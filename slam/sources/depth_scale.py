@@ -10,6 +10,7 @@ from slam.camera import Camera
 from slam.config import PlaybackConfig
 from slam.errors import BadFrameError, SlamError
 from slam.sources.depth_reader import DepthStorage, read_stored
+from slam.sources.playback import ROOM_M
 
 logger = logging.getLogger(__name__)
 KNOWN_SCALES = {
@@ -65,7 +66,8 @@ def checked_storage(
             storage = DepthStorage(1.0, storage.kind)
     depths_m = readings / storage.scale
     median_m = median / storage.scale
-    in_range = np.mean((depths_m >= config.min_depth_m) & (depths_m <= config.max_depth_m))
+    farthest_m = ROOM_M if config.max_depth_m is None else config.max_depth_m
+    in_range = np.mean((depths_m >= config.min_depth_m) & (depths_m <= farthest_m))
     problem = f"{where}: median depth {median_m:.3g} m with depth_scale {storage.scale:g}"
     if storage.scale_origin:
         problem += f" ({storage.scale_origin}; none is stated)"
@@ -74,7 +76,7 @@ def checked_storage(
         raise SlamError(f"{problem}; {likely or 'no known scale fits either'}")
     if in_range < _LEAST_SHARE and likely:
         raise SlamError(
-            f"{problem}, all out of range ({config.min_depth_m:g} to {config.max_depth_m:g} m); "
+            f"{problem}, all out of range ({config.min_depth_m:g} to {farthest_m:g} m); "
             f"{likely}, or --playback.max-depth-m"
         )
     if likely and not _USUAL_M[0] <= median_m <= _USUAL_M[1]:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from slam.camera import Camera
+from slam.camera import Camera, DepthNoise
 from slam.config import PlaybackConfig
 from slam.errors import BadFrameError, SlamError
 from slam.frame import Frame
@@ -21,6 +21,10 @@ from slam.sources.base import Outage, Source, Stream
 
 logger = logging.getLogger(__name__)
 MAX_SKIPS_TOLD = 5  # one by one; then only how many they were
+ROOM_M = 5.0  # how far a room is mapped
+# Beyond, a reading tells nothing that nearer ones do not tell better, and its errors are not
+# independent: a Kinect's disparity steps are 5 cm wide at 4 m, and a wall lies wholly in one step.
+WORST_SIGMA_M = 0.025
 
 
 @dataclass
@@ -214,13 +218,21 @@ def clamped(frame: Frame, camera: Camera, config: PlaybackConfig) -> Frame:
         raise BadFrameError(
             f"its depth is {width}x{height}, the camera is {camera.width}x{camera.height}"
         )
-    is_valid = cv2.inRange(frame.depth_m, (config.min_depth_m,), (config.max_depth_m,))
+    farthest_m = max_depth_m(config, frame.depth_noise)
+    is_valid = cv2.inRange(frame.depth_m, (config.min_depth_m,), (farthest_m,))
     if not is_valid.any():
         raise BadFrameError(
-            f"no depth between {config.min_depth_m:g} and {config.max_depth_m:g} m"
+            f"no depth between {config.min_depth_m:g} and {farthest_m:g} m"
             f" ({_median_text(frame.depth_m)})"
         )
     return replace(frame, depth_m=cv2.copyTo(frame.depth_m, is_valid))
+
+
+def max_depth_m(config: PlaybackConfig, depth_noise: DepthNoise) -> float:
+    """Return how far readings are used: as the config says, or as far as they tell something."""
+    if config.max_depth_m is not None:
+        return config.max_depth_m
+    return min(ROOM_M, depth_noise.range_m(WORST_SIGMA_M))
 
 
 def _median_text(depth_m: Float32[np.ndarray, "h w"]) -> str:

@@ -43,3 +43,17 @@ def test_sigma_of_many_depths_is_that_of_each():
     depths_m = np.array([0.5, 1.0, 4.0])
     np.testing.assert_array_equal(noise.sigma_m(depths_m), [noise.sigma_m(z) for z in depths_m])
     assert noise.sigma_m(depths_m.astype(np.float32)).dtype == np.float32
+
+
+def test_range_is_where_sigma_reaches_its_limit():
+    for noise in (
+        DepthNoise.kinect_v1(),
+        DepthNoise(0.0005, 0.0, 0.004),
+        DepthNoise(0.001, 0.01, 0.0),
+    ):
+        range_m = noise.range_m(0.025)
+        assert noise.sigma_m(range_m) == pytest.approx(0.025)
+        assert noise.sigma_m(range_m + 0.1) > 0.025
+    assert DepthNoise.rendered().range_m(0.025) > 40.0
+    assert DepthNoise(0.001, 0.0, 0.0).range_m(0.025) == float("inf")
+    assert DepthNoise(0.03, 0.0, 0.001).range_m(0.025) == 0.0

@@ -18,7 +18,9 @@ from slam.config import NoiseConfig
 
 STEP_PX = 1.0 / 32.0  # of the reported disparity
 SUPPORT_PX = 3  # half the matching window: edges are fattened or eaten by up to this
-CORRELATION_PX = 2.5  # neighbours share most of their window, and so their error
+# Neighbours share most of their window, and so their error; the other half of its variance are the
+# wider bumps that the matcher's smoothness makes of a wall. Sizes and shares are our assumption.
+CORRELATIONS_PX = (2.5, 12.0)
 _JUMP = 0.05  # neighbours whose disparities differ by more than this share are an edge
 _PLAIN_FACTOR = 2.5  # the error on surface that is nearly too plain, over that on textured one
 _GLARE_COSINE = 0.995  # within 6 degrees smooth surface mirrors the camera's own light
@@ -60,7 +62,8 @@ def add_stereo_noise(
         sigma_px *= np.clip(
             np.float32(2.0) * limit / np.maximum(texture, np.float32(0.1)), 1, _PLAIN_FACTOR
         )
-    noisy = seen + sigma_px * smooth_noise(rng, depth_m.shape, CORRELATION_PX)
+    error = sum(smooth_noise(rng, depth_m.shape, px) for px in CORRELATIONS_PX)
+    noisy = seen + sigma_px * np.float32(np.sqrt(0.5)) * error
     reported = np.rint(noisy / np.float32(STEP_PX)) * np.float32(STEP_PX)
     is_kept = (seen > 0) & (reported >= STEP_PX) & ~is_hole
     return np.where(is_kept, scale / np.maximum(reported, np.float32(STEP_PX)), np.float32(0))
@@ -125,9 +128,15 @@ def smooth_noise(
     rng: np.random.Generator, shape: tuple[int, ...], correlation_px: float
 ) -> Float32[np.ndarray, "h w"]:
     """Return normal noise of variance 1 whose correlation falls to e^-1 at twice this distance."""
-    margin = int(np.ceil(4 * correlation_px))
-    wide = (shape[0] + 2 * margin, shape[1] + 2 * margin)
-    noise = cv2.GaussianBlur(rng.standard_normal(wide, dtype=np.float32), (0, 0), correlation_px)
-    noise = noise[margin:-margin, margin:-margin]
+    step = max(int(correlation_px / 2), 1)  # a coarser grid holds so smooth a pattern
+    coarse_px = correlation_px / step
+    margin = int(np.ceil(4 * coarse_px))
+    inner = (-(-shape[0] // step) + 1, -(-shape[1] // step) + 1)
+    wide = (inner[0] + 2 * margin, inner[1] + 2 * margin)
+    noise = cv2.GaussianBlur(rng.standard_normal(wide, dtype=np.float32), (0, 0), coarse_px)
     # a Gaussian kernel of this width averages 4 pi sigma^2 independent values
-    return noise * np.float32(np.sqrt(4.0 * np.pi) * correlation_px)
+    noise = noise[margin:-margin, margin:-margin] * np.float32(np.sqrt(4.0 * np.pi) * coarse_px)
+    if step > 1:
+        size = (inner[1] * step, inner[0] * step)
+        noise = cv2.resize(noise, size, interpolation=cv2.INTER_CUBIC)
+    return noise[: shape[0], : shape[1]]

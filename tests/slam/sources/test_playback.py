@@ -9,7 +9,7 @@ from slam.errors import SlamError
 from slam.frame import Frame
 from slam.sources.base import Outage, Source, Stream
 from slam.sources.image_sequence import ImageSequence
-from slam.sources.playback import PlaybackCounts, playback
+from slam.sources.playback import PlaybackCounts, max_depth_m, playback
 from slam.sources.tum import list_tum
 
 
@@ -299,3 +299,16 @@ def test_a_recorded_stream_is_paced_and_a_live_one_has_its_own_pace(sample, is_l
         seen.append(frame.index)
         clock.time_s += 0.3
     assert seen == expected
+
+
+@pytest.mark.parametrize(
+    ("noise", "farthest_m"),
+    [
+        (DepthNoise.kinect_v1(), 3.94),
+        (DepthNoise.rendered(), 5.0),
+        (DepthNoise(0.0, 0.0, 0.004), 2.5),
+    ],
+)
+def test_range_ends_where_readings_tell_nothing(noise, farthest_m):
+    assert max_depth_m(PlaybackConfig(), noise) == pytest.approx(farthest_m, abs=0.01)
+    assert max_depth_m(PlaybackConfig(max_depth_m=8.0), noise) == 8.0
