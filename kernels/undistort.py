@@ -13,7 +13,6 @@ from kernels.lens import LIMIT
 from kernels.reference.lens import distort
 
 UNITY = 128  # of the fractions: both ends fit into a byte
-SAME_SURFACE = np.float32(0.025)  # readings that differ by a smaller share are interpolated
 
 
 class UndistortionTable(NamedTuple):
@@ -70,10 +69,8 @@ def undistort_color(color: np.ndarray, table: UndistortionTable) -> np.ndarray:
 def undistort_depth(depth_m: np.ndarray, table: UndistortionTable) -> np.ndarray:
     """Return the pinhole camera's depth image, float32 (h, w), 0 where missing or not seen.
 
-    A pixel has the nearest reading, missing if that is. Where all four readings around differ
-    from it by less than SAME_SURFACE, inverse depth, linear on a plane, is interpolated between
-    them: the nearest one alone would move a slanted surface by half a pixel. Across an edge a
-    mixture would be a surface that is nowhere.
+    A pixel has the nearest reading, missing if that is: a mixture of readings across an edge would
+    be a surface that is nowhere.
     """
     check_array("depth_m", depth_m, "float32", table.corner.shape)
     _check(table)

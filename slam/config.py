@@ -60,6 +60,14 @@ class RealSenseConfig:
 
 
 @dataclass(frozen=True)
+class RosConfig:
+    """Which topics of a ROS bag are used; empty = those that fit best."""
+
+    depth_topic: str = setting("", "of the depth images")
+    color_topic: str = setting("", "of the colour images")
+
+
+@dataclass(frozen=True)
 class NoiseConfig:
     """What makes a real recording worse, added to a clean source; each part can be switched off.
 
@@ -209,6 +217,7 @@ class Config:
     )
     playback: PlaybackConfig = field(default_factory=PlaybackConfig)
     realsense: RealSenseConfig = field(default_factory=RealSenseConfig)
+    ros: RosConfig = field(default_factory=RosConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
     tsdf: TsdfConfig = field(default_factory=TsdfConfig)

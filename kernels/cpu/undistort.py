@@ -6,10 +6,10 @@ from numba import prange
 from kernels.cpu.compile import parallel_kernel
 from kernels.cpu.packed_color import mix_row, pack
 from kernels.scalar.compile import inline
-from kernels.scalar.undistort import straightened
 from kernels.undistort import UNITY, UndistortionTable
 
-ONE = np.uint32(1)
+ZERO, ONE = np.uint32(0), np.uint32(1)
+HALF = np.uint16(UNITY // 2)
 BYTE, LOW = np.uint16(8), np.uint16(0xFF)
 PER_UNITY = np.float32(1.0 / UNITY)
 
@@ -60,18 +60,15 @@ def undistort_depth(depth_m, table: UndistortionTable):
 @parallel_kernel
 def _depth(depth_m, corner, fraction, is_seen):
     h, w = corner.shape
+    width = np.uint32(w)
     flat = depth_m.ravel()
     out = np.empty((h, w), np.float32)
     for row in prange(h):
         v = np.int64(row)
-        around = np.empty((4, w), np.float32)
-        right, below = np.empty(w, np.float32), np.empty(w, np.float32)
-        _gather(flat, corner[v], np.uint32(w), around)
-        _fractions(fraction[v], right, below)
-        seen, line = is_seen[v], out[v]
+        at, part, seen, line = corner[v], fraction[v], is_seen[v], out[v]
         for u in range(w):
-            z = straightened(
-                around[0, u], around[1, u], around[2, u], around[3, u], right[u], below[u]
-            )
-            line[u] = z if seen[u] else np.float32(0.0)
+            i = np.uint32(at[u])  # unsigned, or numba asks whether it counts from the end
+            i = np.uint32(i + (ONE if part[u] & LOW >= HALF else ZERO))
+            i = np.uint32(i + (width if part[u] >> BYTE >= HALF else ZERO))
+            line[u] = flat[i] if seen[u] else np.float32(0.0)
     return out

@@ -6,7 +6,6 @@ from numba import cuda
 
 from kernels.cuda.arrays import empty
 from kernels.cuda.launch import kernel, launch_over
-from kernels.scalar.undistort import straightened
 from kernels.undistort import UNITY
 
 ZERO = np.float32(0.0)
@@ -43,10 +42,8 @@ def _straighten_depth(depth_m, corner, fraction, is_seen, w, out):
         z = ZERO
         if is_seen[i]:
             at, part = corner[i], np.int32(fraction[i])
-            a, b = np.float32(part & 255) * PER_UNITY, np.float32(part >> 8) * PER_UNITY
-            z = straightened(
-                depth_m[at], depth_m[at + 1], depth_m[at + w], depth_m[at + w + 1], a, b
-            )
+            at += (1 if 2 * (part & 255) >= UNITY else 0) + (w if 2 * (part >> 8) >= UNITY else 0)
+            z = depth_m[at]
         out[i] = z
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kernels.undistort import SAME_SURFACE, UNITY, UndistortionTable
+from kernels.undistort import UNITY, UndistortionTable
 
 
 def undistort_color(color: np.ndarray, table: UndistortionTable) -> np.ndarray:
@@ -14,14 +14,9 @@ def undistort_color(color: np.ndarray, table: UndistortionTable) -> np.ndarray:
 
 def undistort_depth(depth_m: np.ndarray, table: UndistortionTable) -> np.ndarray:
     right, below = fractions(table)
-    around = corners(depth_m, table).astype(np.float64)  # (4, h, w)
     index = 2 * (below >= 0.5).astype(int) + (right >= 0.5)
-    nearest = np.take_along_axis(around, index[None], axis=0)[0]
-    is_surface = (np.abs(around - nearest) < SAME_SURFACE * nearest).all(axis=0)
-    inverse = 1.0 / np.where(is_surface, around, 1.0)
-    smooth = 1.0 / (corner_weights(right, below) * inverse).sum(axis=0)
-    found = np.where(is_surface, smooth, nearest)
-    return np.where(table.is_seen, found, 0.0).astype(np.float32)
+    nearest = np.take_along_axis(corners(depth_m, table), index[None], axis=0)[0]
+    return np.where(table.is_seen, nearest, np.float32(0.0))
 
 
 def fractions(table: UndistortionTable) -> tuple[np.ndarray, np.ndarray]:

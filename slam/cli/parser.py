@@ -15,7 +15,7 @@ from slam.cli.fields import add_fields, described, given_fields, with_known_fiel
 from slam.errors import SlamError
 
 MAPPING = ("deterministic", "noise", "synthetic", "tsdf", "neural", "tracking")
-SESSION = (*MAPPING, "holdout", "places", "playback", "realsense")
+SESSION = (*MAPPING, "holdout", "places", "playback", "realsense", "ros")
 FRAMES_IN_MEMORY = tuple(  # all of playback but its pace
     f"playback.{name}" for name in ("start", "stride", "limit", "max_depth_m", "min_depth_m")
 )

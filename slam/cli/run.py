@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slam.cli.fields import require_noise
@@ -82,11 +83,14 @@ def _wait_while_watched(viewer: "Viewer") -> None:
 
 def _config(options: argparse.Namespace, given: Mapping[str, str]) -> Config:
     from slam.sources.detect import is_stream
+    from slam.sources.files import ROS_SUFFIXES, is_ros2_folder
 
     config = load_config(options.config, given)
     require_noise(config, given)
+    path = Path(options.source)
     for section, is_used in (
         ("realsense", is_stream(options.source)),
+        ("ros", path.suffix in ROS_SUFFIXES or is_ros2_folder(path)),
         ("synthetic", options.source.partition(":")[0] == "synthetic"),
         ("tsdf", config.map == "tsdf" or options.name == "compare"),
         ("neural", config.map == "neural" or options.name == "compare"),

@@ -23,6 +23,7 @@ OPTIONAL = [
     ("open3d", "open3d", "pip install open3d (for `slam bench`)"),
     ("rerun-sdk", "rerun", "pip install 'twinmap[viewer]' (for --viewer rerun)"),
     ("pyrealsense2", "pyrealsense2", "pip install 'twinmap[realsense]' (for live cameras)"),
+    ("rosbags", "rosbags", "pip install 'twinmap[ros]' (for ROS bags)"),
     ("numba-cuda", "numba_cuda", "pip install 'twinmap[cuda]' (for --device cuda)"),
 ]
 _DEBIAN_PACKAGES = {

@@ -8,7 +8,8 @@ Conventions as nerfstudio documents them (docs.nerf.studio, "Data conventions"):
   the matrices (early versions of nerfstudio applied `applied_transform` to it once more).
 - The centre of the first pixel lies at (0.5, 0.5), so the principal point is ours plus a half.
 - Depth is z-depth in millimetres in 16 bits, nerfstudio's default unit; 0 is missing.
-- The sources deliver images without distortion, so all its coefficients are 0.
+- The sources deliver images without distortion, so all its coefficients are 0. Where a lens or a
+  colour camera sees less than the image shows, a mask is 0: nothing is to be trained from it.
 """
 
 import json
@@ -48,7 +49,7 @@ def write_nerfstudio(
     rows = []
     try:
         (folder / "transforms.json").unlink(missing_ok=True)
-        for name in ("images", "depth"):
+        for name in ("images", "depth", "masks"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         for frame, T_world_camera in frames:
             if frame.color is not None:
@@ -74,7 +75,11 @@ def _write_frame(folder: Path, frame: Frame, T_zup_camera: Transform) -> dict[st
     write_image(folder / image, frame.color[:, :, ::-1], FAST_PNG)
     write_image(folder / depth, depth_16_bit(frame.depth_m, MILLIMETRES), FAST_PNG)
     matrix = T_zup_camera @ _OPENCV_OPENGL
-    return {"file_path": image, "depth_file_path": depth, "transform_matrix": matrix.tolist()}
+    row = {"file_path": image, "depth_file_path": depth, "transform_matrix": matrix.tolist()}
+    if frame.color_mask is not None:
+        row["mask_path"] = f"masks/{frame.index:06d}.png"
+        write_image(folder / row["mask_path"], 255 * frame.color_mask.astype(np.uint8), FAST_PNG)
+    return row
 
 
 def _camera(camera: Camera) -> dict[str, Any]:

@@ -87,7 +87,9 @@ def _nerfstudio(run: Run, path: Path, options: ExportOptions) -> str:
     # predicted surface has the colour of a warning, not of the room: nothing to train from
     cloud = surface_points(_mesh(run, replace(options, with_predicted=False)))
     count = write_nerfstudio(path, source.camera, replay(run, source, records), cloud, R_zup_world)
-    return f"{count} images"
+    # said by sources that straighten them, for whoever trains with a camera model of their own
+    note = ", undistorted" if getattr(source, "is_undistorted", False) else ""
+    return f"{count} images{note}"
 
 
 def _mesh(run: Run, options: ExportOptions) -> Mesh:

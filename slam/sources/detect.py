@@ -7,6 +7,7 @@ from slam.config import Config
 from slam.errors import SlamError
 from slam.sources.arkit_scenes import list_arkit_scenes
 from slam.sources.base import Source, Stream
+from slam.sources.files import SUFFIXES, is_for_realsense_sdk, open_file
 from slam.sources.folder import CAMERA_JSON, list_folder
 from slam.sources.image_sequence import ImageSequence, Listing
 from slam.sources.nerfstudio import list_nerfstudio
@@ -42,12 +43,9 @@ FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Path], Listing]]] = {
 }
 
 
-RECORDINGS = (".db3", ".bag")  # of the RealSense SDK, from version 2.58 on and before
-
-
 def is_stream(spec: str) -> bool:
     """Whether this names a camera or a recording that can only be played from its start."""
-    return spec == "realsense" or Path(spec).suffix in RECORDINGS
+    return spec == "realsense" or is_for_realsense_sdk(Path(spec))
 
 
 def open_source_or_stream(spec: str, config: Config) -> Source | Stream:
@@ -82,8 +80,14 @@ def _open(spec: str, config: Config) -> Source:
         raise SlamError(f"{spec}: only `slam run` and `slam compare` take a RealSense stream")
     if not path.exists():
         raise SlamError(f"{spec} does not exist: give a folder of images or synthetic[:NAME]")
+    source = open_file(path, config)
+    if source is not None:
+        return source
     if not path.is_dir():
-        raise SlamError(f"{spec} is not a folder: give a folder of images or synthetic[:NAME]")
+        raise SlamError(
+            f"{spec} is in no known format; give a folder of images, or a file that ends in "
+            f"{', '.join(SUFFIXES)}"
+        )
     return ImageSequence(FORMATS[format_of(path)][1](path), config.playback)
 
 

@@ -15,6 +15,7 @@ NUM_LEVELS = 4  # of an image of FULL_SIZE pixels 1 is half as wide, 4 a sixteen
 CLOUD_LEVEL = 2
 FULL_SIZE = 640 * 480
 NO_GRAY = np.float32(-1.0)  # of a pixel without colour
+HALF_SEEN = 128  # of 255
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,12 @@ def prepare(frame: Frame) -> PreparedFrame:
 def _levels_of_gray(
     gray: UInt8[np.ndarray, "h w"] | None, mask: UInt8[np.ndarray, "h w"] | None
 ) -> Float32[np.ndarray, "h w"] | None:
-    """Return grey levels; NO_GRAY where a pixel is not of colour alone."""
+    """Return grey levels; NO_GRAY where less than half of a pixel has colour: in the other half the
+    border goes on, so little of it does no harm, and at coarse levels all of it would cost a lot.
+    """
     if gray is None or mask is None:
         return None if gray is None else gray.astype(np.float32)
-    return np.where(mask == 255, gray.astype(np.float32), NO_GRAY)
+    return np.where(mask >= HALF_SEEN, gray.astype(np.float32), NO_GRAY)
 
 
 def _point_cloud(level: Level, frame: Frame) -> PointCloud:

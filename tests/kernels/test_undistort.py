@@ -26,8 +26,7 @@ def test_undistort_like_reference(lens, size):
     assert np.abs(cpu.astype(int) - reference.astype(int)).max() <= 1
     reference, cpu = with_both(lambda: undistort_depth(depth_m, table))
     assert cpu.dtype == reference.dtype == np.float32
-    is_off = np.abs(cpu - reference) > 1e-6 * (1 + reference)
-    assert is_off.mean() <= 2e-3  # readings at the limit of a surface
+    np.testing.assert_array_equal(cpu, reference)
 
 
 def test_a_lens_without_distortion_changes_nothing(backend: str):
@@ -36,7 +35,7 @@ def test_a_lens_without_distortion_changes_nothing(backend: str):
     table = undistortion_table(SIZE, K, NO_DISTORTION)
     assert table.is_seen.all()
     np.testing.assert_array_equal(undistort_color(color, table), color)
-    np.testing.assert_allclose(undistort_depth(depth_m, table), depth_m, rtol=1e-6)
+    np.testing.assert_array_equal(undistort_depth(depth_m, table), depth_m)
 
 
 def lens_directions(k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -65,10 +64,11 @@ def test_a_slanted_plane_lies_where_it_is(backend: str):
     # half a pixel beyond the outermost readings, the outermost are taken
     is_between = cv2.erode(table.is_seen.astype(np.uint8), np.ones((5, 5)), borderValue=0) > 0
     assert is_between.mean() > 0.8
-    # places are rounded to 1/128 px; the nearest reading alone would be off by half a pixel
+    # the nearest reading is at most half a pixel away in either direction
     a_pixel = np.abs(np.gradient(wanted)).sum(axis=0)
     error_px = (np.abs(found - wanted) / a_pixel)[is_between]
-    assert error_px.max() < 0.02
+    assert error_px.max() < 0.53  # and the plane is not linear in depth
+    assert error_px.mean() < 0.26
     assert (found[~table.is_seen] == 0).all()
 
 

@@ -13,7 +13,7 @@ from kernels.cuda.median import medians
 from kernels.cuda.state import FrameCloud
 from slam.frame import Frame
 from slam.gpu.upload import uploaded
-from slam.tracking.prepare import CLOUD_LEVEL, NO_GRAY, num_unhalved
+from slam.tracking.prepare import CLOUD_LEVEL, HALF_SEEN, NO_GRAY, num_unhalved
 from slam.tracking.stages import STAGES
 
 NUM_LEVELS = max(CLOUD_LEVEL, *(stage.level for stage in STAGES))
@@ -87,7 +87,7 @@ class Preparation:
                 mask = image_ops.halve_gray(mask) if len(mask) > 0 else mask
             levels_of_gray = gray.to(torch.float32)
             if len(mask) > 0:
-                levels_of_gray = torch.where(mask == 255, levels_of_gray, float(NO_GRAY))
+                levels_of_gray = torch.where(mask >= HALF_SEEN, levels_of_gray, float(NO_GRAY))
             levels[level] = DeviceLevel(depth_m, levels_of_gray, intrinsics)
         self.prepared = PreparedTensors(levels, self._cloud(levels[CLOUD_LEVEL]))
 

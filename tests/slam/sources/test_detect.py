@@ -26,7 +26,7 @@ def test_what_does_not_exist(tmp_path):
 
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "video.mp4").touch()
-    assert "not a folder" in _message(tmp_path / "video.mp4")
+    assert "in no known format; give a folder" in _message(tmp_path / "video.mp4")
 
 
 @pytest.mark.parametrize("spec", ["realsense", "recording.bag", "recording.db3"])

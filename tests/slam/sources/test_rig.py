@@ -107,7 +107,8 @@ def test_depth_and_color_of_one_lens_become_straight(name):
     inner = cv2.erode(is_seen.astype(np.uint8), np.ones((7, 7)), borderValue=0) > 0
     assert inner.mean() > 0.6
     wanted_m = 1.0 / (0.6 + 0.1 * x - 0.05 * y)
-    np.testing.assert_allclose(straight_m[inner], wanted_m[inner], rtol=1.5e-3)
+    # half a pixel of the slope in each direction, (0.1 + 0.05) / 130 / 0.5 / 2, and the image's own
+    np.testing.assert_allclose(straight_m[inner], wanted_m[inner], rtol=3e-3)
     np.testing.assert_allclose(straight[inner][:, 0], (120 + 60 * x + 40 * y)[inner], atol=1.2)
     assert (straight_m[~is_seen] == 0).all()
 
