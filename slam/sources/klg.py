@@ -19,8 +19,9 @@ from slam.sources.camera_file import CameraFile, read_camera_file
 from slam.sources.container import Contents, File, decoded, raw_color, stamps_of, unpacked
 
 logger = logging.getLogger(__name__)
+MILLIMETRES = 1000.0
 # what ElasticFusion takes where it is told nothing else
-DEFAULT = CameraFile(640, 480, 528.0, 528.0, 320.0, 240.0, depth_scale=1000.0)
+DEFAULT = CameraFile(640, 480, 528.0, 528.0, 320.0, 240.0, depth_scale=MILLIMETRES)
 _HEADER = struct.Struct("<i")
 _FRAME = struct.Struct("<qii")
 _TICKS_PER_S = 1e6
@@ -42,7 +43,7 @@ def open_klg(path: Path) -> Contents:
     return Contents(
         name=path.stem,
         rig=camera_file.rig,
-        depth_scale=camera_file.depth_scale,
+        depth_scale=camera_file.depth_scale or MILLIMETRES,
         depth_noise=camera_file.noise,
         timestamps_s=stamps_of(ticks, _TICKS_PER_S),
         images=_KlgImages(file, camera_file, entries),
@@ -53,7 +54,7 @@ def _camera_of(path: Path) -> CameraFile:
     """Read the camera from a `.yaml` of the file's name, or from a `camera.yaml` beside it."""
     for candidate in (path.with_suffix(".yaml"), path.with_name("camera.yaml")):
         if candidate.exists():
-            return read_camera_file(candidate, DEFAULT.depth_scale)
+            return read_camera_file(candidate, depth_scale=MILLIMETRES)
     logger.warning(
         "%s: no %s beside it says the camera: ElasticFusion's own is taken, 640x480, "
         "fx 528, fy 528, cx 320, cy 240",

@@ -78,7 +78,7 @@ class _BagImages:
 def _camera_file(path: Path) -> CameraFile | None:
     """Read the cameras from a `.yaml` of the bag's name beside it, which wins over the bag's."""
     candidate = path.with_suffix(".yaml")
-    return read_camera_file(candidate, 1000.0) if candidate.exists() else None
+    return read_camera_file(candidate, needs_scale=False) if candidate.exists() else None
 
 
 def _rig_of(bag: Bag, depth: ImageTopic, color: ImageTopic | None) -> Rig:
