@@ -1,6 +1,6 @@
 """A recording that is one file, of which each frame can be read by itself."""
 
-import threading
+import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,13 +110,10 @@ class File:
             self.size = path.stat().st_size
         except OSError as error:
             raise SlamError(f"cannot read {path}: {error.strerror}") from error
-        self._lock = threading.Lock()
 
     def read(self, offset: int, size: int) -> bytes:
         """Return bytes; fewer at the end of the file."""
-        with self._lock:
-            self._file.seek(offset)
-            return self._file.read(size)
+        return os.pread(self._file.fileno(), size, offset)
 
 
 def decoded(data: bytes, flags: int, what: str) -> np.ndarray:

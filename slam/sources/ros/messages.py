@@ -2,7 +2,6 @@
 order.
 """
 
-import threading
 from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +39,6 @@ class Bag:
             self._reader.open()
         except (AnyReaderError, OSError, AssertionError, ValueError) as error:
             raise SlamError(f"cannot open the bag {path}: {one_line(error)}") from error
-        self._lock = threading.Lock()
 
     def connections(self, *types: str) -> list[Any]:
         """Return the connections of message types, by topic."""
@@ -49,17 +47,15 @@ class Bag:
 
     def first(self, connection: Any) -> Any:
         """Return the first message of a connection."""
-        with self._lock:
-            _, _, data = next(self._reader.messages([connection]))
+        _, _, data = next(self._reader.messages([connection]))
         return self.message(connection, data)
 
     def every(self, connections: list[Any]) -> Iterator[Any]:
         """Yield all messages of some connections, which are few and small."""
         if not connections:
             return
-        with self._lock:
-            for connection, _, data in self._reader.messages(connections):
-                yield self.message(connection, data)
+        for connection, _, data in self._reader.messages(connections):
+            yield self.message(connection, data)
 
     def message(self, connection: Any, data: bytes) -> Any:
         """Decode a message."""
@@ -70,10 +66,9 @@ class Bag:
         first bytes of a message are looked at.
         """
         found: dict[int, list[Stamped]] = {id(connection): [] for connection in connections}
-        with self._lock:
-            for connection, received_ns, data in self._reader.messages(connections):
-                stamp_ns = stamp_of(bytes(data[:_TRUNCATED]), self._reader.is2)
-                found[id(connection)].append(Stamped(received_ns, stamp_ns or received_ns))
+        for connection, received_ns, data in self._reader.messages(connections):
+            stamp_ns = stamp_of(bytes(data[:_TRUNCATED]), self._reader.is2)
+            found[id(connection)].append(Stamped(received_ns, stamp_ns or received_ns))
         return [found[id(connection)] for connection in connections]
 
 
@@ -91,7 +86,7 @@ def stamp_of(data: bytes, is_ros2: bool) -> int:
 class MessageCursor:
     """Gives messages of some connections by their number among those of their connection.
 
-    What is asked for in order is read once, in the order of the bag, and what else is passed on the
+    One thread asks at a time. What is asked for in order is read once, in the order of the bag, and what else is passed on the
     way is kept for a while.
     """
 
@@ -103,12 +98,10 @@ class MessageCursor:
         self._next = [0] * len(connections)  # number of the next message of each connection
         self._messages: Iterator[Any] = iter(())
         self._now_ns: int | None = None
-        self._lock = threading.Lock()
 
     def message(self, which: int, number: int) -> Any:
         """Return message `number` of connection `which`."""
-        with self._lock:
-            data = self._kept.get((which, number)) or self._read_up_to(which, number)
+        data = self._kept.get((which, number)) or self._read_up_to(which, number)
         return self._bag.message(self._connections[which], data)
 
     def _read_up_to(self, which: int, number: int) -> bytes:
