@@ -86,8 +86,8 @@ def stamp_of(data: bytes, is_ros2: bool) -> int:
 class MessageCursor:
     """Gives messages of some connections by their number among those of their connection.
 
-    One thread asks at a time. What is asked for in order is read once, in the order of the bag, and what else is passed on the
-    way is kept for a while.
+    One thread asks at a time. What is asked for in order is read once, in the order of the bag, and
+    what else is passed on the way is kept for a while.
     """
 
     def __init__(self, bag: Bag, connections: list[Any], stamps: list[list[Stamped]]) -> None:
