@@ -155,7 +155,7 @@ def study(
                 frame = next(frames, None)
         finally:
             slam.finish()  # measured is what was mapped of all frames, so each part ends its thread
-        num_lost += slam.num_lost
+        num_lost += slam.journal.count(TrackState.LOST)
         mapped_m.append(mapped_depth_m(map_, source.camera, views))
     errors = depth_errors(true_depth_m(source, views), mapped_m)
     return {

@@ -211,6 +211,9 @@ class Config:
     """Everything that can be set."""
 
     map: Literal["tsdf", "neural"] = setting("tsdf", "which map is built")
+    checkpoint_s: float = setting(
+        60.0, "between saves of map, poses and table while a run goes on; 0 = none"
+    )
     deterministic: bool = setting(False, "one frame at a time: same input, same bits")
     holdout: int = setting(
         0, "track every n-th frame but leave it out of the map, to score its rendering; 0 = none"

@@ -1,6 +1,6 @@
 """One RGB-D frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
@@ -31,3 +31,50 @@ class Frame:
     acceleration: Float64[np.ndarray, "3"] | None = None
     color_mask: Bool[np.ndarray, "h w"] | None = None
     no_color: str = ""
+
+
+class FrameGate:
+    """Lets frames through that can be tracked one after another, and raises ValueError for one that
+    cannot: with it an image of the wrong kind or size is a clear mistake, not a black map.
+    """
+
+    def __init__(self) -> None:
+        self._before: tuple[Camera, float] | None = None  # and the time stamp of the last frame
+
+    def passed(self, frame: Frame) -> Frame:
+        """Return the frame, with depth that is not finite set to 0 (missing)."""
+        _check_depth(frame)
+        _check_color(frame)
+        if not np.isfinite(frame.timestamp_s):
+            raise ValueError(f"timestamp_s of frame {frame.index} is {frame.timestamp_s}")
+        camera, last_s = self._before or (frame.camera, -np.inf)
+        if frame.timestamp_s <= last_s:
+            raise ValueError(
+                f"timestamp_s of frame {frame.index} is {frame.timestamp_s:.6f}, "
+                f"not after {last_s:.6f}, the last frame's"
+            )
+        if frame.camera != camera:
+            raise ValueError(f"the camera changed from {camera} to {frame.camera}")
+        self._before = (camera, frame.timestamp_s)
+        highest = frame.depth_m.max(initial=np.float32(0))
+        if np.isfinite(highest):
+            return frame
+        depth_m = np.where(np.isfinite(frame.depth_m), frame.depth_m, np.float32(0))
+        return replace(frame, depth_m=depth_m)
+
+
+def _check_depth(frame: Frame) -> None:
+    shape, size = (frame.camera.height, frame.camera.width), frame.depth_m.shape
+    if frame.depth_m.dtype != np.float32 or size != shape:
+        raise ValueError(
+            f"depth_m must be float32 metres of the camera's shape {shape}, "
+            f"got {frame.depth_m.dtype} {size}"
+        )
+
+
+def _check_color(frame: Frame) -> None:
+    color, shape = frame.color, (*frame.depth_m.shape, 3)
+    if color is not None and (color.dtype != np.uint8 or color.shape != shape):
+        raise ValueError(
+            f"color must be uint8 RGB of shape {shape}, got {color.dtype} {color.shape}"
+        )

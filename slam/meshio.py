@@ -35,6 +35,8 @@ def replaced_file(path: Path) -> Iterator[BinaryIO]:
     try:
         with part.open("wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut may leave the new name without the content
         os.replace(part, path)
     except OSError as error:
         raise SlamError(f"cannot write {path}: {error.strerror or error}") from error

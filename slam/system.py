@@ -1,26 +1,22 @@
 """The whole method: one frame in, one pose out, the map updated beside it."""
 
 import logging
-import time
 from collections.abc import Container
 from dataclasses import dataclass
-from math import nan
 from types import TracebackType
 
 import numba
-import numpy as np
 
 from kernels.threads import share_threads
 from slam.camera import DepthNoise
 from slam.config import Config
 from slam.device import DeviceChoice, resolve
-from slam.frame import Frame
+from slam.frame import Frame, FrameGate
 from slam.geometry import Transform
+from slam.journal import FrameRecord, Journal
 from slam.maps.base import Map
 from slam.places.memory import AnyPlaces, NoPlaces, new_places
-from slam.runs.folder import FrameRecord
 from slam.sources.holdout import HeldOut
-from slam.timing import StageTimes
 from slam.tracking.base import Tracker, TrackResult, TrackState
 from slam.tracking.movers import Movers, NothingMoves
 from slam.tracking.sensor_noise import SensorNoise
@@ -37,15 +33,6 @@ class PosedFrame:
 
     frame: Frame
     T_world_camera: Transform
-
-
-@dataclass(frozen=True)
-class _TrackedFrame:
-    index: int
-    timestamp_s: float
-    result: TrackResult
-    is_mapped: bool
-    map_bytes: int
 
 
 class Slam:
@@ -66,24 +53,17 @@ class Slam:
         places: AnyPlaces | None = None,
         sensor_noise: SensorNoise | None = None,
         movers: Movers | NothingMoves | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.map = map_
         self.sensor_noise = sensor_noise or SensorNoise(is_learned=False)
         self._movers = movers or NothingMoves()
         self.places = places or NoPlaces()
-        self.tracking_times = StageTimes()
-        self.mapping_times = StageTimes()
-        self.latencies = StageTimes()  # of live frames, from their arrival to their pose
-        self.num_lost = 0
-        self.num_weak = 0
-        self.last_state = TrackState.LOST
-        self.num_outages = 0
-        self.num_unmapped = 0  # live frames that the map had no time for
-        self.interruption: str | None = None  # why no frame comes
+        self.journal = journal or Journal()
         self._tracker = tracker
         self._unmapped = unmapped
+        self._gate = FrameGate()
         self._max_pending = 0 if deterministic else 1
-        self._frames: list[_TrackedFrame] = []
         tracking_threads, mapping_threads = share_threads(in_turns=deterministic)
         numba.set_num_threads(tracking_threads)
         self._mapper = Worker(self._integrate, mapping_threads)
@@ -123,37 +103,46 @@ class Slam:
     def step(self, frame: Frame) -> TrackResult:
         """Track a frame and hand it to the map; a live one that comes while the map is behind is
         only tracked.
+
+        Raises:
+            ValueError: the frame is none that can be tracked, or does not follow the one before.
         """
-        is_first = len(self._frames) <= NUM_FIRST_FRAMES
-        is_live = frame.arrival_s is not None and self._max_pending > 0
-        if is_first or not is_live:
-            # the first frames are waited for: there is nothing to track against before
-            self._mapper.wait(0 if is_first else self._max_pending)
-        is_behind = self._mapper.num_pending > self._max_pending
-        with self.tracking_times.measure():
+        frame = self._gate.passed(frame)
+        is_behind = self._wait_for_map(frame)
+        with self.journal.tracking_times.measure():
             frame = self._movers.left_out(self.sensor_noise.corrected(frame))
             result = self._tracker.track(frame, self.map)
-            if result.state is TrackState.OK:
-                self.sensor_noise.observe(frame, self.map.query, result.T_world_camera)
-            self._movers.remember(result)
-        self.interruption = None
-        if frame.arrival_s is not None:
-            self.latencies.values_ms.append(1e3 * (time.monotonic() - frame.arrival_s))
-        is_due = result.state is TrackState.OK and frame.index not in self._unmapped
-        is_mapped = is_due and not is_behind
-        self.num_unmapped += is_due and is_behind
-        self._record(frame, result, is_mapped)
+            self._learn(frame, result)
+        is_mapped = self._is_to_be_mapped(frame, result, is_behind)
+        self.journal.note(frame, result, is_mapped, self.map)
         if is_mapped:
             self._mapper.submit(PosedFrame(frame, result.T_world_camera))
         return result
 
+    def _wait_for_map(self, frame: Frame) -> bool:
+        """Wait until the map is no further behind than it may be; of a live frame, whose camera
+        waits for nobody, return whether it is.
+        """
+        is_first = self.journal.num_frames <= NUM_FIRST_FRAMES
+        is_live = frame.arrival_s is not None and self._max_pending > 0
+        if is_first or not is_live:
+            # the first frames are waited for: there is nothing to track against before
+            self._mapper.wait(0 if is_first else self._max_pending)
+        return self._mapper.num_pending > self._max_pending
+
+    def _learn(self, frame: Frame, result: TrackResult) -> None:
+        if result.state is TrackState.OK:
+            self.sensor_noise.observe(frame, self.map.query, result.T_world_camera)
+        self._movers.remember(result)
+
+    def _is_to_be_mapped(self, frame: Frame, result: TrackResult, is_behind: bool) -> bool:
+        is_due = result.state is TrackState.OK and frame.index not in self._unmapped
+        self.journal.num_unmapped += is_due and is_behind
+        return is_due and not is_behind
+
     def interrupt(self, reason: str) -> None:
         """Take note that no frame comes: the pose is lost until one does, and the map is left."""
-        if self.interruption is None:
-            self.num_outages += 1
-            logger.warning("LOST: %s", reason)
-        self.last_state = TrackState.LOST
-        self.interruption = reason
+        self.journal.interrupt(reason)
 
     def finish(self) -> None:
         """Map what is still queued and end the mapping thread; raise what it raised."""
@@ -161,54 +150,21 @@ class Slam:
         self._mapper.wait(0)
 
     def _integrate(self, posed: PosedFrame) -> None:
-        with self.mapping_times.measure():
+        with self.journal.mapping_times.measure():
             self.map.integrate(posed.frame, posed.T_world_camera)
             self.places.remember(posed.frame, posed.T_world_camera)
 
-    def _record(self, frame: Frame, result: TrackResult, is_mapped: bool) -> None:
-        self.num_lost += result.state is TrackState.LOST
-        self.num_weak += result.state is TrackState.WEAK
-        self.last_state = result.state
-        self._frames.append(
-            _TrackedFrame(frame.index, frame.timestamp_s, result, is_mapped, self.map.nbytes)
-        )
-
     def trajectory(self) -> Trajectory:
-        """Return the poses of all frames that were tracked, as the map refined them; call it after
-        `finish`.
-        """
-        online = self.online_trajectory()
-        indices = [f.index for f in self._tracked()]
-        refined = self.map.refined_poses()
-        return Trajectory(
-            online.timestamps_s, moved_with_keyframes(indices, online.Ts_world_camera, refined)
-        )
+        """Return the poses of all frames that were tracked, as the map refined them by now."""
+        indices, online = self.journal.online()
+        moved = moved_with_keyframes(indices, online.Ts_world_camera, self.map.refined_poses())
+        final = Trajectory(online.timestamps_s, moved)
+        return self.journal.earlier.trajectory.followed_by(final)
 
     def online_trajectory(self) -> Trajectory:
         """Return the poses of all frames that were tracked, as they were tracked."""
-        tracked = self._tracked()
-        return Trajectory(
-            np.array([f.timestamp_s for f in tracked], dtype=np.float64),
-            np.array([f.result.T_world_camera for f in tracked]).reshape(-1, 4, 4),
-        )
-
-    def _tracked(self) -> list[_TrackedFrame]:
-        return [f for f in self._frames if f.result.state is not TrackState.LOST]
+        return self.journal.earlier.online.followed_by(self.journal.online()[1])
 
     def records(self) -> list[FrameRecord]:
-        """Return the table of all frames; call it after `finish`."""
-        mapping_ms = iter(self.mapping_times.values_ms)
-        return [
-            FrameRecord(
-                index=f.index,
-                timestamp_s=f.timestamp_s,
-                state=f.result.state,
-                tracking_ms=tracking_ms,
-                mapping_ms=next(mapping_ms, nan) if f.is_mapped else nan,
-                residual_m=f.result.residual_m,
-                inlier_ratio=f.result.inlier_ratio,
-                conditioning=f.result.conditioning,
-                map_mb=f.map_bytes / 1e6,
-            )
-            for f, tracking_ms in zip(self._frames, self.tracking_times.values_ms, strict=True)
-        ]
+        """Return the table of all frames; times of mapping are known of what is mapped by now."""
+        return self.journal.records()

@@ -28,8 +28,20 @@ class Trajectory:
     timestamps_s: Float64[np.ndarray, "n"]
     Ts_world_camera: Float64[np.ndarray, "n 4 4"]
 
+    @classmethod
+    def empty(cls) -> "Trajectory":
+        """Return a trajectory without a pose."""
+        return cls(np.zeros(0), np.zeros((0, 4, 4)))
+
     def __len__(self) -> int:
         return len(self.timestamps_s)
+
+    def followed_by(self, other: "Trajectory") -> "Trajectory":
+        """Return both, one after the other."""
+        return Trajectory(
+            np.concatenate([self.timestamps_s, other.timestamps_s]),
+            np.concatenate([self.Ts_world_camera, other.Ts_world_camera]),
+        )
 
     @property
     def positions_m(self) -> Float64[np.ndarray, "n 3"]:

@@ -45,9 +45,16 @@ class ReadAhead(Generic[Item]):
     """
 
     def __init__(
-        self, items: Iterable[Item], capacity: int, stop: StopEvent, keeps_newest: bool = False
+        self,
+        items: Iterable[Item],
+        capacity: int,
+        stop: StopEvent,
+        keeps_newest: bool = False,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`is_over` is asked while no item comes: whoever iterates may have to end."""
         self.num_dropped = 0
+        self._is_over = is_over
         self._keeps_newest = keeps_newest
         self._queue: queue.Queue[Item | None] = queue.Queue(capacity)
         self._stop = stop
@@ -85,7 +92,7 @@ class ReadAhead(Generic[Item]):
             self.num_dropped += 1
 
     def __iter__(self) -> Iterator[Item]:
-        while not self._stop.is_set():
+        while not self._stop.is_set() and not self._is_over():
             try:
                 item = self._queue.get(timeout=POLL_S)
             except queue.Empty:

@@ -71,7 +71,7 @@ class SlamContender:
             num_frames=len(frames),
             wall_s=time.perf_counter() - start_s,
             trajectory=slam.trajectory(),
-            stages={"tracking": slam.tracking_times, "mapping": slam.mapping_times},
+            stages={"tracking": slam.journal.tracking_times, "mapping": slam.journal.mapping_times},
             map_mb=slam.map.nbytes / 1e6,
-            num_lost=slam.num_lost,
+            num_lost=slam.journal.count(TrackState.LOST),
         )

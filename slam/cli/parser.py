@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from tqdm import tqdm
-
 from slam.cli import run as sessions
 from slam.cli import tools
 from slam.cli.fields import add_fields, described, given_fields, with_known_fields
+from slam.cli.progress import tell
 from slam.errors import SlamError
 
+SOURCE = "a recording, realsense (a camera), or synthetic[:NAME]"
 MAPPING = ("deterministic", "noise", "synthetic", "tsdf", "neural", "tracking")
-SESSION = (*MAPPING, "holdout", "places", "playback", "realsense", "ros")
+SESSION = (*MAPPING, "checkpoint_s", "holdout", "places", "playback", "realsense", "ros")
 FRAMES_IN_MEMORY = tuple(  # all of playback but its pace
     f"playback.{name}" for name in ("start", "stride", "limit", "max_depth_m", "min_depth_m")
 )
@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         words = with_known_fields(sys.argv[1:] if arguments is None else arguments)
         options, rest = _parser().parse_known_args(words)
+        options.is_own_process = arguments is None
         for word in rest:
             kind = "option" if word.startswith("-") else "argument"
             raise SlamError(f"unknown {kind} {word}; see slam {options.name} --help")
@@ -43,7 +44,7 @@ class _BesideProgressBar(logging.Handler):
     """Writes to stderr without breaking a progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stderr)
+        tell(self.format(record))
 
 
 def _log_to_terminal() -> None:
@@ -87,16 +88,23 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     run = add("run", "run SLAM over a recording", sessions.run, ("map", *SESSION))
-    _add_session_options(run, ("map", *SESSION), default_out=Path("runs/latest"))
+    run.add_argument("source", nargs="?", help=SOURCE)
+    _add_session_options(run, ("map", *SESSION), Path("runs/latest"))
     run.add_argument("--use-gt-poses", action="store_true", help="map with the true poses")
-    run.add_argument("--resume", type=Path, metavar="MAP", help="go on with a saved map")
+    run.add_argument(
+        "--resume",
+        type=Path,
+        metavar="MAP|RUN",
+        help="go on with a saved map; without a source, with a run that was ended early or killed",
+    )
 
     compared = (*SESSION, "compare")
     compare = add(
         "compare", "run SLAM with both maps over a recording, side by side", sessions.compare,
         compared,
     )  # fmt: skip
-    _add_session_options(compare, compared, default_out=Path("runs/comparison"))
+    compare.add_argument("source", help=SOURCE)
+    _add_session_options(compare, compared, Path("runs/comparison"))
     compare.add_argument(
         "--resume", type=Path, metavar="DIR", help="go on with the maps of a comparison"
     )
@@ -179,8 +187,8 @@ def _add_session_options(
     parser: argparse.ArgumentParser, uses: Sequence[str], default_out: Path
 ) -> None:
     """Add what `run` and `compare` share."""
-    parser.add_argument("source", help="a recording, realsense (a camera), or synthetic[:NAME]")
-    parser.add_argument("--out", type=Path, default=default_out, help=f"default: {default_out}")
+    parser.set_defaults(default_out=default_out)
+    parser.add_argument("--out", type=Path, help=f"default: {default_out}")
     _add_config(parser, uses)
     _add_device(parser)
     parser.add_argument(

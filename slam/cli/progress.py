@@ -1,9 +1,7 @@
-"""What a command says on the terminal, and how a user ends it from there."""
+"""What a command says on the terminal, as long as there is one."""
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 
 from tqdm import tqdm
 
@@ -12,12 +10,15 @@ from slam.viewer.base import Snapshot
 
 def say(text: str) -> None:
     """Write a line of the command's answer."""
-    sys.stdout.write(text + "\n")
+    with suppress(OSError):  # the terminal, or who reads the pipe, may be gone
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
 
 def tell(text: str) -> None:
     """Write a line beside the progress bar."""
-    tqdm.write(text, file=sys.stderr)
+    with suppress(OSError):
+        tqdm.write(text, file=sys.stderr)
 
 
 def say_scores(title: str, scores: dict) -> None:
@@ -57,26 +58,14 @@ class Progress:
 
     def step(self, text: str) -> None:
         """Go on by a frame, of which this is to be said."""
-        if self._bar is None:
-            self._bar = tqdm(total=self._num_frames, unit="frame")
-        self._bar.set_postfix_str(text, refresh=False)
-        self._bar.update()
+        with suppress(OSError):
+            if self._bar is None:
+                self._bar = tqdm(total=self._num_frames, unit="frame")
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update()
 
     def close(self) -> None:
         """Leave the bar as it is."""
         if self._bar is not None:
-            self._bar.close()
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Raise KeyboardInterrupt on Ctrl-C, also where a shell started us with it ignored, and when a
-    service manager ends us.
-    """
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+            with suppress(OSError):
+                self._bar.close()

@@ -5,78 +5,154 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slam.cli.fields import require_noise
-from slam.cli.progress import Progress, interruptible, say, summary, tell
+from slam.cli.progress import Progress, say, summary, tell
+from slam.cli.signals import Ending, ended_by_signals
 from slam.config import Config
 from slam.config_file import load_config
+from slam.errors import SlamError
 from slam.sources.base import Source, Stream
 from slam.sources.playback import num_selected
 
 if TYPE_CHECKING:
+    from slam.device import Device
+    from slam.journal import Earlier
     from slam.runs.loop import Onlookers
+    from slam.runs.single import RunOptions
     from slam.viewer.base import Viewer
 
 logger = logging.getLogger(__name__)
 
 
 def run(options: argparse.Namespace, given: Mapping[str, str]) -> int:
-    from slam.device import resolve
-    from slam.maps.factory import kind_of
-    from slam.runs.single import RunOptions
-    from slam.runs.single import run as run_slam
-
-    config = _config(options, given)
-    kind = config.map if options.resume is None else kind_of(options.resume)
-    run_options = RunOptions(
-        options.out,
-        options.source,
-        options.use_gt_poses,
-        options.resume,
-        options.localize_only,
-        resolve(options.device, config, [kind]),
-    )
-    with ExitStack() as viewing:
-        with _session(options, config, [kind], viewing) as (source, onlookers):
-            metrics = run_slam(source, config, run_options, onlookers)
-        say(summary(metrics))
-        say(f"written to {options.out}")
-        _wait_while_watched(onlookers.viewer)
-    return 0
+    with ended_by_signals(is_restored=not options.is_own_process) as ending:
+        return _run(options, given, ending)
 
 
 def compare(options: argparse.Namespace, given: Mapping[str, str]) -> int:
+    with ended_by_signals(is_restored=not options.is_own_process) as ending:
+        return _compare(options, given, ending)
+
+
+def _run(options: argparse.Namespace, given: Mapping[str, str], ending: Ending) -> int:
+    from slam.device import resolve
+    from slam.maps.factory import kind_of
+    from slam.runs.single import run as run_slam
+
+    options, earlier = _resumed(options)
+    config = _config(options, given)
+    kind = config.map if options.resume is None else kind_of(options.resume)
+    run_options = replace(
+        _run_options(options, resolve(options.device, config, [kind])),
+        use_gt_poses=options.use_gt_poses,
+        earlier=earlier,
+        notes=[] if options.resume is None else _overridden(given, kind, options.resume),
+    )
+    with ExitStack() as viewing:
+        with _session(options, config, [kind], ending, viewing) as (source, onlookers):
+            metrics = run_slam(source, config, run_options, onlookers)
+        _say_result(metrics)
+        say(f"written to {run_options.out}")
+        _wait_while_watched(onlookers.viewer, ending)
+    return 0 if metrics["tracked"] else 1
+
+
+def _compare(options: argparse.Namespace, given: Mapping[str, str], ending: Ending) -> int:
     from slam.device import resolve
     from slam.maps.factory import MAPS
     from slam.runs.compare import compare as compare_maps
-    from slam.runs.single import RunOptions
 
     config = _config(options, given)
-    run_options = RunOptions(
-        options.out,
-        options.source,
-        resume=options.resume,
-        localize_only=options.localize_only,
-        device=resolve(options.device, config, list(MAPS)),
-    )
+    run_options = _run_options(options, resolve(options.device, config, list(MAPS)))
     with ExitStack() as viewing:
-        with _session(options, config, list(MAPS), viewing) as (source, onlookers):
+        with _session(options, config, list(MAPS), ending, viewing) as (source, onlookers):
             comparison = compare_maps(source, config, run_options, onlookers)
         say(f"{comparison['frames']} frames, {comparison['fps']:.1f} fps for both")
         for name, metrics in comparison["maps"].items():
-            say(f"{name}: {summary(metrics)}")
-        say(f"written to {options.out}")
-        _wait_while_watched(onlookers.viewer)
-    return 0
+            _say_result(metrics, f"{name}: ")
+        say(f"written to {run_options.out}")
+        _wait_while_watched(onlookers.viewer, ending)
+    return 0 if any(metrics["tracked"] for metrics in comparison["maps"].values()) else 1
 
 
-def _wait_while_watched(viewer: "Viewer") -> None:
-    """Serve the viewer's page until no browser shows it, or until Ctrl-C."""
-    if viewer.is_watched:
-        tell("the viewer's page is served until it is closed; Ctrl-C ends it now")
+def _say_result(metrics: dict[str, Any], prefix: str = "") -> None:
+    for line in [summary(metrics), *metrics.get("notes", [])]:
+        say(prefix + line)
+
+
+def _run_options(options: argparse.Namespace, device: "Device") -> "RunOptions":
+    from slam.runs.single import RunOptions
+    from slam.sources.detect import absolute
+
+    return RunOptions(
+        options.out or options.default_out,
+        absolute(options.source),
+        resume=options.resume,
+        localize_only=options.localize_only,
+        device=device,
+    )
+
+
+def _resumed(options: argparse.Namespace) -> tuple[argparse.Namespace, "Earlier | None"]:
+    """Return the options with the map of a run to resume in place of the run; without a source,
+    those that go on with the run itself, and what it has done.
+    """
+    if options.resume is None or not options.resume.is_dir():
+        if options.source is None:
+            raise SlamError("the following arguments are required: source; see slam run --help")
+        return options, None
+    from slam.runs.checkpoint import earlier_of, resumable
+    from slam.runs.folder import load_run
+
+    path = options.resume
+    finished = load_run(path)
+    changed = argparse.Namespace(**vars(options))
+    changed.resume = resumable(finished, path)
+    if options.source is not None:
+        return changed, None
+    changed.source = str(finished.metrics.get("source"))
+    if changed.source == "realsense":
+        raise SlamError(
+            f"{path} is of a live camera, whose run is over: "
+            f"give its map, slam run realsense --resume {changed.resume}"
+        )
+    changed.config = [path / "config.yaml", *options.config]
+    changed.out = options.out or path
+    is_same = changed.out.resolve() == path.resolve()
+    if not is_same:
+        raise SlamError(f"a run goes on in its own folder: leave out --out {options.out}")
+    return changed, earlier_of(finished)
+
+
+def _overridden(given: Mapping[str, str], kind: str, path: Path) -> list[str]:
+    """Return a line for each option that a saved map has decided already."""
+    from slam.maps.factory import SET_ANEW
+
+    names = [
+        name
+        for name, text in given.items()
+        if (name == "map" and text != kind)
+        or (name.startswith(f"{kind}.") and name.removeprefix(f"{kind}.") not in SET_ANEW[kind])
+    ]
+    return [
+        f"--{name.replace('_', '-')} {given[name]} has no effect: {path} decides it"
+        for name in names
+    ]
+
+
+def _wait_while_watched(viewer: "Viewer", ending: Ending) -> None:
+    """Serve the viewer's page until no browser shows it, or until Ctrl-C; a run that a signal has
+    ended waits for nobody.
+    """
+    if ending.is_asked or not viewer.is_watched:
+        return
+    tell("the viewer's page is served until it is closed; Ctrl-C ends it now")
     with suppress(KeyboardInterrupt):
+        ending.controls = None  # all is written: Ctrl-C is an interrupt again
         while viewer.is_watched:
             time.sleep(0.2)
 
@@ -96,14 +172,18 @@ def _config(options: argparse.Namespace, given: Mapping[str, str]) -> Config:
         ("neural", config.map == "neural" or options.name == "compare"),
     ):
         idle = [name for name in given if name.startswith(f"{section}.")]
-        if idle and not is_used:
+        if idle and not is_used and not options.resume:
             logger.warning("--%s has no effect on this run", idle[0].replace("_", "-"))
     return config
 
 
 @contextmanager
 def _session(
-    options: argparse.Namespace, config: Config, maps: Sequence[str], viewing: ExitStack
+    options: argparse.Namespace,
+    config: Config,
+    maps: Sequence[str],
+    ending: Ending,
+    viewing: ExitStack,
 ) -> Iterator[tuple[Source | Stream, "Onlookers"]]:
     """Open the source, and who looks on while it goes through the systems."""
     from slam.control.remote import controlled
@@ -116,9 +196,10 @@ def _session(
     port = options.control_port
     if port is None and options.viewer in ("rerun", "web"):
         port = 0
-    with interruptible(), ExitStack() as stack:
+    with ExitStack() as stack:
         viewer = open_viewer(options.viewer, maps, live_truth(source), tell, options.host)
         viewing.callback(viewer.close)
         controls = stack.enter_context(controlled(tell, port=port, host=options.host))
+        ending.controls = controls
         progress = stack.enter_context(closing(Progress(num_selected(source, config.playback))))
         yield source, Onlookers([progress], viewer, controls, tell)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from tqdm import tqdm
 
 from slam.cli.fields import require_noise
-from slam.cli.progress import Progress, interruptible, say, say_scores, summary
+from slam.cli.progress import Progress, say, say_scores, summary
+from slam.cli.signals import interruptible
 from slam.config_file import load_config
 from slam.errors import SlamError
 

@@ -62,6 +62,8 @@ class Controls:
         self._standing: tuple[float | None, float] = (None, 0.0)  # since when; how long before
         self._is_paused = False
         self._is_quit = False
+        self.quit_by = ""  # who asked, for the log
+        self.is_begun = False  # there are results to write from here on
         self._is_over = False
         self._steps: deque[None] = deque(maxlen=MAX_STEPS_AHEAD)
         self._resets: deque[None] = deque(maxlen=1)
@@ -101,8 +103,12 @@ class Controls:
         """Ask for the meshes as they are now."""
         self._saves.append(None)
 
-    def quit(self) -> None:
-        """Ask the run to end as at its last frame: everything is written."""
+    def quit(self, by: str = "request") -> None:
+        """Ask the run to end as at its last frame: everything is written.
+
+        A signal handler may call it: it takes no lock.
+        """
+        self.quit_by = by
         self._is_quit = True
 
     def status(self) -> ControlStatus:
@@ -167,6 +173,10 @@ class Controls:
     def say(self, message: str) -> None:
         """Show a line, such as which mesh was saved."""
         self._message = (self._message[0] + 1, message)
+
+    def begin(self) -> None:
+        """Tell that the first frame is next."""
+        self.is_begun = True
 
     def end(self) -> None:
         """Show that the run is over."""

@@ -38,6 +38,9 @@ MapClass = type[ConfiguredMap]
 # on the CPU; files, which are the same from any device, have the format "twinmap-" + name
 MAPS: dict[str, MapClass] = {"tsdf": TsdfMap, "neural": NeuralMap}
 
+# what a run that goes on with a saved map sets anew; the rest of its section is in the file
+SET_ANEW: dict[str, tuple[str, ...]] = {"tsdf": (), "neural": ("field", "budget_ms")}
+
 
 def new_map(config: Config, depth_noise: DepthNoise, device: DeviceKind = "cpu") -> Map:
     """Make the empty map that the config names."""
@@ -59,8 +62,8 @@ def resume_map(path: Path, config: Config, device: DeviceKind = "cpu") -> tuple[
     map_ = _class_of(kind, device).load(path)
     config = without_time_budget(config) if config.deterministic else config
     if kind == "neural":
-        now = config.neural
-        map_.config = replace(map_.config, field=now.field, budget_ms=now.budget_ms)
+        anew = {name: getattr(config.neural, name) for name in SET_ANEW[kind]}
+        map_.config = replace(map_.config, **anew)
     return map_, replace(config, map=kind, **{kind: map_.config})
 
 

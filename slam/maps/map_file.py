@@ -22,6 +22,8 @@ def opened_map_file(path: Path) -> Iterator[tuple[dict[str, Any], Mapping[str, n
     """Open a map file for its header and its arrays; whatever is wrong with it, found in the block
     too, becomes a `SlamError` of one line.
     """
+    if path.suffix.lower() in (".ply", ".obj", ".stl", ".glb"):
+        raise SlamError(f"{path} is a mesh, no map: give the map.npz beside it")
     try:
         with np.load(path, allow_pickle=False) as archive:
             yield json.loads(archive["header"].tobytes()), archive

@@ -1,20 +1,23 @@
 """The folder that a run leaves: its files, how they are written and read back."""
 
 import csv
+import io
 import json
 import logging
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from slam.config import Config
 from slam.config_file import dump_config, load_config
 from slam.errors import SlamError
+from slam.journal import FrameRecord
 from slam.maps.base import Mesh
 from slam.meshio import replaced_file, write_ply
+from slam.runs.claim import clear
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory, read_tum, tum_text
 
@@ -25,21 +28,6 @@ _FIRST_METRICS = (
     "peak_rss_mb map_mb ate_rmse_m ate_online_rmse_m ate_unaligned_rmse_m rpe_trans_m rpe_rot_deg "
     "mesh rendering"
 ).split()
-
-
-@dataclass(frozen=True)
-class FrameRecord:
-    """One frame, a row of `frames.csv`. A float that does not apply is NaN (an empty cell)."""
-
-    index: int
-    timestamp_s: float
-    state: TrackState
-    tracking_ms: float
-    mapping_ms: float
-    residual_m: float
-    inlier_ratio: float
-    conditioning: float
-    map_mb: float
 
 
 @dataclass(frozen=True)
@@ -73,9 +61,12 @@ class LogFile(logging.FileHandler):
 class RunFolder:
     """Writes the files of a run, each whole or not at all; a failure is a one-line `SlamError`."""
 
-    def __init__(self, path: Path) -> None:
-        """Create the folder. Files of an earlier run stay until they are written again."""
+    def __init__(self, path: Path, goes_on: bool = False) -> None:
+        """Create the folder. Files of an earlier run stay until they are written again, or, unless
+        the run goes on with that one, until its first frame.
+        """
         self.path = path
+        self._goes_on = goes_on
         self._log_file: LogFile | None = None
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -87,13 +78,19 @@ class RunFolder:
         if self._log_file is None:
             path = self.path / "run.log"
             try:
-                self._log_file = LogFile(path, mode="w", encoding="utf-8")
+                mode = "a" if self._goes_on else "w"
+                self._log_file = LogFile(path, mode=mode, encoding="utf-8")
             except OSError as error:
                 raise SlamError(f"cannot write {path}: {error.strerror}") from error
             self._log_file.setFormatter(
                 logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
             )
         return self._log_file
+
+    def begin(self) -> None:
+        """Remove what an earlier run left, unless this one goes on with it."""
+        if not self._goes_on:
+            clear(self.path)
 
     def map_path(self, suffix: str = ".npz") -> Path:
         """Return where the map is to be saved."""
@@ -118,9 +115,11 @@ class RunFolder:
     def write_frames(self, records: Sequence[FrameRecord]) -> None:
         """Write `frames.csv`."""
         names = [field.name for field in fields(FrameRecord)]
-        rows = [",".join(names)]
-        rows += [",".join(_cell(getattr(record, name)) for name in names) for record in records]
-        self._write_text("frames.csv", "\n".join(rows) + "\n")
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(names)
+        table.writerows([_cell(getattr(record, name)) for name in names] for record in records)
+        self._write_text("frames.csv", text.getvalue())
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Write `metrics.json`: fixed order, six significant digits, null for NaN and infinity."""
@@ -208,7 +207,9 @@ def _read_frames(path: Path) -> list[FrameRecord]:
         for number, row in enumerate(csv.DictReader(file), start=2):
             try:
                 values = {
-                    field.name: _parse(field.type, row[field.name]) for field in fields(FrameRecord)
+                    field.name: _parse(field.type, row[field.name])
+                    for field in fields(FrameRecord)
+                    if field.name in row or field.default is MISSING
                 }
             except (KeyError, TypeError, ValueError) as error:
                 raise SlamError(f"{path}:{number}: not a row of a frame table: {error}") from error

@@ -1,15 +1,15 @@
 """A source through one or more systems at once: the loop, its clock and its end."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from slam.config import Config
+from slam.config import Config, PlaybackConfig
 from slam.control.controls import Controls, Status
 from slam.frame import Frame
 from slam.sources.base import Outage, Source, Stream
-from slam.sources.playback import PlaybackCounts, num_selected, playback
+from slam.sources.playback import PlaybackCounts, num_selected, playback, rest_of
 from slam.system import Slam
 from slam.viewer.base import MapView, NoViewer, Snapshot, Viewer
 from slam.workers import ReadAhead, StopEvent
@@ -61,10 +61,16 @@ class Session:
 
     def __post_init__(self) -> None:
         self.systems = self.make_systems()
-        self._playback = self.systems[0].config.playback  # all have the same
+        done = self.systems[0].slam.journal.earlier.records  # of all systems the same frames
+        self._playback: PlaybackConfig | None = self.systems[0].config.playback
+        if done and self._playback is not None:
+            source = self.source
+            num_frames = None if isinstance(source, Stream) else len(source.timestamps_s)
+            self._playback = rest_of(self._playback, done[-1].index, num_frames)
         self._controls = self.onlookers.controls
         self._start_s = 0.0
         self._num_taken = 0  # also before a reset
+        self._is_dropping_told = False
 
     def run(self) -> None:
         """Go through the source; KeyboardInterrupt ends it early, any error ends it with that
@@ -72,10 +78,13 @@ class Session:
         """
         stop = StopEvent()
         now_s = self._controls.now_s
-        frames = playback(self.source, self._playback, self.counts, now_s, stop.wait)
+        frames = self._frames(now_s, stop)
         is_live = isinstance(self.source, Stream) and self.source.is_live
-        reader = ReadAhead(frames, READ_AHEAD_FRAMES, stop, keeps_newest=is_live)
         self._start_s = now_s()
+        self._controls.begin()
+        reader = ReadAhead(
+            frames, READ_AHEAD_FRAMES, stop, is_live, is_over=lambda: self._controls.is_quit
+        )
         try:
             for frame in reader:
                 if isinstance(frame, Outage):
@@ -88,6 +97,10 @@ class Session:
                 if self._controls.is_quit:
                     break
                 self._step(frame)
+                self._tell_dropped(self.counts.dropped + reader.num_dropped)
+            if self._controls.is_quit:
+                by = self._controls.quit_by
+                logger.warning("ended by %s: writing what was mapped so far", by)
         except KeyboardInterrupt:
             logger.warning("interrupted: writing what was mapped so far")
         finally:
@@ -98,6 +111,16 @@ class Session:
             finally:
                 self.wall_s = now_s() - self._start_s
                 self.onlookers.viewer.finish()
+
+    def _frames(self, now_s: Callable[[], float], stop: StopEvent) -> Iterator[Frame | Outage]:
+        if self._playback is None:
+            return iter(())
+        return playback(self.source, self._playback, self.counts, now_s, stop.wait)
+
+    def _tell_dropped(self, num_dropped: int) -> None:
+        if num_dropped and not self._is_dropping_told:
+            self._is_dropping_told = True
+            logger.warning("frames come faster than they are tracked: the oldest are dropped")
 
     def _interrupt(self, outage: Outage) -> None:
         for system in self.systems:
@@ -120,9 +143,12 @@ class Session:
             MapView(system.name, system.slam.map, system.slam.step(frame))
             for system in self.systems
         )
+        if self._num_taken == 0:
+            logger.info("first frame: %d", frame.index)
         self.num_frames += 1
         self._num_taken += 1
-        fps = self.num_frames / (self._controls.now_s() - self._start_s)
+        self.wall_s = self._controls.now_s() - self._start_s
+        fps = self.num_frames / self.wall_s
         snapshot = Snapshot(frame, views, fps)
         for watch in self.onlookers.watchers:
             watch(snapshot)
@@ -133,7 +159,7 @@ class Session:
         return Status(
             frame_index=snapshot.frame.index,
             number=self._num_taken,
-            num_frames=num_selected(self.source, self._playback),
+            num_frames=self._playback and num_selected(self.source, self._playback),
             fps=snapshot.fps,
             maps=[
                 {

@@ -9,8 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from slam.device import Device
+from slam.runs.claim import claimed
 from slam.runs.folder import RunFolder
 from slam.runs.loop import Session, System
+from slam.tracking.base import TrackState
+
+NOTABLE_SHARE = 0.1  # of the frames: more that are lost or skipped need a reason
 
 
 def write_results(folder: RunFolder, system: System, metrics: Mapping[str, Any]) -> None:
@@ -29,26 +33,40 @@ def write_results(folder: RunFolder, system: System, metrics: Mapping[str, Any])
 
 def system_metrics(session: Session, system: System) -> dict[str, Any]:
     """Return what one system did of a session."""
-    slam = system.slam
-    num_frames = len(slam.tracking_times.values_ms)
+    slam, journal = system.slam, system.slam.journal
+    num_frames = len(journal.earlier.records) + journal.num_frames
+    num_lost = journal.count(TrackState.LOST)
     return {
         "map": system.name,
         "frames": num_frames,
-        "tracked": num_frames - slam.num_lost,
-        "lost": slam.num_lost,
-        "weak": slam.num_weak,
-        "final_state": slam.last_state.value,
-        "fps": num_frames / session.wall_s,
-        "tracking_ms": slam.tracking_times.summary(),
-        "mapping_ms": slam.mapping_times.summary(),
-        "latency_ms": slam.latencies.summary(),
-        "unmapped": slam.num_unmapped,
-        "outages": slam.num_outages,
+        "tracked": num_frames - num_lost,
+        "lost": num_lost,
+        "weak": journal.count(TrackState.WEAK),
+        "final_state": journal.last_state.value,
+        "fps": journal.num_frames / session.wall_s if session.wall_s > 0 else 0.0,
+        "tracking_ms": journal.tracking_times.summary(),
+        "mapping_ms": journal.mapping_times.summary(),
+        "latency_ms": journal.latencies.summary(),
+        "unmapped": journal.num_unmapped,
+        "outages": journal.num_outages,
         "recognised": slam.places.num_recognised,
         "keyframes": slam.places.num_keyframes,
         "map_mb": slam.map.nbytes / 1e6,
         "refused_frames": slam.map.num_refused,
+        "notes": _notes(session, system, num_lost / max(num_frames, 1)),
     }
+
+
+def _notes(session: Session, system: System, lost_share: float) -> list[str]:
+    """Return what a user should know who wonders at a run's results."""
+    notes, bad = [], session.counts.bad
+    journal = system.slam.journal
+    if lost_share > NOTABLE_SHARE or journal.last_state is TrackState.LOST:
+        notes += journal.troubles()
+    if len(bad) > NOTABLE_SHARE * (len(bad) + session.counts.read):
+        first = min(bad)
+        notes.append(f"{len(bad)} frames were skipped, the first is frame {first}: {bad[first]}")
+    return notes
 
 
 def session_metrics(
@@ -81,7 +99,13 @@ def versions(device: Device) -> dict[str, str]:
 
 @contextmanager
 def logged_to(folder: RunFolder) -> Iterator[None]:
-    """Send the log to the run folder too."""
+    """Keep other runs out of a run's folder, and send the log to it, too."""
+    with claimed(folder.path), _logged(folder):
+        yield
+
+
+@contextmanager
+def _logged(folder: RunFolder) -> Iterator[None]:
     handler = folder.log_handler()
     root = logging.getLogger()
     root.addHandler(handler)

@@ -8,7 +8,8 @@ import numpy as np
 from slam.errors import BadFrameError, SlamError
 from slam.frame import Frame
 from slam.geometry import Transform
-from slam.runs.folder import FrameRecord, Run
+from slam.journal import FrameRecord
+from slam.runs.folder import Run
 from slam.sources.base import Source
 from slam.sources.playback import clamped
 from slam.trajectory import associate

@@ -1,8 +1,8 @@
 """A whole run: a source through tracker and map into a run folder."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from slam.config import Config
 from slam.device import CPU, Device
 from slam.errors import SlamError, error_context
 from slam.evaluation.given_poses import doubt_about
+from slam.journal import Earlier, Journal
 from slam.maps.factory import arrays_beside, new_map, resume_map
 from slam.places.memory import AnyPlaces, new_places
 from slam.places.places_file import PREFIX, keyframes_in
 from slam.report.finished_run import evaluate_run
+from slam.runs.checkpoint import Checkpoints, write_checkpoint
 from slam.runs.folder import RunFolder
 from slam.runs.loop import Onlookers, Session, System
 from slam.runs.mesh_saver import MeshSaver
@@ -45,6 +47,8 @@ class RunOptions:
     resume: Path | None = None
     localize_only: bool = False
     device: Device = CPU
+    earlier: Earlier | None = None  # of a run in `out`, which is gone on with
+    notes: Sequence[str] = ()  # on the options, for the log
 
     def __post_init__(self) -> None:
         if self.localize_only and self.resume is None:
@@ -68,7 +72,7 @@ def run(
         tracker = new_tracker(source, config, options, places)
         return [new_system(source, config, tracker, places, options.resume, options)]
 
-    folder = RunFolder(options.out)
+    folder = RunFolder(options.out, goes_on=options.earlier is not None)
     with logged_to(folder):
         run_session(source, options, make_systems, folder, lambda system: folder, onlookers)
         return evaluate_run(options.out, recorded(source))
@@ -87,26 +91,41 @@ def run_session(
     """
     check_images(source)
     cv2.setNumThreads(1)  # its pool would compete with the kernels for the same cores
+    for note in options.notes:
+        logger.warning("%s", note)
     logger.info("source %s", source.name)
     logger.info("device %s", options.device.description)
     onlookers = Onlookers() if onlookers is None else onlookers
     saver = MeshSaver(lambda system: folder_of(system).path, onlookers.controls.say)
-    session = Session(source, make_systems, saver.save, onlookers)
+    watchers = list(onlookers.watchers)
+    session = Session(source, make_systems, saver.save, replace(onlookers, watchers=watchers))
     configs = [system.config for system in session.systems]
     warmup_s = warm_up(configs, options.device.kind, onlookers.say)
+
+    def shared() -> dict[str, Any]:
+        figures = session_metrics(session, options.source_spec, options.device, warmup_s)
+        return figures | {"given_poses": options.use_gt_poses}
+
+    def write(write_one: Callable[[RunFolder, System, Mapping[str, Any]], None]) -> None:
+        common = shared()
+        folder.write_all(
+            *(
+                partial(write_one, folder_of(s), s, common | system_metrics(session, s))
+                for s in session.systems
+            )
+        )
+
+    checkpoints = Checkpoints(configs[0].checkpoint_s, lambda: write(write_checkpoint))
+    watchers.append(checkpoints)
+    for begun in [folder, *map(folder_of, session.systems)]:
+        begun.begin()
     try:
         session.run()
     finally:
         saver.close()
-        shared = session_metrics(session, options.source_spec, options.device, warmup_s)
-        shared["given_poses"] = options.use_gt_poses
-        folder.write_all(
-            *(
-                partial(write_results, folder_of(s), s, shared | system_metrics(session, s))
-                for s in session.systems
-            )
-        )
-    return session, shared
+        checkpoints.close()
+        write(write_results)
+    return session, shared()
 
 
 def recorded(source: Source | Stream) -> Source | None:
@@ -141,7 +160,8 @@ def new_tracker(
     """Make the tracker that the options ask for."""
     if not options.use_gt_poses:
         has_map = options.resume is not None
-        return dense_tracker(config.tracking, options.device.kind, has_map, places)
+        T_start = None if options.earlier is None else options.earlier.T_last
+        return dense_tracker(config.tracking, options.device.kind, has_map, places, T_start)
     truth = source.ground_truth()
     if truth is None or len(truth) == 0:
         raise SlamError(f"{source.name} has no true poses to track with")
@@ -173,5 +193,6 @@ def new_system(
     saved = {} if resume is None else arrays_beside(resume, NOISE_PREFIX)
     sensor_noise = SensorNoise(config.tracking.learn_noise, saved)
     movers = Movers() if config.tracking.reject_movers else NothingMoves()
-    slam = Slam(tracker, map_, in_turns, unmapped, places, sensor_noise, movers)
+    journal = Journal(config.map, options.earlier)
+    slam = Slam(tracker, map_, in_turns, unmapped, places, sensor_noise, movers, journal)
     return System(config.map, config, slam)

@@ -43,6 +43,11 @@ FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Path], Listing]]] = {
 }
 
 
+def absolute(spec: str) -> str:
+    """Return how a source is named from any working directory."""
+    return str(Path(spec).absolute()) if Path(spec).exists() else spec
+
+
 def is_stream(spec: str) -> bool:
     """Whether this names a camera or a recording that can only be played from its start."""
     return spec == "realsense" or is_for_realsense_sdk(Path(spec))

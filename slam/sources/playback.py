@@ -116,6 +116,20 @@ def selected(source: Source, config: PlaybackConfig) -> range:
     return range(config.start, num_frames, config.stride)[: config.limit or None]
 
 
+def rest_of(
+    config: PlaybackConfig, last_index: int, num_frames: int | None
+) -> PlaybackConfig | None:
+    """Return the playback of what comes after a frame of a source, None where nothing is left."""
+    start, limit = last_index + config.stride, config.limit
+    if num_frames is not None and start >= num_frames:
+        return None
+    if limit:
+        limit = (config.start + limit * config.stride - start) // config.stride
+        if limit <= 0:
+            return None
+    return replace(config, start=start, limit=limit)
+
+
 def num_selected(source: Source | Stream, config: PlaybackConfig) -> int | None:
     """Return how many frames are selected; None where the end shows when it comes."""
     if isinstance(source, Stream):

@@ -37,10 +37,12 @@ class DenseTracker:
         aligner: Aligner,
         has_map: bool = False,
         recogniser: Recogniser | None = None,
+        T_start: Transform | None = None,
     ) -> None:
-        """Start at the origin; with `has_map` the first frame is aligned from there, or wherever
-        the recogniser finds it.
+        """Start at the origin; with `has_map` the first frame is aligned from there, or from
+        `T_start` (T_world_camera), or wherever the recogniser finds it.
         """
+        self._T_start = np.eye(4) if T_start is None else T_start
         self._config = config
         self._aligner = aligner
         self._has_map = has_map
@@ -57,7 +59,8 @@ class DenseTracker:
         if T_predicted is None and not self._has_map:
             result = self._start(frame)
         else:
-            result = self._follow(frame, map_, np.eye(4) if T_predicted is None else T_predicted)
+            start = self._T_start if T_predicted is None else T_predicted
+            result = self._follow(frame, map_, start)
         self._remember(frame, result)
         return result
 

@@ -2,6 +2,7 @@
 
 from slam.config import TrackingConfig
 from slam.device import DeviceKind
+from slam.geometry import Transform
 from slam.tracking.dense import DenseTracker
 from slam.tracking.host import HostAligner
 from slam.tracking.recogniser import Recogniser
@@ -12,13 +13,14 @@ def dense_tracker(
     device: DeviceKind = "cpu",
     has_map: bool = False,
     recogniser: Recogniser | None = None,
+    T_start: Transform | None = None,
 ) -> DenseTracker:
     """Make the dense tracker of a device; see `DenseTracker` for the rest.
 
     Projective geometry, which is there to study, is aligned on the CPU whatever the device.
     """
     if device == "cpu" or config.geometry != "sdf":
-        return DenseTracker(config, HostAligner(config), has_map, recogniser)
+        return DenseTracker(config, HostAligner(config), has_map, recogniser, T_start)
     from slam.tracking.cuda.aligner import CudaAligner
 
-    return DenseTracker(config, CudaAligner(config), has_map, recogniser)
+    return DenseTracker(config, CudaAligner(config), has_map, recogniser, T_start)

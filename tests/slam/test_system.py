@@ -114,7 +114,11 @@ def test_only_frames_that_are_ok_are_mapped(make_slam, deterministic):
     ok = [index for index, state in enumerate(states) if state is OK]
     assert slam.map.mapped == ok
     np.testing.assert_array_equal(slam.map.poses, [pose(index) for index in ok])
-    assert (slam.num_lost, slam.num_weak, slam.last_state) == (2, 2, OK)
+    assert (slam.journal.count(LOST), slam.journal.count(WEAK), slam.journal.last_state) == (
+        2,
+        2,
+        OK,
+    )
 
 
 def test_the_trajectory_has_every_frame_that_was_tracked(make_slam):
@@ -318,12 +322,12 @@ def test_an_interruption_is_a_loss_that_the_next_frame_ends(make_slam, caplog):
         slam.step(frame(index))
     for _ in range(3):
         slam.interrupt("no frame for 1.0 s")
-    assert (slam.last_state, slam.interruption) == (LOST, "no frame for 1.0 s")
-    assert slam.num_outages == 1
+    assert (slam.journal.last_state, slam.journal.interruption) == (LOST, "no frame for 1.0 s")
+    assert slam.journal.num_outages == 1
     assert [record.getMessage() for record in caplog.records] == ["LOST: no frame for 1.0 s"]
     slam.step(frame(2))
     slam.finish()
-    assert (slam.last_state, slam.interruption) == (OK, None)
+    assert (slam.journal.last_state, slam.journal.interruption) == (OK, None)
     assert slam.map.mapped == [0, 1, 2]
 
 
@@ -335,8 +339,8 @@ def test_a_live_frame_that_comes_while_the_map_is_behind_is_tracked_but_not_mapp
     slam.finish()
     assert all(result.state is OK for result in results)
     assert slam.map.mapped[:5] == list(range(5))
-    assert len(slam.map.mapped) + slam.num_unmapped == 12
+    assert len(slam.map.mapped) + slam.journal.num_unmapped == 12
     timed = [record.index for record in slam.records() if not isnan(record.mapping_ms)]
     assert timed == slam.map.mapped
-    assert slam.num_unmapped >= 4
-    assert len(slam.latencies.values_ms) == 12
+    assert slam.journal.num_unmapped >= 4
+    assert len(slam.journal.latencies.values_ms) == 12

@@ -11,9 +11,10 @@ from slam.camera import Camera, DepthNoise
 from slam.config import Config
 from slam.frame import Frame
 from slam.geometry import inverse, se3_exp
+from slam.journal import FrameRecord
 from slam.maps.base import Mesh
 from slam.meshio import write_ply
-from slam.runs.folder import FrameRecord, RunFolder
+from slam.runs.folder import RunFolder
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory, tum_text
 

@@ -12,9 +12,10 @@ from slam.errors import BadFrameError
 from slam.evaluation.rendering import compare, psnr_db, rendering_scores
 from slam.frame import Frame
 from slam.geometry import se3_exp
+from slam.journal import FrameRecord
 from slam.maps.base import Rendering
 from slam.maps.tsdf.map import TsdfMap
-from slam.runs.folder import FrameRecord, Run
+from slam.runs.folder import Run
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory
 

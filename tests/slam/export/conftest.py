@@ -7,7 +7,8 @@ import pytest
 
 from slam.config import Config, NoiseConfig
 from slam.geometry import inverse, transform_points
-from slam.runs.folder import FrameRecord, RunFolder
+from slam.journal import FrameRecord
+from slam.runs.folder import RunFolder
 from slam.sources.synthetic import open_synthetic
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory

@@ -15,10 +15,11 @@ from slam.evaluation.scores import true_views
 from slam.evaluation.systems import as_system
 from slam.frame import Frame
 from slam.geometry import se3_exp, transform_points
+from slam.journal import FrameRecord
 from slam.maps.base import Mesh
 from slam.report.document import report_html
 from slam.report.finished_run import evaluate_run
-from slam.runs.folder import FrameRecord, RunFolder, load_run
+from slam.runs.folder import RunFolder, load_run
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory
 

@@ -10,8 +10,9 @@ import pytest
 
 from slam.config import Config, TsdfConfig
 from slam.errors import SlamError
+from slam.journal import FrameRecord
 from slam.maps.base import Mesh
-from slam.runs.folder import FrameRecord, RunFolder, load_run
+from slam.runs.folder import RunFolder, load_run
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory
 

@@ -1,0 +1,57 @@
+"""What `Slam.step` makes of frames that a program hands it with the mistakes that people make."""
+
+import subprocess
+import sys
+
+# in a process of its own: the tests' type checks would refuse most of them first
+CODE = """
+import sys
+import numpy as np
+from slam import Camera, DepthNoise, Frame
+from slam.frame import FrameGate
+
+camera = Camera(64, 48, 60.0, 60.0, 31.5, 23.5)
+depth_m, color = np.ones((48, 64), np.float32), np.zeros((48, 64, 3), np.uint8)
+
+def frame(depth_m=depth_m, color=color, stamp_s=1.0, camera=camera, index=1):
+    return Frame(index, stamp_s, camera, depth_m, color, DepthNoise())
+
+for case in sys.argv[1:]:
+    gate = FrameGate()
+    gate.passed(frame(stamp_s=0.0, index=0))
+    try:
+        print(gate.passed(eval(case)).depth_m[0, :3])
+    except ValueError as error:
+        print(error)
+    assert gate.passed(frame(stamp_s=2.0, index=2)).timestamp_s == 2.0  # it goes on afterwards
+"""
+PASSED = "[1. 1. 1.]"
+
+
+CASES = [
+    ("frame()", PASSED),
+    ("frame(color=None)", PASSED),
+    (
+        "frame(depth_m.astype(float))",
+        "must be float32 metres of the camera's shape (48, 64), got float64 (48, 64)",
+    ),
+    ("frame(depth_m[..., None])", "got float32 (48, 64, 1)"),
+    ("frame(color=color[::2, ::2])", "uint8 RGB of shape (48, 64, 3), got uint8 (24, 32, 3)"),
+    ("frame(color=color[..., 0])", "got uint8 (48, 64)"),
+    ("frame(color=color / 255.0)", "got float64 (48, 64, 3)"),
+    ("frame(camera=Camera(32, 24, 30.0, 30.0, 15.5, 11.5))", "shape (24, 32), got float32 (48"),
+    ("frame(camera=Camera(64, 48, 61.0, 60.0, 31.5, 23.5))", "the camera changed from Camera("),
+    ("frame(stamp_s=0.0)", "timestamp_s of frame 1 is 0.000000, not after 0.000000"),
+    ("frame(stamp_s=float('nan'))", "timestamp_s of frame 1 is nan"),
+    ("frame(np.where(np.eye(48, 64) > 0, np.float32(np.inf), depth_m))", "[0. 1. 1.]"),
+    ("frame(np.where(np.eye(48, 64) > 0, np.float32(np.nan), depth_m))", "[0. 1. 1.]"),
+]
+
+
+def test_a_mistake_is_a_value_error_that_names_it_and_no_reading_is_missing():
+    command = [sys.executable, "-c", CODE, *(case for case, _ in CASES)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    lines = result.stdout.splitlines()
+    assert len(lines) == len(CASES)
+    for (case, says), line in zip(CASES, lines, strict=True):
+        assert says in line, case
