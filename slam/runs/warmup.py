@@ -24,7 +24,7 @@ from slam.tracking.factory import dense_tracker
 
 logger = logging.getLogger(__name__)
 CAMERA = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
-COMPILING = "compiling kernels; only the first run does this, in about half a minute"
+COMPILING = "compiling kernels; only the first run does this; it takes minutes"
 
 
 def warm_up(
