@@ -49,7 +49,7 @@ class Checkpoints:
         is_due = self._period_s > 0 and self._now_s() >= self._last_s + self._period_s
         if is_due and self._worker.num_pending == 0:
             self._last_s = self._now_s()
-            self._worker.submit(None)
+            self._worker.submit(self._write_all)
 
     def settle(self) -> None:
         """Wait for what was begun."""
@@ -59,18 +59,20 @@ class Checkpoints:
         """Finish what was begun, and begin no more."""
         self._worker.close()
 
-    def _write(self, _: None) -> None:
+    def _write(self, write_all: Callable[[], None]) -> None:
         try:
-            self._write_all()
+            write_all()
         except Exception as error:  # whatever it is, the run goes on
             logger.warning("no checkpoint: %s", error)
 
 
 def write_checkpoint(folder: RunFolder, system: System, metrics: Mapping[str, Any]) -> None:
-    """Write everything but mesh and report. The poses come last: `earlier_of` believes in what is
-    in all files.
+    """Write everything but mesh and report, once a frame is mapped: nobody can go on with an empty
+    map. The poses come last: `earlier_of` believes in what is in all files.
     """
     slam = system.slam
+    if not slam.journal.mapping_times.values_ms:
+        return
     folder.write_all(
         partial(folder.write_config, system.config),
         lambda: slam.map.save(folder.map_path(), slam.places.arrays() | slam.sensor_noise.arrays()),
