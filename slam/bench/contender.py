@@ -13,6 +13,7 @@ from slam.frame import Frame
 from slam.runs.warmup import warm_up
 from slam.system import Slam
 from slam.timing import StageTimes
+from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory
 
 

@@ -57,6 +57,8 @@ def _load(path: Path, name: str) -> SystemRun:
         trajectory = read_tum(path / "trajectory.txt")
     except (OSError, UnicodeDecodeError) as error:
         raise SlamError(f"cannot read {path / 'trajectory.txt'}: {error}") from error
+    if len(trajectory) == 0:
+        raise SlamError(f"{path / 'trajectory.txt'} holds no pose in TUM format")
     mesh_path = path / "mesh.ply"
     return SystemRun(
         name,

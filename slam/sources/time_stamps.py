@@ -16,6 +16,7 @@ _PERIOD_S = (0.002, 2.0)
 _UNIX_S = (1e9, 2.5e9)  # 2001 to 2049
 _UNIX_PERIOD_S = (2e-4, 120.0)  # where the clock itself tells the unit, frames may be farther apart
 _BESIDE_S = 1.0  # so far before or after the others is still of their time
+_LEAST_SPAN = 0.01  # of the time of the others, that poses have to cover
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ def unit_beside(
         for candidate in (unit, *units):
             known_s = known * candidate.seconds
             num_beside = int(((known_s >= first_s) & (known_s <= last_s)).sum())
-            if num_beside >= min(3, len(known)):
+            # in too coarse a unit all of them are at the start
+            is_spread = np.ptp(known_s) >= _LEAST_SPAN * np.ptp(beside_s) or len(known) == 1
+            if num_beside >= min(3, len(known)) and is_spread:
                 return SECONDS if candidate.seconds == 1.0 else candidate
     return SECONDS

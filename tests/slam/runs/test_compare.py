@@ -51,7 +51,7 @@ def without_report(monkeypatch):
         systems = {run_dir.name: load_run(run_dir).metrics for run_dir in run_dirs}
         return {"systems": systems, "mesh_difference": None}
 
-    monkeypatch.setattr(slam.compare, "compare_runs", metrics_only)
+    monkeypatch.setattr(slam.runs.compare, "compare_runs", metrics_only)
 
 
 def test_a_comparison_leaves_a_run_folder_for_each_map(compared, room):
@@ -130,7 +130,7 @@ def test_a_map_that_raises_ends_the_comparison_and_both_are_written(room, tmp_pa
             monkeypatch.setattr(map_, "integrate", raising)
         return map_
 
-    monkeypatch.setattr(slam.run, "new_map", broken_map)
+    monkeypatch.setattr(slam.runs.single, "new_map", broken_map)
     with pytest.raises(RuntimeError, match="the map broke"):
         compare(room, CONFIG, options(tmp_path))
     assert len(load_run(tmp_path / "tsdf").trajectory) in (7, 8)
@@ -166,7 +166,7 @@ def test_the_command_says_what_each_map_did(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--map", "tsdf"], "unknown option --map"),
+        (["--map", "tsdf"], "slam compare does not use --map"),
         (["--localize-only"], "--localize-only needs the map"),
         (["--resume", "nowhere"], "nowhere"),
         (["--compare.min-fps", "0"], "compare.min_fps"),
