@@ -244,7 +244,7 @@ def test_a_run_says_where_it_ran(monkeypatch, tmp_path):
     assert load_run(tmp_path).metrics["device"] == f"{ON_CPU} (no CUDA device)"
     log = (tmp_path / "run.log").read_text()
     assert log.count("CUDA") == 1
-    assert f"INFO slam.run: device {ON_CPU} (no CUDA device)" in log
+    assert f"INFO slam.runs.single: device {ON_CPU} (no CUDA device)" in log
 
 
 def test_a_system_of_a_library_says_where_it_runs(monkeypatch, caplog):

@@ -62,7 +62,8 @@ def test_ten_lines_do_what_slam_run_does(map_kind, tmp_path):
     np.testing.assert_allclose(  # the file has nine digits
         system.trajectory().Ts_world_camera, run.trajectory.Ts_world_camera, atol=1e-7
     )
-    system.map.save(tmp_path / "library.npz")
+    beside = system.places.arrays() | system.sensor_noise.arrays()
+    system.map.save(tmp_path / "library.npz", beside)
     assert (tmp_path / "library.npz").read_bytes() == run.map_path.read_bytes()
     assert [np.isnan(r.mapping_ms) for r in system.records()] == [
         np.isnan(r.mapping_ms) for r in run.frames
