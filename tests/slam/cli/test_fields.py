@@ -38,8 +38,8 @@ def test_the_whole_help_shows_every_field_that_is_used(capsys, command):
         is_used = setting.section != "compare" if command == "run" else setting.name != "map"
         option = re.escape(f"--{setting.name.replace('_', '-')}")
         assert bool(re.search(rf"^  {option} ", text, re.MULTILINE)) == is_used
-    line = next(line for line in text.splitlines() if "--playback.max-depth-m" in line)
-    assert line.split()[1:] == ["5", *"readings beyond are treated as missing [m]".split()]
+    line = next(line for line in text.splitlines() if "--playback.min-depth-m" in line)
+    assert line.split()[1:] == ["0.2", *"readings below are treated as missing [m]".split()]
 
 
 def test_a_command_shows_and_takes_only_what_it_uses(capsys, tmp_path):
