@@ -27,7 +27,7 @@ from survival.kidnaps import LIMIT_S, Kidnap, kidnaps, median_step_s
 from slam import Config, Slam, load_config, open_source
 from slam.geometry import Transform, inverse, rotation_angle_rad
 from slam.sources.base import Source
-from slam.sources.playback import clamped
+from slam.sources.depth_range import clamped
 from slam.tracking.base import TrackResult, TrackState
 from slam.trajectory import associate
 

@@ -18,7 +18,7 @@ from slam.geometry import Transform, inverse, rotation_angle_rad
 from slam.maps.factory import new_map
 from slam.places.memory import new_places
 from slam.sources.base import Source
-from slam.sources.playback import clamped
+from slam.sources.depth_range import clamped
 from slam.tracking.base import Tracker, TrackResult, TrackState
 from slam.tracking.factory import dense_tracker
 from slam.tracking.free_space import agreement

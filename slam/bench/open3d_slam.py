@@ -8,7 +8,7 @@ import numpy as np
 from slam.bench.contender import Outcome
 from slam.config import Config
 from slam.frame import Frame
-from slam.sources.playback import max_depth_m
+from slam.sources.depth_range import max_depth_m
 from slam.timing import StageTimes
 from slam.trajectory import Trajectory
 

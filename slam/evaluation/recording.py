@@ -17,7 +17,7 @@ from slam.evaluation.surface import Surface, camera_rays
 from slam.frame import Frame
 from slam.maps.base import Mesh
 from slam.sources.base import Source
-from slam.sources.playback import clamped
+from slam.sources.depth_range import clamped
 from slam.trajectory import Trajectory, associate
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from slam.geometry import Transform
 from slam.journal import FrameRecord
 from slam.runs.folder import Run
 from slam.sources.base import Source
-from slam.sources.playback import clamped
+from slam.sources.depth_range import clamped
 from slam.trajectory import associate
 
 logger = logging.getLogger(__name__)

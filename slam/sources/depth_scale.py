@@ -9,8 +9,8 @@ import numpy as np
 from slam.camera import Camera
 from slam.config import PlaybackConfig
 from slam.errors import BadFrameError, SlamError
+from slam.sources.depth_range import ROOM_M
 from slam.sources.depth_reader import DepthStorage, read_stored
-from slam.sources.playback import ROOM_M
 
 logger = logging.getLogger(__name__)
 KNOWN_SCALES = {

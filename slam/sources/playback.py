@@ -9,22 +9,19 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import overload
 
-import cv2
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 
-from slam.camera import Camera, DepthNoise
+from slam.camera import Camera
 from slam.config import PlaybackConfig
 from slam.errors import BadFrameError, SlamError
 from slam.frame import Frame
 from slam.sources.base import Outage, Source, Stream
+from slam.sources.depth_range import clamped
+from slam.sources.pacer import NoPacer, Pacer
 
 logger = logging.getLogger(__name__)
 MAX_SKIPS_TOLD = 5  # one by one; then only how many they were
-ROOM_M = 5.0  # how far a room is mapped
-# Beyond, a reading tells nothing that nearer ones do not tell better, and its errors are not
-# independent: a Kinect's disparity steps are 5 cm wide at 4 m, and a wall lies wholly in one step.
-WORST_SIGMA_M = 0.025
 
 
 @dataclass
@@ -83,7 +80,7 @@ def playback(
         items = _indexed(source, config)
         period_s = _period_s(source.timestamps_s[config.start :: config.stride])
     is_paced = config.pace == "realtime" and not (isinstance(source, Stream) and source.is_live)
-    pacer = _Pacer(period_s, now_s, sleep_s) if is_paced else _NoPacer()
+    pacer = Pacer(period_s, now_s, sleep_s) if is_paced else NoPacer()
     try:
         with contextlib.closing(items):
             yield from _usable(items, source.camera, config, counts, pacer)
@@ -186,7 +183,7 @@ def _usable(
     camera: Camera,
     config: PlaybackConfig,
     counts: PlaybackCounts,
-    pacer: "_Pacer | _NoPacer",
+    pacer: Pacer | NoPacer,
 ) -> Iterator[Frame | Outage]:
     last_stamp_s = -np.inf
     for item in items:
@@ -221,71 +218,3 @@ def _require_later(stamp_s: float, last_stamp_s: float) -> None:
         raise BadFrameError(
             f"its time stamp {stamp_s:.6f} s is not after {last_stamp_s:.6f} s, the last frame's"
         )
-
-
-def clamped(frame: Frame, camera: Camera, config: PlaybackConfig) -> Frame:
-    """Return the frame with readings out of range (NaN and infinity, too) set to 0; raise
-    `BadFrameError` if none is left.
-    """
-    if frame.depth_m.shape != (camera.height, camera.width):
-        height, width = frame.depth_m.shape
-        raise BadFrameError(
-            f"its depth is {width}x{height}, the camera is {camera.width}x{camera.height}"
-        )
-    farthest_m = max_depth_m(config, frame.depth_noise)
-    is_valid = cv2.inRange(frame.depth_m, (config.min_depth_m,), (farthest_m,))
-    if not is_valid.any():
-        raise BadFrameError(
-            f"no depth between {config.min_depth_m:g} and {farthest_m:g} m"
-            f" ({_median_text(frame.depth_m)})"
-        )
-    return replace(frame, depth_m=cv2.copyTo(frame.depth_m, is_valid))
-
-
-def max_depth_m(config: PlaybackConfig, depth_noise: DepthNoise) -> float:
-    """Return how far readings are used: as the config says, or as far as they tell something."""
-    if config.max_depth_m is not None:
-        return config.max_depth_m
-    return min(ROOM_M, depth_noise.range_m(WORST_SIGMA_M))
-
-
-def _median_text(depth_m: Float32[np.ndarray, "h w"]) -> str:
-    readings_m = depth_m[np.isfinite(depth_m) & (depth_m > 0)]
-    return f"median {np.median(readings_m):.3g} m" if readings_m.size else "no reading at all"
-
-
-class _NoPacer:
-    """As fast as the consumer takes them."""
-
-    def is_late(self, stamp_s: float) -> bool:
-        return False
-
-    def wait_for(self, stamp_s: float) -> None:
-        pass
-
-
-class _Pacer:
-    """The clock of a recording, which starts when the first frame is delivered."""
-
-    def __init__(
-        self,
-        period_s: float,
-        now_s: Callable[[], float],
-        sleep_s: Callable[[float], object],
-    ) -> None:
-        self._period_s = period_s
-        self._now_s = now_s
-        self._sleep_s = sleep_s
-        self._offset_s: float | None = None
-
-    def is_late(self, stamp_s: float) -> bool:
-        return (
-            self._offset_s is not None and self._now_s() > stamp_s + self._offset_s + self._period_s
-        )
-
-    def wait_for(self, stamp_s: float) -> None:
-        if self._offset_s is None:
-            self._offset_s = self._now_s() - stamp_s
-        delay_s = stamp_s + self._offset_s - self._now_s()
-        if delay_s > 0:
-            self._sleep_s(delay_s)

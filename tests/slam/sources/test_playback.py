@@ -8,8 +8,9 @@ from slam.config import PlaybackConfig
 from slam.errors import SlamError
 from slam.frame import Frame
 from slam.sources.base import Outage, Source, Stream
+from slam.sources.depth_range import max_depth_m
 from slam.sources.image_sequence import ImageSequence
-from slam.sources.playback import PlaybackCounts, max_depth_m, playback
+from slam.sources.playback import PlaybackCounts, playback
 from slam.sources.tum import list_tum
 
 
