@@ -21,7 +21,7 @@ from slam.sources.base import Source
 from slam.sources.depth_range import clamped
 from slam.tracking.base import Tracker, TrackResult, TrackState
 from slam.tracking.factory import dense_tracker
-from slam.tracking.free_space import agreement
+from slam.tracking.map_support import support
 
 GAP_S = 2.0, 10.0
 FIRST_S = 2.0  # mapped before the first cut
@@ -96,7 +96,7 @@ class _Place:
 
     def sees_map(self, frame: Frame) -> bool:
         """Whether at least half of a frame shows what is mapped."""
-        return agreement(self.map, frame, self.truth[frame.index]).known > MIN_SEEN
+        return support(self.map, frame, self.truth[frame.index]).known > MIN_SEEN
 
 
 def _tracked(place: _Place, tracker: Tracker, first: int, where: str, frame_s: float) -> Kidnap:

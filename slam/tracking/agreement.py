@@ -71,8 +71,7 @@ def seen_from(view: PreparedFrame, cloud: PointCloud, T_view_cloud: Transform) -
     around = np.ones((3, 3), np.uint8)
     far_m = cv2.dilate(depth_m, around)[v, u]
     near_m = cv2.erode(np.where(depth_m > 0, depth_m, np.float32(1e9)), around)[v, u]
-    c = view.frame.depth_noise.coefficients
-    tolerance_m = MAX_SIGMAS * (c[0] + z * (c[1] + z * c[2]))
+    tolerance_m = MAX_SIGMAS * view.frame.depth_noise.sigma_m(z)
     is_known = far_m > 0
     is_floating = is_known & (z < near_m - tolerance_m)
     is_agreeing = is_known & ~is_floating & (z <= far_m + tolerance_m)

@@ -11,10 +11,10 @@ from slam.geometry import Transform, inverse, rotation_angle_rad
 from slam.maps.base import Map
 from slam.tracking.aligner import Aligner
 from slam.tracking.base import TrackResult, TrackState
-from slam.tracking.free_space import agreement
 from slam.tracking.gravity import level_rotation
 from slam.tracking.hypotheses import chosen
 from slam.tracking.keyframe import KeyframeView
+from slam.tracking.map_support import support
 from slam.tracking.motion import ConstantVelocity
 from slam.tracking.recogniser import NothingKnown, Recogniser
 from slam.tracking.stages import MIN_POINTS
@@ -144,7 +144,7 @@ class DenseTracker:
         """
         if result.state is TrackState.LOST or result.is_open:
             return False
-        found = agreement(map_, frame, result.T_world_camera)
+        found = support(map_, frame, result.T_world_camera)
         is_seen = found.known > MIN_KNOWN and found.agreeing > MIN_AGREEING
         return is_seen and bool(result.inlier_ratio > MIN_FITTING * found.known)
 

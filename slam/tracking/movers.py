@@ -84,11 +84,9 @@ class Movers:
         h, w = frame.depth_m.shape
         if not self._views:
             return np.zeros((h, w), dtype=bool)
-        camera = frame.camera
         v, u = np.mgrid[LATTICE // 2 : h : LATTICE, LATTICE // 2 : w : LATTICE].astype(np.int32)
         z = frame.depth_m[v, u]
-        x, y = (u - camera.cx) / camera.fx * z, (v - camera.cy) / camera.fy * z
-        points = np.stack([x, y, z], axis=-1).reshape(-1, 3).astype(np.float32)
+        points = frame.camera.unproject(u, v, z).reshape(-1, 3)
         margin_m = MARGIN_M + MARGIN_SIGMAS * frame.depth_noise.sigma_m(points[:, 2])
         is_hit = seen_through(
             points,

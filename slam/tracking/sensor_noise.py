@@ -150,10 +150,7 @@ def ray_errors(
     camera = frame.camera
     v, u = np.mgrid[LATTICE // 2 : camera.height : LATTICE, LATTICE // 2 : camera.width : LATTICE]
     z = frame.depth_m[v, u].ravel()
-    rays = np.stack(
-        [(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(u.shape)], -1
-    )
-    rays = rays.reshape(-1, 3)[z > 0].astype(np.float32)
+    rays = camera.unproject(u, v, np.ones(u.shape, np.float32)).reshape(-1, 3)[z > 0]
     z = z[z > 0]
     samples = query(transform_points(T_world_camera, rays * z[:, None]))
     along = -(samples.gradient * (rays @ T_world_camera[:3, :3].T.astype(np.float32))).sum(axis=1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from slam.geometry import se3_exp
-from slam.tracking.free_space import agreement
+from slam.tracking.map_support import support
 
 
 def test_it_is_whole_at_the_true_pose_only(make_rig, see):
@@ -11,16 +11,16 @@ def test_it_is_whole_at_the_true_pose_only(make_rig, see):
     for number in range(3):
         frame = see(np.eye(4), number)
         rig.map.integrate(frame, np.eye(4))
-    there = agreement(rig.map, frame, np.eye(4))
+    there = support(rig.map, frame, np.eye(4))
     assert there.known > 0.95
     assert there.agreeing > 0.98
     for twist in ([0.0, 0.0, 0.4, 0, 0, 0], [0.0, 0.0, -0.4, 0, 0, 0], [0, 0, 0, 0, 0.35, 0]):
-        beside = agreement(rig.map, frame, se3_exp(np.array(twist, np.float64)))
+        beside = support(rig.map, frame, se3_exp(np.array(twist, np.float64)))
         assert beside.agreeing < 0.7
-    away = agreement(rig.map, frame, se3_exp(np.array([0, 0, 0, 0, np.pi, 0.0])))
+    away = support(rig.map, frame, se3_exp(np.array([0, 0, 0, 0, np.pi, 0.0])))
     assert away == (0.0, 0.0)
 
 
 def test_no_reading_agrees_with_nothing(make_rig, see):
     frame = see(np.eye(4))
-    assert agreement(make_rig().map, frame, np.eye(4)) == (0.0, 0.0)
+    assert support(make_rig().map, frame, np.eye(4)) == (0.0, 0.0)

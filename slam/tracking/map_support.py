@@ -13,14 +13,14 @@ TOLERANCE_M = 0.05  # beside the noise: surface in the map is as wrong where it 
 TOLERANCE_SIGMAS = 4.0
 
 
-class Agreement(NamedTuple):
+class Support(NamedTuple):
     """What a frame and the map's rendering have in common."""
 
     known: float  # share of the readings where the map shows surface, too
     agreeing: float  # share of those that lie on it
 
 
-def agreement(map_: Map, frame: Frame, T_world_camera: Transform) -> Agreement:
+def support(map_: Map, frame: Frame, T_world_camera: Transform) -> Support:
     """Compare a frame's readings with the surface that the map shows from a pose.
 
     A reading behind that surface was seen through it, and one before it lies in space that the map
@@ -33,11 +33,10 @@ def agreement(map_: Map, frame: Frame, T_world_camera: Transform) -> Agreement:
     shown_m = map_.render(camera, T_world_camera).depth_m
     is_read = depth_m > 0
     is_known = is_read & (shown_m > 0)
-    noise = frame.depth_noise
-    sigma_m = noise.constant_m + noise.linear * depth_m + noise.quadratic_per_m * depth_m**2
+    sigma_m = frame.depth_noise.sigma_m(depth_m)
     is_equal = np.abs(depth_m - shown_m) < TOLERANCE_M + TOLERANCE_SIGMAS * sigma_m
     num_known = int(np.count_nonzero(is_known))
-    return Agreement(
+    return Support(
         num_known / max(int(np.count_nonzero(is_read)), 1),
         int(np.count_nonzero(is_known & is_equal)) / max(num_known, 1),
     )
