@@ -28,13 +28,16 @@ class NormalEquations(NamedTuple):
     count: int  # residuals used
 
 
+_UPPER = np.triu_indices(6)  # row by row
+
+
 def assembled(sums: np.ndarray) -> NormalEquations:
     """Return the equations of sums float (parts, NUM_SUMS), which are added up: those of H row by
     row, then the others in their order.
     """
     total = sums.sum(axis=0, dtype=np.float64)
     H = np.zeros((6, 6))
-    H[np.triu_indices(6)] = total[:21]
+    H[_UPPER] = total[:21]
     H = H + np.triu(H, 1).T
     return NormalEquations(H, total[21:27], total[27], total[28], total[29], int(total[30]))
 

@@ -34,6 +34,7 @@ SAME_LEVEL = STAGES[-1].level  # at which looks are compared
 SCAN_LEVELS = 3, 2
 SCAN_STEP_PX = 1.5  # from which intensity finds the rest of the way
 NUM_PEAKS = 5
+MAX_OPEN = 3  # directions that a bare plane leaves open; where more are, no surface is in view
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class HostAligner:
 
     def _look_along_open_directions(self, geometry: Geometry, T: Transform) -> list[Transform]:
         """Find where along the directions that geometry leaves open the frame looks like the
-        keyframe; nowhere if it leaves none open, or without colour.
+        keyframe; nowhere if it leaves none open or there is no surface, or without colour.
         """
         photometric, stage = self._photometric(), SURFACE_FIRST[-1]
         points = self._frame().cloud.subsample(stage.point_step)
@@ -90,7 +91,7 @@ class HostAligner:
         lever_m = float(np.median(points.points[:, 2]))
         equations = geometry.equations(points, T, stage.scale, stage.max_distance_m)
         directions = open_directions(equations, lever_m, self._config.normal_variance)
-        if not len(directions):
+        if not 0 < len(directions) <= MAX_OPEN:
             return []
         found: list[Transform] = []
         for level in SCAN_LEVELS:
