@@ -150,12 +150,15 @@ def test_a_run_is_resumed(tmp_path):
     )
 
 
-def test_a_run_is_localised_in_a_saved_map(finished, tmp_path):
-    words = ["run", "synthetic:wall", "--limit", "4", "--localize-only", "--out", str(tmp_path)]
-    assert main([*words, "--resume", str(finished / "map.npz")]) == 0
-    run = load_run(tmp_path)
+def test_a_run_is_localised_in_a_saved_map(tmp_path):
+    words = ["run", "synthetic:room", "--limit", "4"]
+    assert main([*words, *COARSE, "--out", str(tmp_path / "first")]) == 0
+    saved = tmp_path / "first" / "map.npz"
+    words += ["--localize-only", "--out", str(tmp_path / "second")]
+    assert main([*words, "--resume", str(saved)]) == 0
+    run = load_run(tmp_path / "second")
     assert run.metrics["tracked"] == 4
-    before, after = TsdfMap.load(finished / "map.npz"), TsdfMap.load(run.map_path)
+    before, after = TsdfMap.load(saved), TsdfMap.load(run.map_path)
     assert before.num_integrated == after.num_integrated
 
 
@@ -255,7 +258,7 @@ def test_a_mesh_is_extracted_without_its_predicted_part(copied, monkeypatch):
 
 def test_a_neural_map_is_run_meshed_and_resumed(tmp_path):
     small = ["--map", "neural", "--neural.budget-mb", "256"]
-    words = ["run", "synthetic:wall", "--limit", "3", "--out", str(tmp_path / "first")]
+    words = ["run", "synthetic:room", "--limit", "3", "--out", str(tmp_path / "first")]
     assert main([*words, *small]) == 0
     first = load_run(tmp_path / "first")
     assert (first.config.map, first.config.neural.budget_mb) == ("neural", 256)
