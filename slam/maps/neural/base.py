@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from slam.camera import DepthNoise
-from slam.config import NeuralConfig, check_neural
+from slam.config import NeuralConfig
 from slam.errors import error_context
 from slam.geometry import Transform
 from slam.maps.base import Mesh
@@ -16,6 +16,7 @@ from slam.maps.extraction import check_mesh_spacing
 from slam.maps.neural.keyframes import Keyframe, Keyframes
 from slam.maps.neural.meshing import joined, observed_mesh, predicted_mesh
 from slam.maps.neural.neural_file import NeuralContent, read_neural, write_neural
+from slam.maps.sizes import check_neural
 
 MapOnDevice = TypeVar("MapOnDevice", bound="KeyframedMap")
 

@@ -27,12 +27,13 @@ from kernels.blocks import MAX_COORD
 from kernels.field import FEATURES, NUM_FEATURES, SUM, Decoders
 from kernels.rays import Rays
 from slam.camera import Camera, DepthNoise
-from slam.config import NeuralConfig, check_neural
+from slam.config import NeuralConfig
 from slam.config_file import build
 from slam.errors import SlamError
 from slam.maps.map_file import opened_map_file
 from slam.maps.neural.grid import Grid, new_decoders
 from slam.maps.neural.keyframes import Keyframe, Keyframes
+from slam.maps.sizes import check_neural
 from slam.meshio import replaced_file
 
 FORMAT = "twinmap-neural"

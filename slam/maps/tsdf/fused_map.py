@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from slam.camera import DepthNoise
-from slam.config import TsdfConfig, check_tsdf
+from slam.config import TsdfConfig
 from slam.errors import SlamError, error_context
 from slam.geometry import Transform
 from slam.maps.base import Mesh, SdfSamples
 from slam.maps.extraction import check_mesh_spacing, covering_blocks, extract
+from slam.maps.sizes import check_tsdf
 from slam.maps.tsdf.tsdf_file import TsdfContent, read_tsdf, write_tsdf
 
 BYTES_PER_BLOCK = 512 * 8 + 44  # voxels, coordinates and neighbours

@@ -20,10 +20,11 @@ from jaxtyping import Int16, Int32, UInt8, UInt16
 
 from kernels.blocks import MAX_COORD
 from slam.camera import DepthNoise
-from slam.config import TsdfConfig, check_tsdf
+from slam.config import TsdfConfig
 from slam.config_file import build
 from slam.errors import SlamError
 from slam.maps.map_file import opened_map_file
+from slam.maps.sizes import check_tsdf
 from slam.meshio import replaced_file
 
 FORMAT = "twinmap-tsdf"
