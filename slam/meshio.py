@@ -45,7 +45,30 @@ def replaced_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_ply(path: Path, mesh: Mesh) -> None:
-    """Write a mesh as binary little-endian PLY with colours, and which vertices are predicted."""
+    """Write what of a mesh was observed as binary little-endian PLY with colours, and what a map
+    predicted into a file of its own beside it, NAME_predicted.ply: nobody measures or prints a
+    guess by accident. Without prediction an older file of that name is removed.
+    """
+    _write_ply(path, mesh.observed())
+    predicted, predicted_path = mesh.predicted(), predicted_path_of(path)
+    if len(predicted.triangles):
+        _write_ply(predicted_path, predicted)
+    else:
+        predicted_path.unlink(missing_ok=True)
+
+
+def read_with_predicted(path: Path) -> Mesh:
+    """Read a mesh, and as a part of it what `write_ply` wrote beside it."""
+    mesh, predicted_path = read_mesh(path), predicted_path_of(path)
+    return mesh.joined(read_mesh(predicted_path)) if predicted_path.is_file() else mesh
+
+
+def predicted_path_of(path: Path) -> Path:
+    """Return where the predicted part of a mesh file is."""
+    return path.with_name(f"{path.stem}_predicted{path.suffix}")
+
+
+def _write_ply(path: Path, mesh: Mesh) -> None:
     num_vertices, num_triangles = len(mesh.vertices_m), len(mesh.triangles)
     dtype = _VERTEX if mesh.is_predicted is None else _MARKED_VERTEX
     with replaced_file(path) as file:

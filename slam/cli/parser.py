@@ -135,7 +135,8 @@ def _parser() -> argparse.ArgumentParser:
         "--predicted",
         choices=("yes", "no"),
         default="yes",
-        help="with the surface that no camera has seen, where the map predicts it",
+        help="also the surface that no camera has seen, where the map predicts it, in a file of "
+        "its own beside it: mesh_predicted.ply",
     )
     mesh.add_argument("--out", type=Path, help="default: mesh.ply in the run folder")
 
@@ -146,7 +147,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--out", type=Path, help="default: into the folder export of the run")
     export.add_argument(
-        "--predicted", choices=("yes", "no"), default="yes", help="as for mesh; nerfstudio: no"
+        "--predicted",
+        choices=("yes", "no"),
+        default="no",
+        help="with the surface that no camera has seen: ply in a second file; nerfstudio: no",
     )
     export.add_argument(
         "--every", type=int, metavar="N", help="nerfstudio: every n-th frame, not keyframes"

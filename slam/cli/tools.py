@@ -33,7 +33,7 @@ def evaluate(options: argparse.Namespace, given: Mapping[str, str]) -> int:
 
 def extract_mesh(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.maps.factory import load_map
-    from slam.meshio import write_ply
+    from slam.meshio import predicted_path_of, write_ply
     from slam.runs.folder import load_run
 
     finished = load_run(options.run)
@@ -44,7 +44,9 @@ def extract_mesh(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     mesh = mesh if options.predicted == "yes" else mesh.observed()
     path = options.out or options.run / "mesh.ply"
     write_ply(path, mesh)
-    say(f"{len(mesh.vertices_m)} vertices, {len(mesh.triangles)} triangles: {path}")
+    for part, written in ((mesh.observed(), path), (mesh.predicted(), predicted_path_of(path))):
+        if written.is_file():
+            say(f"{len(part.vertices_m)} vertices, {len(part.triangles)} triangles: {written}")
     return 0
 
 

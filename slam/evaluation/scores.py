@@ -20,7 +20,7 @@ from slam.evaluation.trajectory import (
 from slam.evaluation.whole import Sdf, evaluate_whole
 from slam.evaluation.world import moved_mesh
 from slam.maps.base import Mesh
-from slam.meshio import read_mesh
+from slam.meshio import read_with_predicted
 from slam.sources.base import Source
 from slam.trajectory import Trajectory
 
@@ -88,7 +88,7 @@ def _mesh_scores(
             f"{system.name} has no mesh.ply to score; `slam mesh RUN` extracts one from its map"
         )
     T_truth_system = align(*associate_poses(system.trajectory, truth))
-    mesh = moved_mesh(read_mesh(system.mesh_path), T_truth_system)
+    mesh = moved_mesh(read_with_predicted(system.mesh_path), T_truth_system)
     views = true_views(system, truth).Ts_world_camera
     seen = evaluate_mesh(mesh.observed(), gt_mesh, source.camera, views)
     return asdict(seen) | asdict(evaluate_whole(mesh, gt_mesh, gt_sdf))

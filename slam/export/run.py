@@ -11,7 +11,7 @@ from slam.export.kitti import kitti_text
 from slam.export.nerfstudio import write_nerfstudio
 from slam.export.points import surface_points, write_points
 from slam.maps.base import Mesh
-from slam.meshio import read_mesh, replaced_file, write_ply
+from slam.meshio import read_with_predicted, replaced_file, write_ply
 from slam.runs.folder import Run, load_run
 from slam.runs.replay import replay
 from slam.sources.base import Source
@@ -23,7 +23,7 @@ from slam.trajectory import tum_text
 class ExportOptions:
     """What goes into an export, where there is a choice."""
 
-    with_predicted: bool = True  # surface that no camera has seen
+    with_predicted: bool = False  # surface that no camera has seen
     every: int | None = None  # n-th frame to export as images; None: keyframes
 
 
@@ -95,8 +95,8 @@ def _nerfstudio(run: Run, path: Path, options: ExportOptions) -> str:
 def _mesh(run: Run, options: ExportOptions) -> Mesh:
     if run.mesh_path is None:
         raise SlamError("the run has no mesh.ply; `slam mesh RUN` extracts one from its map")
-    mesh = read_mesh(run.mesh_path)
-    mesh = mesh if options.with_predicted else mesh.observed()
+    whole = read_with_predicted(run.mesh_path)
+    mesh = whole if options.with_predicted else whole.observed()
     if not len(mesh.triangles):
         raise SlamError(f"mesh {run.mesh_path} is empty")
     return mesh

@@ -57,6 +57,21 @@ class Mesh:
         """Return the triangles that `observed` leaves out."""
         return self._part(self._is_triangle_predicted())
 
+    def joined(self, other: "Mesh") -> "Mesh":
+        """Return both as one; what is not marked in either was observed."""
+        marks = [
+            np.zeros(len(mesh.vertices_m), dtype=bool)
+            if mesh.is_predicted is None
+            else mesh.is_predicted
+            for mesh in (self, other)
+        ]
+        return Mesh(
+            np.concatenate([self.vertices_m, other.vertices_m]),
+            np.concatenate([self.colors, other.colors]),
+            np.concatenate([self.triangles, other.triangles + np.int32(len(self.vertices_m))]),
+            np.concatenate(marks),
+        )
+
     def _is_triangle_predicted(self) -> Bool[np.ndarray, "t"]:
         if self.is_predicted is None:
             return np.zeros(len(self.triangles), dtype=bool)

@@ -51,7 +51,7 @@ def renders_section(
         "Colours are those of the meshes; the grey pictures show the shape alone."
     )
     if any(each.whole.mesh.is_predicted is not None for each in shown):
-        note += " Violet surface is predicted: no camera has seen it."
+        note += " Violet surface is predicted (mesh_predicted.ply): no camera has seen it."
     title = "Every mesh from the same places" if len(shown) > 1 else "The mesh"
     return section(title, html, note)
 

@@ -12,7 +12,7 @@ from slam.evaluation.surface import Surface
 from slam.evaluation.systems import SystemRun, system_colors
 from slam.evaluation.world import World, common_world, moved_mesh, moved_trajectory, upright_axes
 from slam.geometry import Transform
-from slam.meshio import read_mesh
+from slam.meshio import read_with_predicted
 from slam.report.picture import Model, View, is_turned
 from slam.report.views import from_pose, overviews
 from slam.sources.base import Source
@@ -107,7 +107,7 @@ def _shown(
     camera: Camera,
 ) -> Shown:
     assert system.mesh_path is not None
-    mesh = moved_mesh(read_mesh(system.mesh_path), T_world_system)
+    mesh = moved_mesh(read_with_predicted(system.mesh_path), T_world_system)
     observed = mesh.observed()
     surface = Surface(observed)
     every = 1 + len(trajectory) // _NUM_PROBES

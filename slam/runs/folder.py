@@ -109,7 +109,7 @@ class RunFolder:
         self._write_text(ONLINE_NAME, tum_text(trajectory))
 
     def write_mesh(self, mesh: Mesh) -> None:
-        """Write `mesh.ply`."""
+        """Write `mesh.ply` and, where the map predicts, `mesh_predicted.ply`."""
         write_ply(self.path / "mesh.ply", mesh)
 
     def write_frames(self, records: Sequence[FrameRecord]) -> None:

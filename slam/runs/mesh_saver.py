@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 class MeshSaver:
     """Extracts and writes the meshes of systems in a thread of its own, as mesh_001.ply and so on
-    in the folder of each.
+    in the folder of each, what a map predicts beside them.
 
     A mesh that cannot be written costs a warning, not the run.
     """

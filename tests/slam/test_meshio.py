@@ -8,7 +8,7 @@ import pytest
 from slam import meshio
 from slam.errors import SlamError
 from slam.maps.base import Mesh
-from slam.meshio import read_mesh, write_ply
+from slam.meshio import read_mesh, read_with_predicted, write_ply
 
 
 def random_mesh(num_vertices: int, num_triangles: int, is_marked: bool = False) -> Mesh:
@@ -31,20 +31,29 @@ def assert_equal(a: Mesh, b: Mesh) -> None:
 
 
 @pytest.mark.parametrize("size", [(0, 0), (3, 1), (7, 5), (100, 333)])
-@pytest.mark.parametrize("is_marked", [False, True])
-def test_ply_roundtrip_over_chunk_borders(tmp_path, monkeypatch, size, is_marked):
+def test_ply_roundtrip_over_chunk_borders(tmp_path, monkeypatch, size):
     monkeypatch.setattr(meshio, "_ROWS", 5)
-    mesh = random_mesh(*size, is_marked=is_marked)
+    mesh = random_mesh(*size)
     write_ply(tmp_path / "mesh.ply", mesh)
     assert_equal(read_mesh(tmp_path / "mesh.ply"), mesh)
     assert [path.name for path in tmp_path.iterdir()] == ["mesh.ply"]
 
 
-def test_only_a_mesh_that_is_marked_has_the_property(tmp_path):
-    for is_marked in (False, True):
-        write_ply(tmp_path / "mesh.ply", random_mesh(3, 1, is_marked))
-        header = (tmp_path / "mesh.ply").read_bytes().split(b"end_header")[0]
+def test_what_is_predicted_has_a_file_of_its_own_whose_vertices_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(meshio, "_ROWS", 5)
+    mesh = random_mesh(100, 333, is_marked=True)
+    path, beside = tmp_path / "mesh.ply", tmp_path / "mesh_predicted.ply"
+    write_ply(path, mesh)
+    assert_equal(read_mesh(path), mesh.observed())
+    assert_equal(read_mesh(beside), mesh.predicted())
+    for written, is_marked in ((path, False), (beside, True)):
+        header = written.read_bytes().split(b"end_header")[0]
         assert (b"property uchar predicted\n" in header) is is_marked
+    assert_equal(read_with_predicted(path), mesh.observed().joined(mesh.predicted()))
+    assert_equal(read_with_predicted(path).observed(), mesh.observed())
+    write_ply(path, mesh.observed())  # nothing of another mesh stays
+    assert not beside.exists()
+    assert read_with_predicted(path).is_predicted is None
 
 
 @pytest.mark.parametrize("is_marked", [False, True])
@@ -52,10 +61,13 @@ def test_trimesh_reads_what_we_write(tmp_path, is_marked):
     trimesh = pytest.importorskip("trimesh")
     mesh = random_mesh(50, 80, is_marked)
     write_ply(tmp_path / "mesh.ply", mesh)
-    loaded = trimesh.load(tmp_path / "mesh.ply", process=False)
-    np.testing.assert_array_equal(loaded.vertices.astype(np.float32), mesh.vertices_m)
-    np.testing.assert_array_equal(loaded.faces, mesh.triangles)
-    np.testing.assert_array_equal(loaded.visual.vertex_colors[:, :3], mesh.colors)
+    parts = {"mesh": mesh.observed(), "mesh_predicted": mesh.predicted()}
+    for name, part in parts.items():
+        if len(part.triangles):
+            loaded = trimesh.load(tmp_path / f"{name}.ply", process=False)
+            np.testing.assert_array_equal(loaded.vertices.astype(np.float32), part.vertices_m)
+            np.testing.assert_array_equal(loaded.faces, part.triangles)
+            np.testing.assert_array_equal(loaded.visual.vertex_colors[:, :3], part.colors)
 
 
 def test_foreign_files_are_read(tmp_path):

@@ -14,7 +14,7 @@ from slam.geometry import Transform
 from slam.maps.base import Mesh
 from slam.maps.extraction import check_mesh_spacing
 from slam.maps.neural.keyframes import Keyframe, Keyframes
-from slam.maps.neural.meshing import joined, observed_mesh, predicted_mesh
+from slam.maps.neural.meshing import observed_mesh, predicted_mesh
 from slam.maps.neural.neural_file import NeuralContent, read_neural, write_neural
 from slam.maps.sizes import check_neural
 
@@ -70,9 +70,8 @@ class KeyframedMap(ABC):
         if voxel_size_m is not None:
             check_mesh_spacing(voxel_size_m)
             fine_m = middle_m = voxel_size_m
-        observed = observed_mesh(field, fine_m)
         predicted = predicted_mesh(field, middle_m, self._keyframes.centers_m())
-        return joined(observed, predicted)
+        return observed_mesh(field, fine_m).joined(predicted)
 
     def set_effort(self, share: float) -> None:
         """Train for this share of the time budget only; there is no less of an unlimited one."""

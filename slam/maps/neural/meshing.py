@@ -59,18 +59,6 @@ def predicted_mesh(
     return seen.without(_is_on_scrap(seen))
 
 
-def joined(a: Mesh, b: Mesh) -> Mesh:
-    """Return both meshes as one."""
-    assert a.is_predicted is not None
-    assert b.is_predicted is not None
-    return Mesh(
-        np.concatenate([a.vertices_m, b.vertices_m]),
-        np.concatenate([a.colors, b.colors]),
-        np.concatenate([a.triangles, b.triangles + np.int32(len(a.vertices_m))]),
-        np.concatenate([a.is_predicted, b.is_predicted]),
-    )
-
-
 def _is_on_scrap(mesh: Mesh) -> Bool[np.ndarray, "n"]:
     """Tell the vertices of connected pieces that are smaller than MIN_PIECE_M2."""
     n = len(mesh.vertices_m)

@@ -240,7 +240,7 @@ def test_a_mesh_is_extracted_again(copied, tmp_path, capsys):
     assert "triangles" in capsys.readouterr().out
 
 
-def test_a_mesh_is_extracted_without_its_predicted_part(copied, monkeypatch):
+def test_the_predicted_part_of_a_mesh_is_a_file_of_its_own(copied, monkeypatch, capsys):
     extract = TsdfMap.mesh
 
     def guess(self, voxel_size_m=None):
@@ -251,9 +251,15 @@ def test_a_mesh_is_extracted_without_its_predicted_part(copied, monkeypatch):
     for word, is_whole in (("yes", True), ("no", False)):
         assert main(["mesh", str(copied), "--predicted", word]) == 0
         mesh = read_mesh(copied / "mesh.ply")
-        assert (mesh.vertices_m[:, 0] > 0).any() == is_whole
-        assert (mesh.is_predicted is not None) == is_whole
+        assert not (mesh.vertices_m[:, 0] > 0).any()
+        assert mesh.is_predicted is None
         assert len(mesh.triangles) > 1000
+        beside = copied / "mesh_predicted.ply"
+        assert beside.is_file() == is_whole == (str(beside) in capsys.readouterr().out)
+        if is_whole:
+            guessed = read_mesh(beside)
+            assert (guessed.vertices_m[guessed.triangles][:, :, 0] > 0).any(axis=1).all()
+            assert len(guessed.triangles) > 1000
 
 
 def test_a_neural_map_is_run_meshed_and_resumed(tmp_path):
@@ -263,9 +269,11 @@ def test_a_neural_map_is_run_meshed_and_resumed(tmp_path):
     first = load_run(tmp_path / "first")
     assert (first.config.map, first.config.neural.budget_mb) == ("neural", 256)
     assert first.metrics["ate_rmse_m"] < 0.0005
-    assert read_mesh(first.mesh_path).is_predicted is not None
-    assert main(["mesh", str(tmp_path / "first"), "--predicted", "no"]) == 0
     assert read_mesh(first.mesh_path).is_predicted is None
+    predicted_path = tmp_path / "first" / "mesh_predicted.ply"
+    assert len(read_mesh(predicted_path).triangles) > 100
+    assert main(["mesh", str(tmp_path / "first"), "--predicted", "no"]) == 0
+    assert not predicted_path.exists()
     words[-1] = str(tmp_path / "second")  # the file says which map it is
     assert main([*words, "--resume", str(first.map_path), "--localize-only"]) == 0
     second = load_run(tmp_path / "second")

@@ -36,18 +36,33 @@ def test_the_help_names_every_format(capsys):
     assert set(FORMATS) <= set(words)
 
 
-def test_predicted_surface_may_be_left_out(copied):
+def test_predicted_surface_is_a_file_of_its_own_and_asked_for(copied, tmp_path):
     mesh = read_mesh(copied / "mesh.ply")
     is_predicted = mesh.vertices_m[:, 2] > 1.0
     marked = replace(mesh, is_predicted=is_predicted)
     write_ply(copied / "mesh.ply", marked)
-    out = copied / "other.ply"
-    for words, expected in [([], marked), (["--predicted", "no"], marked.observed())]:
-        assert main(["export", str(copied), "--format", "ply", "--out", str(out), *words]) == 0
-        found = read_mesh(out)
-        np.testing.assert_array_equal(found.triangles, expected.triangles)
-        assert (found.is_predicted is None) == (expected.is_predicted is None)
+    out = tmp_path / "other.ply"
+    export = ["export", str(copied), "--format", "ply", "--out", str(out)]
+    for words in (["--predicted", "yes"], []):
+        assert main([*export, *words]) == 0
+        np.testing.assert_array_equal(read_mesh(out).triangles, marked.observed().triangles)
+        beside = tmp_path / "other_predicted.ply"
+        assert beside.is_file() == bool(words)
+        if words:
+            assert len(read_mesh(beside).triangles) == len(marked.predicted().triangles) > 0
     assert 0 < len(marked.observed().triangles) < len(mesh.triangles)
+
+
+def test_a_scene_holds_predicted_surface_if_asked_to(copied, tmp_path):
+    mesh = read_mesh(copied / "mesh.ply")
+    write_ply(copied / "mesh.ply", replace(mesh, is_predicted=mesh.vertices_m[:, 2] > 1.0))
+    sizes = []
+    for word in ("no", "yes"):
+        out = tmp_path / f"{word}.glb"
+        words = ["export", str(copied), "--format", "glb", "--predicted", word, "--out", str(out)]
+        assert main(words) == 0
+        sizes.append(out.stat().st_size)
+    assert sizes[0] < sizes[1]
 
 
 @pytest.mark.parametrize(

@@ -40,3 +40,10 @@ def test_a_triangle_with_a_predicted_vertex_is_predicted(indices):
         assert sorted({*part.triangles.ravel().tolist()}) == list(range(len(part.vertices_m)))
         np.testing.assert_array_equal(part.colors, part.vertices_m.astype(np.uint8))
         assert (part.vertices_m.dtype, part.triangles.dtype) == (np.float32, np.int32)
+
+
+def test_joined_meshes_keep_what_is_predicted_apart():
+    observed, guessed = fan(None), fan(marked(*range(8)))
+    whole = observed.joined(guessed)
+    assert corners(whole.observed()) == corners(observed)
+    assert corners(whole.predicted()) == corners(guessed)
