@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float32, Int32
 from kernels import blocks as block_ops
 from kernels import mesh as mesh_ops
 from kernels import tsdf as tsdf_ops
+from kernels.blocks import BlockIndex
 from kernels.mesh import MeshArrays
 from slam.errors import SlamError
 
@@ -50,6 +51,27 @@ def covering_blocks(
     steps = int(np.ceil(8 * spacing_m / size_m)) + 1
     offsets = np.stack(np.unravel_index(np.arange(steps**3), (steps,) * 3), axis=-1)
     return np.unique((first[:, None] + offsets).reshape(-1, 3), axis=0).astype(np.int32)
+
+
+def blocks_near(
+    index: BlockIndex, spacing_m: float, voxel_size_m: float, evaluate: Evaluate
+) -> Int32[np.ndarray, "n 3"]:
+    """Return the voxel blocks within the blocks of an index that a surface may cross."""
+    size_m = 8 * voxel_size_m
+    count = int(index.num_blocks[0])
+    found = []
+    for first in range(0, count, BLOCKS_AT_ONCE):
+        part = index.coords[first : min(first + BLOCKS_AT_ONCE, count)]
+        coords = covering_blocks(part, spacing_m, voxel_size_m)
+        # a block's corners, edges' and faces' middles and centre
+        near = np.zeros(len(coords), dtype=bool)
+        for probe in np.stack(np.unravel_index(np.arange(27), (3, 3, 3)), axis=-1):
+            rest = np.flatnonzero(~near)
+            points = ((coords[rest] + 0.5 * probe) * size_m).astype(np.float32)
+            sdf_m, is_known = evaluate(points)
+            near[rest] = is_known & (np.abs(sdf_m) < 0.5 * size_m)
+        found.append(coords[near])
+    return np.unique(np.concatenate(found or [np.zeros((0, 3), np.int32)]), axis=0)
 
 
 def extract(

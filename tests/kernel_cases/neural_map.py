@@ -16,10 +16,10 @@ from slam.camera import Camera, DepthNoise
 from slam.config import NeuralConfig
 from slam.frame import Frame
 from slam.geometry import se3_exp
+from slam.maps.keyframes import Keyframe, Keyframes
 from slam.maps.neural.cuda.map import CudaNeuralMap
 from slam.maps.neural.cuda.pool import RayPool
 from slam.maps.neural.grid import Grid
-from slam.maps.neural.keyframes import Keyframe, Keyframes
 from slam.maps.neural.map import NeuralMap
 from slam.maps.neural.neural_file import LEVELS
 from slam.maps.neural.rendering import FAR_M

@@ -23,7 +23,7 @@ from slam.geometry import (
     se3_log,
     transform_points,
 )
-from slam.maps.neural.keyframes import Keyframe, unproject
+from slam.maps.keyframes import Keyframe, unproject
 
 NUM_POINTS = 1024
 SCALE = 3.0  # of the robust loss, in standard deviations

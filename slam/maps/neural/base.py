@@ -13,7 +13,7 @@ from slam.errors import error_context
 from slam.geometry import Transform
 from slam.maps.base import Mesh
 from slam.maps.extraction import check_mesh_spacing
-from slam.maps.neural.keyframes import Keyframe, Keyframes
+from slam.maps.keyframes import Keyframe, Keyframes
 from slam.maps.neural.meshing import observed_mesh, predicted_mesh
 from slam.maps.neural.neural_file import NeuralContent, read_neural, write_neural
 from slam.maps.sizes import check_neural

@@ -16,11 +16,11 @@ from slam.config import NeuralConfig
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
 from slam.maps.base import Rendering, SdfSamples
+from slam.maps.keyframes import Keyframe
 from slam.maps.neural.adjustment import adjust, field_equations
 from slam.maps.neural.base import KeyframedMap
 from slam.maps.neural.fusion import fuse
 from slam.maps.neural.grid import Grid, new_decoders
-from slam.maps.neural.keyframes import Keyframe
 from slam.maps.neural.neural_file import NeuralContent
 from slam.maps.neural.rendering import FAR_M, NEAR_M, field_colors
 from slam.maps.neural.training import Trainer

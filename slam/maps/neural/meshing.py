@@ -1,16 +1,15 @@
 """Surfaces of the neural map: the field is evaluated on voxel blocks, and those are meshed."""
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32
+from jaxtyping import Bool, Float32, Float64
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from kernels import blocks as block_ops
 from kernels import field as field_ops
-from kernels.blocks import BlockIndex
 from kernels.field import Field, Level
 from slam.maps.base import Mesh
-from slam.maps.extraction import BLOCKS_AT_ONCE, Evaluate, covering_blocks, extract
+from slam.maps.extraction import blocks_near, extract
 from slam.maps.neural.prediction import continued
 from slam.maps.neural.rendering import field_colors
 from slam.maps.neural.visibility import is_visible
@@ -26,7 +25,7 @@ def observed_mesh(field: Field, voxel_size_m: float) -> Mesh:
         sdf_m, _, is_valid = field_ops.query(field, points)
         return sdf_m, is_valid
 
-    coords = _blocks_near(field.fine.blocks, float(field.fine.spacing_m), voxel_size_m, evaluate)
+    coords = blocks_near(field.fine.blocks, float(field.fine.spacing_m), voxel_size_m, evaluate)
     mesh = extract(coords, voxel_size_m, float(field.truncation_m), evaluate)
     colors = field_colors(field, mesh.vertices_m)
     return Mesh(mesh.vertices_m, colors, mesh.triangles, np.zeros(len(colors), dtype=bool))
@@ -51,7 +50,7 @@ def predicted_mesh(
         _, _, is_observed = field_ops.query(field, points)
         return sdf_m, exists & ~is_observed & _is_known(level, known, points)
 
-    coords = _blocks_near(level.blocks, float(level.spacing_m), voxel_size_m, evaluate)
+    coords = blocks_near(level.blocks, float(level.spacing_m), voxel_size_m, evaluate)
     mesh = extract(coords, voxel_size_m, float(field.coarse_truncation_m), evaluate)
     colors = np.tile(PREDICTED_COLOR, (len(mesh.vertices_m), 1))
     whole = Mesh(*mesh._replace(colors=colors), np.ones(len(colors), dtype=bool))
@@ -80,24 +79,3 @@ def _is_known(
     slots = block_ops.find_blocks(level.blocks, np.ascontiguousarray(vertices >> 3))
     x, y, z = (vertices & 7).T
     return (slots >= 0) & known[slots, x * 64 + y * 8 + z]
-
-
-def _blocks_near(
-    index: BlockIndex, spacing_m: float, voxel_size_m: float, evaluate: Evaluate
-) -> Int32[np.ndarray, "n 3"]:
-    """Return the voxel blocks within the level's blocks that a surface may cross."""
-    size_m = 8 * voxel_size_m
-    count = int(index.num_blocks[0])
-    found = []
-    for first in range(0, count, BLOCKS_AT_ONCE):
-        part = index.coords[first : min(first + BLOCKS_AT_ONCE, count)]
-        coords = covering_blocks(part, spacing_m, voxel_size_m)
-        # a block's corners, edges' and faces' middles and centre
-        near = np.zeros(len(coords), dtype=bool)
-        for probe in np.stack(np.unravel_index(np.arange(27), (3, 3, 3)), axis=-1):
-            rest = np.flatnonzero(~near)
-            points = ((coords[rest] + 0.5 * probe) * size_m).astype(np.float32)
-            sdf_m, is_known = evaluate(points)
-            near[rest] = is_known & (np.abs(sdf_m) < 0.5 * size_m)
-        found.append(coords[near])
-    return np.unique(np.concatenate(found or [np.zeros((0, 3), np.int32)]), axis=0)

@@ -25,14 +25,14 @@ import numpy as np
 
 from kernels.blocks import MAX_COORD
 from kernels.field import FEATURES, NUM_FEATURES, SUM, Decoders
-from kernels.rays import Rays
-from slam.camera import Camera, DepthNoise
+from slam.camera import DepthNoise
 from slam.config import NeuralConfig
 from slam.config_file import build
 from slam.errors import SlamError
+from slam.maps.keyframe_file import check, checked, keyframe_headers, ray_arrays, read_keyframes
+from slam.maps.keyframes import Keyframes
 from slam.maps.map_file import opened_map_file
 from slam.maps.neural.grid import Grid, new_decoders
-from slam.maps.neural.keyframes import Keyframe, Keyframes
 from slam.maps.sizes import check_neural
 from slam.meshio import replaced_file
 
@@ -62,16 +62,7 @@ def write_neural(path: Path, content: NeuralContent, beside: Mapping[str, Any]) 
         "depth_noise": asdict(content.depth_noise),
         "num_integrated": content.num_integrated,
         "decoders": _fingerprint(grid.decoders),
-        "keyframes": [
-            {
-                "frame_index": keyframe.frame_index,
-                "camera": asdict(keyframe.camera),
-                "has_color": keyframe.has_color,
-                "T_world_camera": keyframe.T_world_camera.tolist(),
-                "T_world_tracked": keyframe.T_world_tracked.tolist(),
-            }
-            for keyframe in items
-        ],
+        "keyframes": keyframe_headers(items),
     }
     arrays: dict[str, Any] = {
         "header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
@@ -79,7 +70,7 @@ def write_neural(path: Path, content: NeuralContent, beside: Mapping[str, Any]) 
         "mean_weight": grid.mean.weight[: grid.fine.count],
         "color_w1": grid.decoders.color_w1,
         "color_w2": grid.decoders.color_w2,
-        "ray_counts": np.array([len(keyframe.rays.pixel) for keyframe in items], np.int64),
+        **ray_arrays(items),
     }
     for name in LEVELS:
         level = getattr(grid, name)
@@ -87,9 +78,6 @@ def write_neural(path: Path, content: NeuralContent, beside: Mapping[str, Any]) 
         records = level.level.vertices[: level.count]
         arrays[f"{name}_features"] = records[:, :, FEATURES : FEATURES + NUM_FEATURES]
         arrays[f"{name}_sums"] = records[:, :, SUM : SUM + NUM_FEATURES]
-    for field, empty in zip(Rays._fields, _no_rays(), strict=True):
-        parts = [getattr(keyframe.rays, field) for keyframe in items]
-        arrays[f"ray_{field}"] = np.concatenate([empty, *parts])
     with replaced_file(path) as file:
         np.savez(file, **arrays, **beside)
 
@@ -108,15 +96,15 @@ def read_neural(path: Path) -> NeuralContent:
         if header["decoders"] != _fingerprint(decoders):
             raise SlamError("it was trained with other geometry decoders than this program has")
         decoders = decoders._replace(
-            color_w1=_checked(arrays, "color_w1", np.float32, (4, 16)),
-            color_w2=_checked(arrays, "color_w2", np.float32, (16, 3)),
+            color_w1=checked(arrays, "color_w1", np.float32, (4, 16)),
+            color_w2=checked(arrays, "color_w2", np.float32, (16, 3)),
         )
         return NeuralContent(
             config=config,
             depth_noise=build(DepthNoise, header["depth_noise"]),
             num_integrated=int(header["num_integrated"]),
             grid=_read_grid(config, decoders, arrays),
-            keyframes=_read_keyframes(header["keyframes"], arrays),
+            keyframes=read_keyframes(header["keyframes"], arrays),
         )
 
 
@@ -126,7 +114,7 @@ def _read_grid(config: NeuralConfig, decoders: Decoders, arrays: Any) -> Grid:
         growing = getattr(grid, name)
         coords = arrays[f"{name}_coords"]
         n = len(coords)
-        _check(f"{name}_coords", coords, np.int32, (n, 3))
+        check(f"{name}_coords", coords, np.int32, (n, 3))
         if n and int(np.abs(coords.astype(np.int64)).max()) >= MAX_COORD - 1:
             raise SlamError(f"it is damaged: a block of {name} lies out of range")
         if len(np.unique(coords, axis=0)) != n:
@@ -134,50 +122,13 @@ def _read_grid(config: NeuralConfig, decoders: Decoders, arrays: Any) -> Grid:
         if not growing.insert(coords):
             raise SlamError(f"its {n} blocks of {name} exceed {config.budget_mb} MB")
         for part, first in (("features", FEATURES), ("sums", SUM)):
-            values = _checked(arrays, f"{name}_{part}", np.float32, (n, 512, NUM_FEATURES))
+            values = checked(arrays, f"{name}_{part}", np.float32, (n, 512, NUM_FEATURES))
             growing.level.vertices[:n, :, first : first + NUM_FEATURES] = values
     n = grid.fine.count
-    grid.mean.sdf[:n] = _checked(arrays, "mean_sdf", np.int16, (n, 512))
-    grid.mean.weight[:n] = _checked(arrays, "mean_weight", np.uint16, (n, 512))
+    grid.mean.sdf[:n] = checked(arrays, "mean_sdf", np.int16, (n, 512))
+    grid.mean.weight[:n] = checked(arrays, "mean_weight", np.uint16, (n, 512))
     grid.publish()
     return grid
-
-
-def _read_keyframes(headers: list[dict[str, Any]], arrays: Any) -> Keyframes:
-    counts = _checked(arrays, "ray_counts", np.int64, (len(headers),))
-    num_rays = int(counts.sum())
-    rays = Rays(
-        *(
-            _checked(arrays, f"ray_{field}", empty.dtype, (num_rays, *empty.shape[1:]))
-            for field, empty in zip(Rays._fields, _no_rays(), strict=True)
-        )
-    )
-    keyframes = Keyframes()
-    last = np.cumsum(counts)
-    for header, first, end in zip(headers, last - counts, last, strict=True):
-        keyframes.add(
-            Keyframe(
-                frame_index=int(header["frame_index"]),
-                camera=build(Camera, header["camera"]),
-                T_world_camera=_transform(header["T_world_camera"]),
-                T_world_tracked=_transform(header["T_world_tracked"]),
-                rays=Rays(*(array[first:end] for array in rays)),
-                has_color=bool(header["has_color"]),
-                is_own=False,
-            )
-        )
-    return keyframes
-
-
-def _transform(rows: list[list[float]]) -> np.ndarray:
-    return np.array(rows, dtype=np.float64).reshape(4, 4)
-
-
-def _no_rays() -> Rays:
-    return Rays(
-        np.empty(0, np.uint32), np.empty(0, np.float32), np.empty(0, np.float32),
-        np.empty((0, 4), np.uint8),
-    )  # fmt: skip
 
 
 def _fingerprint(decoders: Decoders) -> int:
@@ -186,14 +137,3 @@ def _fingerprint(decoders: Decoders) -> int:
     for weights in decoders[:6]:
         checksum = zlib.crc32(np.ascontiguousarray(weights).tobytes(), checksum)
     return checksum
-
-
-def _checked(arrays: Any, name: str, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
-    array = arrays[name]
-    _check(name, array, dtype, shape)
-    return array
-
-
-def _check(name: str, array: np.ndarray, dtype: Any, shape: tuple[int, ...]) -> None:
-    if array.dtype != dtype or array.shape != shape:
-        raise SlamError(f"it is damaged: {name} is {array.dtype} {array.shape}")

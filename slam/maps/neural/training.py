@@ -13,7 +13,7 @@ from kernels.dispatch import using
 from kernels.field import Field, StepWeights
 from slam.camera import DepthNoise
 from slam.config import NeuralConfig
-from slam.maps.neural.keyframes import Keyframe
+from slam.maps.keyframes import Keyframe
 
 TYPICAL_DEPTH_M, CLEAN_SIGMA_M = 2.0, 0.0015  # of a rendered sequence, where fine_rate was tuned
 NEAR_M = 0.2  # free space is sampled from here on

@@ -12,6 +12,7 @@ from kernels.cuda.align import sdf_sums
 from kernels.cuda.arrays import to_device, to_host
 from kernels.rays import UNCOLORED
 from slam.camera import DepthNoise
+from slam.maps.keyframes import Keyframe
 from slam.maps.neural.adjustment import (
     EDGE_SIGMAS,
     MAX_DISTANCE_M,
@@ -21,7 +22,6 @@ from slam.maps.neural.adjustment import (
     picked,
 )
 from slam.maps.neural.cuda.pool import PooledKeyframe
-from slam.maps.neural.keyframes import Keyframe
 
 
 def pool_equations(

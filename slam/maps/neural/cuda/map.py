@@ -17,6 +17,7 @@ from slam.config import NeuralConfig
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.maps.base import UNSEEN_COLOR, Rendering, SdfSamples
+from slam.maps.keyframes import Keyframe, Keyframes
 from slam.maps.neural.adjustment import adjust
 from slam.maps.neural.base import KeyframedMap
 from slam.maps.neural.cuda.adjustment import pool_equations
@@ -26,7 +27,6 @@ from slam.maps.neural.cuda.pace import Pace
 from slam.maps.neural.cuda.pool import RayPool
 from slam.maps.neural.cuda.training import DeviceTrainer
 from slam.maps.neural.grid import new_decoders
-from slam.maps.neural.keyframes import Keyframe, Keyframes
 from slam.maps.neural.neural_file import NeuralContent
 from slam.maps.neural.rendering import FAR_M, NEAR_M
 

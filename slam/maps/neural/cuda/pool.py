@@ -10,7 +10,7 @@ from jaxtyping import Int32
 
 from kernels.cuda.arrays import to_device, to_host, zeros
 from kernels.rays import Rays
-from slam.maps.neural.keyframes import NUM_PROBES, Keyframe
+from slam.maps.keyframes import NUM_PROBES, Keyframe
 
 FIRST_CAPACITY = 1 << 18
 RAY_BYTES = 16

@@ -6,7 +6,7 @@ import pytest
 from kernels.rays import Rays
 from slam.camera import Camera
 from slam.geometry import se3_exp
-from slam.maps.neural.keyframes import Keyframe, Keyframes
+from slam.maps.keyframes import Keyframe, Keyframes
 
 CAMERA = Camera(160, 120, 131.0, 131.0, 79.5, 59.5)
 WALL_M = 2.0
