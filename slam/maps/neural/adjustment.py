@@ -8,12 +8,10 @@ rendering losses, and then uses the result nowhere but in its keyframes.
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float32, Int64
 
 from kernels import align as align_ops
-from kernels import field as field_ops
 from kernels.align import NormalEquations
-from kernels.field import Field
 from slam.camera import DepthNoise
 from slam.geometry import (
     Transform,
@@ -37,7 +35,8 @@ PRIOR_SIGMA = np.array([0.0005] * 3 + [0.00025] * 3)  # metres, radians
 SHARE = 0.03  # of the rays' information: neighbours err together
 MAX_STEP = 0.01  # metres or radians; a larger step is no refinement
 
-
+# signed distance at world points (n, 3), its gradient, and where both are known
+Query = Callable[[Float32[np.ndarray, "n 3"]], tuple[np.ndarray, np.ndarray, np.ndarray]]
 Equations = Callable[[Keyframe], tuple[NormalEquations, int]]
 
 
@@ -71,8 +70,8 @@ def picked(keyframe: Keyframe) -> Int64[np.ndarray, "n"]:
     return np.linspace(0, keyframe.num_rays - 1, num_points).astype(np.int64)
 
 
-def field_equations(field: Field, depth_noise: DepthNoise) -> Equations:
-    """Return `equations_of` for `adjust`, of distances to a field in the host's memory."""
+def distance_equations(query: Query, depth_noise: DepthNoise) -> Equations:
+    """Return `equations_of` for `adjust`, of distances that are queried in the host's memory."""
 
     def equations_of(keyframe: Keyframe) -> tuple[NormalEquations, int]:
         rays, T, pick = keyframe.rays, keyframe.T_world_camera, picked(keyframe)
@@ -80,7 +79,7 @@ def field_equations(field: Field, depth_noise: DepthNoise) -> Equations:
         sigma_m = depth_noise.sigma_m(rays.depth_m[pick])
         quality = rays.rgbw[pick, 3].astype(np.float32)
         sigma_m = np.where(quality < MIN_QUALITY, EDGE_SIGMAS * sigma_m, sigma_m)
-        samples = field_ops.query(field, transform_points(T, points))
+        samples = query(transform_points(T, points))
         rotation = np.ascontiguousarray(T[:3, :3], dtype=np.float32)
         equations = align_ops.align_sdf(
             points, sigma_m.astype(np.float32), *samples, rotation, SCALE, MAX_DISTANCE_M

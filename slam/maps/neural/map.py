@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 
 import numpy as np
@@ -17,7 +18,7 @@ from slam.frame import Frame
 from slam.geometry import Transform, inverse
 from slam.maps.base import Rendering, SdfSamples
 from slam.maps.keyframes import Keyframe
-from slam.maps.neural.adjustment import adjust, field_equations
+from slam.maps.neural.adjustment import adjust, distance_equations
 from slam.maps.neural.base import KeyframedMap
 from slam.maps.neural.fusion import fuse
 from slam.maps.neural.grid import Grid, new_decoders
@@ -91,7 +92,8 @@ class NeuralMap(KeyframedMap):
             Keyframe(frame.index, camera, T_world_camera, rays, has_color, T_world_camera)
         )
         if self.config.adjust_poses and len(self._window) > 1:
-            adjust(self._window, field_equations(self._grid.field, self.depth_noise))
+            query = partial(field_ops.query, self._grid.field)
+            adjust(self._window, distance_equations(query, self.depth_noise))
 
     def _train(self, start_s: float) -> None:
         num_steps, budget_ms = self._effort_now()
