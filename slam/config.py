@@ -152,6 +152,7 @@ class NeuralConfig:
     steps: int = setting(3, "of training on a mapped frame, at most")
     first_steps: int = setting(30, "of training on the first frame")
     budget_ms: float = setting(22.0, "of a frame: no step starts after this; 0 = no limit")
+    polish_s: float = setting(5.0, "of training on all keyframes after the last frame, at most")
     adjust_poses: bool = setting(True, "refine those of the keyframes (local bundle adjustment)")
     reject_movers: bool = setting(True, "leave out readings in space that was seen to be free")
     coarse_rate: float = setting(0.1, "of learning, of the coarse features")
@@ -230,4 +231,5 @@ class Config:
 
 def without_time_budget(config: Config) -> Config:
     """Return a config without time budgets, whose results do not depend on the machine's speed."""
-    return dataclasses.replace(config, neural=dataclasses.replace(config.neural, budget_ms=0.0))
+    neural = dataclasses.replace(config.neural, budget_ms=0.0, polish_s=0.0)
+    return dataclasses.replace(config, neural=neural)

@@ -1,20 +1,21 @@
 """The whole method: one frame in, one pose out, the map updated beside it."""
 
 import logging
-from collections.abc import Container
+import time
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from types import TracebackType
 
 import numba
 
-from kernels.threads import share_threads
+from kernels.threads import NUM_THREADS, share_threads
 from slam.camera import DepthNoise
 from slam.config import Config
 from slam.device import DeviceChoice, resolve
 from slam.frame import Frame, FrameGate
 from slam.geometry import Transform
 from slam.journal import FrameRecord, Journal
-from slam.maps.base import Map
+from slam.maps.base import Map, Polishable
 from slam.places.memory import AnyPlaces, NoPlaces, new_places
 from slam.sources.holdout import HeldOut
 from slam.tracking.base import Tracker, TrackResult, TrackState
@@ -41,7 +42,8 @@ class Slam:
     The mapping thread works on a frame while the next is tracked; `deterministic` waits for it
     instead, so that the same input gives the same bits. The map is left alone unless the pose is
     OK, and by the frames whose indices are `unmapped`; the `places`, which the tracker asks, grow
-    with it. In a `with` block `finish` is called at its end.
+    with it. In a `with` block `finish` and
+    `polish` are called at its end.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Slam:
     ) -> None:
         if error is None:
             self.finish()
+            self.polish()
         else:
             self._mapper.close()  # what the map raised must not hide what the block raised
 
@@ -148,6 +151,16 @@ class Slam:
         """Map what is still queued and end the mapping thread; raise what it raised."""
         self._mapper.close()
         self._mapper.wait(0)
+
+    def polish(self, is_over: Callable[[], bool] = lambda: False) -> float:
+        """After `finish`, let a map that was added to do what it has left for the time after the
+        last frame; return the seconds that it took.
+        """
+        start_s = time.perf_counter()
+        if isinstance(self.map, Polishable) and self.journal.mapping_times.values_ms:
+            numba.set_num_threads(NUM_THREADS)
+            self.map.polish(is_over)
+        return time.perf_counter() - start_s
 
     def _integrate(self, posed: PosedFrame) -> None:
         with self.journal.mapping_times.measure():

@@ -39,7 +39,8 @@ def run_system(config: Config, frames: Sequence[Frame], device: DeviceKind) -> P
     start_s = time.perf_counter()
     with Slam(tracker, map_, config.deterministic) as slam:
         results = [slam.step(frame) for frame in frames]
-    seconds = time.perf_counter() - start_s
+        slam.finish()
+        seconds = time.perf_counter() - start_s
     poses = np.array([result.T_world_camera for result in results])
     is_mapped = np.array([result.state is TrackState.OK for result in results])
     return Pass(map_, poses, slam.trajectory(), is_mapped, seconds)

@@ -30,7 +30,7 @@ class Ending:
         if self.controls is None or not self.controls.is_begun or self._num_interrupts > 1:
             raise KeyboardInterrupt
         self.is_asked = True
-        self.controls.quit(signal.Signals(number).name)
+        self.controls.quit(signal.Signals(number).name, is_hurried=True)
 
 
 @contextmanager

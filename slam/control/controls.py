@@ -62,6 +62,7 @@ class Controls:
         self._standing: tuple[float | None, float] = (None, 0.0)  # since when; how long before
         self._is_paused = False
         self._is_quit = False
+        self._is_hurried = False
         self.quit_by = ""  # who asked, for the log
         self.is_begun = False  # there are results to write from here on
         self._is_over = False
@@ -103,12 +104,14 @@ class Controls:
         """Ask for the meshes as they are now."""
         self._saves.append(None)
 
-    def quit(self, by: str = "request") -> None:
-        """Ask the run to end as at its last frame: everything is written.
+    def quit(self, by: str = "request", is_hurried: bool = False) -> None:
+        """Ask the run to end as at its last frame: everything is written. In a hurry what only
+        makes it better is left out.
 
         A signal handler may call it: it takes no lock.
         """
         self.quit_by = by
+        self._is_hurried = self._is_hurried or is_hurried
         self._is_quit = True
 
     def status(self) -> ControlStatus:
@@ -165,6 +168,11 @@ class Controls:
     def is_quit(self) -> bool:
         """Whether the run was asked to end."""
         return self._is_quit
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether it was asked to end with nothing done that can be left out."""
+        return self._is_hurried
 
     def publish(self, status: Status) -> None:
         """Show how the run is; call it after each frame, with a new mapping each time."""

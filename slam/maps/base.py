@@ -1,6 +1,6 @@
 """What the tracker, the system and the viewer know of a map."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -99,6 +99,15 @@ class SdfSamples:
     sdf_m: Float32[np.ndarray, "n"]
     gradient: Float32[np.ndarray, "n 3"]
     is_valid: Bool[np.ndarray, "n"]
+
+
+@runtime_checkable
+class Polishable(Protocol):
+    """A map that has more to do with what it keeps of its frames, once none is coming any more."""
+
+    def polish(self, is_over: Callable[[], bool]) -> None:
+        """Do it for as long as the map's config says, or until `is_over` does."""
+        ...
 
 
 @runtime_checkable

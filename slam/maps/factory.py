@@ -39,7 +39,7 @@ MapClass = type[ConfiguredMap]
 MAPS: dict[str, MapClass] = {"tsdf": TsdfMap, "neural": NeuralMap}
 
 # what a run that goes on with a saved map sets anew; the rest of its section is in the file
-SET_ANEW: dict[str, tuple[str, ...]] = {"tsdf": (), "neural": ("field", "budget_ms")}
+SET_ANEW: dict[str, tuple[str, ...]] = {"tsdf": (), "neural": ("field", "budget_ms", "polish_s")}
 
 
 def new_map(config: Config, depth_noise: DepthNoise, device: DeviceKind = "cpu") -> Map:

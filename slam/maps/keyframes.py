@@ -1,5 +1,6 @@
 """Keyframes: sparse rays with a pose, and which of them see what a new one sees."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -68,6 +69,14 @@ class Keyframes:
         order = np.argsort(-overlap, kind="stable")[: max(0, size - 2)]
         chosen += [older[i] for i in order if overlap[i] > MIN_OVERLAP]
         return [newest, *chosen][:size]
+
+    def windows(self, size: int) -> Iterator[list[Keyframe]]:
+        """Go round all keyframes for ever, so many at a time, in a new order each time round."""
+        random = np.random.default_rng(0)
+        while self.items:
+            order = random.permutation(len(self.items))
+            for first in range(0, len(order), size):
+                yield [self.items[i] for i in order[first : first + size]]
 
     def centers_m(self, most: int = 32) -> Float64[np.ndarray, "k 3"]:
         """Return some places where the camera was, evenly over time."""

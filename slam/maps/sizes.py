@@ -26,7 +26,8 @@ def check_neural(config: NeuralConfig) -> None:
     for name in ("max_weight", "keyframe_every", "ray_cell", "window", "rays", "budget_mb"):
         if getattr(config, name) < 1:
             raise SlamError(f"neural.{name} must be at least 1, got {getattr(config, name):g}")
-    not_negative = ("steps", "first_steps", "budget_ms", "coarse_rate", "middle_rate", "fine_rate")
-    for name in (*not_negative, "color_memory", "decoder_rate", "smoothness"):
+    not_negative = ("steps", "first_steps", "budget_ms", "polish_s")
+    rates = ("coarse_rate", "middle_rate", "fine_rate")
+    for name in (*not_negative, *rates, "color_memory", "decoder_rate", "smoothness"):
         if getattr(config, name) < 0:
             raise SlamError(f"neural.{name} must not be negative, got {getattr(config, name):g}")

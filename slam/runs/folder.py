@@ -24,7 +24,7 @@ from slam.trajectory import Trajectory, read_tum, tum_text
 ONLINE_NAME = "trajectory_online.txt"
 MAP_SUFFIXES = (".npz", ".safetensors")
 _FIRST_METRICS = (
-    "source map frames tracked lost dropped wall_s warmup_s fps tracking_ms mapping_ms "
+    "source map frames tracked lost dropped wall_s warmup_s polish_s fps tracking_ms mapping_ms "
     "peak_rss_mb map_mb ate_rmse_m ate_online_rmse_m ate_unaligned_rmse_m rpe_trans_m rpe_rot_deg "
     "mesh rendering"
 ).split()

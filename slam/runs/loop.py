@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from slam.config import Config, PlaybackConfig
@@ -57,7 +57,8 @@ class Session:
     systems: Sequence[System] = field(init=False)
     counts: PlaybackCounts = field(init=False, default_factory=PlaybackCounts)
     num_frames: int = field(init=False, default=0)
-    wall_s: float = field(init=False, default=0.0)  # pauses are not counted
+    wall_s: float = field(init=False, default=0.0)  # pauses and polishing are not counted
+    polish_s: dict[str, float] = field(init=False, default_factory=dict)  # by the system's name
 
     def __post_init__(self) -> None:
         self.systems = self.make_systems()
@@ -85,6 +86,7 @@ class Session:
         reader = ReadAhead(
             frames, READ_AHEAD_FRAMES, stop, is_live, is_over=lambda: self._controls.is_quit
         )
+        is_whole = False
         try:
             for frame in reader:
                 if isinstance(frame, Outage):
@@ -101,16 +103,20 @@ class Session:
             if self._controls.is_quit:
                 by = self._controls.quit_by
                 logger.warning("ended by %s: writing what was mapped so far", by)
+            is_whole = True
         except KeyboardInterrupt:
             logger.warning("interrupted: writing what was mapped so far")
         finally:
             reader.close()
             self.counts.dropped += reader.num_dropped
-            try:
-                self._finish()
-            finally:
-                self.wall_s = now_s() - self._start_s
-                self.onlookers.viewer.finish()
+            with ExitStack() as stack:
+                stack.callback(self.onlookers.viewer.finish)
+                try:
+                    self._finish()
+                finally:
+                    self.wall_s = now_s() - self._start_s
+                if is_whole:
+                    self._polish()
 
     def _frames(self, now_s: Callable[[], float], stop: StopEvent) -> Iterator[Frame | Outage]:
         if self._playback is None:
@@ -171,6 +177,13 @@ class Session:
                 for view in snapshot.systems
             ],
         )
+
+    def _polish(self) -> None:
+        """Let the maps do what they have left for the end, unless a signal is in a hurry."""
+        with suppress(KeyboardInterrupt):
+            for system in self.systems:
+                took_s = system.slam.polish(lambda: self._controls.is_hurried)
+                self.polish_s[system.name] = took_s
 
     def _finish(self) -> None:
         """End the mapping threads, all of them even where one raises."""

@@ -44,6 +44,7 @@ def system_metrics(session: Session, system: System) -> dict[str, Any]:
         "weak": journal.count(TrackState.WEAK),
         "final_state": journal.last_state.value,
         "fps": journal.num_frames / session.wall_s if session.wall_s > 0 else 0.0,
+        "polish_s": session.polish_s.get(system.name, 0.0),
         "tracking_ms": journal.tracking_times.summary(),
         "mapping_ms": journal.mapping_times.summary(),
         "latency_ms": journal.latencies.summary(),

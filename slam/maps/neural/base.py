@@ -1,7 +1,8 @@
 """What a neural map is wherever its features live: keyframes, files, meshes, its time budget."""
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,9 @@ from slam.maps.neural.neural_file import NeuralContent, read_neural, write_neura
 from slam.maps.sizes import check_neural
 
 MapOnDevice = TypeVar("MapOnDevice", bound="KeyframedMap")
+
+
+POLISH_STEPS = 16  # a keyframe: each of its rays is met about as often as there are in a window
 
 
 class KeyframedMap(ABC):
@@ -76,6 +80,20 @@ class KeyframedMap(ABC):
     def set_effort(self, share: float) -> None:
         """Train for this share of the time budget only; there is no less of an unlimited one."""
         self._effort = share
+
+    def polish(self, is_over: Callable[[], bool]) -> None:
+        """Train on all keyframes, until `polish_s` or `is_over` ends it or there is little left."""
+        deadline_s = time.perf_counter() + self.config.polish_s
+        num_steps = POLISH_STEPS * self.num_keyframes
+        windows = self._keyframes.windows(self.config.window)
+        for _, window in zip(range(num_steps), windows, strict=False):
+            if is_over() or time.perf_counter() >= deadline_s:
+                return
+            self._step_on(window)
+
+    @abstractmethod
+    def _step_on(self, window: list[Keyframe]) -> None:
+        """Take a step of training on some keyframes."""
 
     def refined_poses(self) -> Mapping[int, Transform]:
         """Return T_world_camera of the keyframes that this object integrated, by frame index."""

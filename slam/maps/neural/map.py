@@ -100,6 +100,10 @@ class NeuralMap(KeyframedMap):
         deadline_s = start_s + budget_ms / 1e3
         self._trainer.run(self._grid.field, self._window, num_steps, deadline_s, self.config.field)
 
+    def _step_on(self, window: list[Keyframe]) -> None:
+        with self._lock:
+            self._trainer.run(self._grid.field, window, 1, np.inf, self.config.field)
+
     def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:
         """Evaluate the signed distance at world points."""
         return SdfSamples(*field_ops.query(self._grid.field, points))

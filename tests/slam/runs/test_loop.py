@@ -8,6 +8,7 @@ import pytest
 
 from slam.config import Config, NeuralConfig, PlaybackConfig, TsdfConfig
 from slam.control.controls import Controls
+from slam.maps.neural.map import NeuralMap
 from slam.meshio import read_mesh
 from slam.runs.folder import load_run
 from slam.runs.loop import Onlookers
@@ -99,6 +100,7 @@ def test_meshes_are_saved_while_the_map_grows(room, tmp_path, name):
     config = Config(map=name, playback=CONFIG.playback, neural=CONFIG.neural)
     go(room, tmp_path, script, config)
     paths = sorted(tmp_path.glob("mesh_*.ply"))
+    paths = [path for path in paths if not path.stem.endswith("_predicted")]
     assert [path.name for path in paths] == [f"mesh_{k + 1:03}.ply" for k in range(len(asked))]
     assert all(len(read_mesh(path).triangles) > 1000 for path in paths)
     assert "saved" in script.controls.status()["message"]
@@ -113,3 +115,46 @@ def test_a_mesh_that_cannot_be_saved_does_not_end_the_run(room, tmp_path, monkey
     assert go(room, tmp_path, script)["frames"] == NUM_FRAMES
     assert "no mesh saved: no room for it" in (tmp_path / "run.log").read_text()
     assert script.controls.status()["message"] == "no mesh saved: no room for it"
+
+
+@pytest.fixture
+def polished(monkeypatch):
+    """Make polishing a wait for its end, and note how long it was."""
+    took_s = []
+
+    def polish(self, is_over):
+        start_s = time.monotonic()
+        while not is_over() and time.monotonic() < start_s + 0.5:
+            time.sleep(0.01)
+        took_s.append(time.monotonic() - start_s)
+
+    monkeypatch.setattr(NeuralMap, "polish", polish)
+    return took_s
+
+
+NEURAL = Config(map="neural", playback=CONFIG.playback, neural=CONFIG.neural)
+
+
+def test_a_map_is_polished_after_the_last_frame_off_the_clock(room, tmp_path, polished):
+    start_s = time.monotonic()
+    metrics = go(room, tmp_path, Script(after_3=Controls.quit), NEURAL)
+    assert len(polished) == 1
+    assert metrics["polish_s"] == pytest.approx(polished[0], abs=0.1)
+    assert polished[0] > 0.45
+    assert metrics["wall_s"] < time.monotonic() - start_s - 0.45
+
+
+def test_a_signal_ends_polishing(room, tmp_path, polished):
+    script = Script(after_3=Controls.quit)
+    hurry = threading.Timer(0.0, lambda: script.controls.quit("SIGINT", is_hurried=True))
+    script._actions["after_3"] = lambda controls: (controls.quit(), hurry.start())
+    metrics = go(room, tmp_path, script, NEURAL)
+    hurry.join()
+    assert metrics["polish_s"] < 0.4
+    assert metrics["frames"] == 3
+
+
+def test_a_run_that_a_signal_ends_is_not_polished(room, tmp_path, polished):
+    script = Script(after_3=lambda controls: controls.quit("SIGTERM", is_hurried=True))
+    go(room, tmp_path, script, NEURAL)
+    assert sum(polished) < 0.1

@@ -105,6 +105,13 @@ class CudaNeuralMap(KeyframedMap):
             adjust(window, equations_of)
         self._trainer.watch(window)
 
+    def _step_on(self, window: list[Keyframe]) -> None:
+        with self._lock:
+            pooled: Any = window
+            self._trainer.watch(pooled)
+            self._trainer.run(1)
+            self._grid.wait()
+
     def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:
         """Evaluate the signed distance at world points."""
         return SdfSamples(*to_host(field_ops.query(self._grid.field, to_device(points))))

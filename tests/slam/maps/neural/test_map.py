@@ -212,6 +212,29 @@ def test_without_a_budget_of_time_all_steps_are_taken(make_neural, see, num_step
     assert num_steps() == 5 + 3 * 4
 
 
+def test_polishing_trains_on_all_keyframes_and_ends_when_told(make_neural, see, num_steps):
+    map_ = make_neural(keyframe_every=1, steps=0, first_steps=0, window=2, polish_s=60.0)
+    for index in range(3):
+        map_.integrate(*see((0.2 * index, -1.5, 0.0), index=index))
+    color_before = map_._grid.color.level.vertices.copy()
+    map_.polish(lambda: True)
+    assert num_steps() == 0
+    map_.polish(lambda: num_steps() == 2)  # a round: two keyframes, then the third
+    assert num_steps() == 2
+    changed = (map_._grid.color.level.vertices != color_before).any(axis=(1, 2))
+    assert changed[: map_._grid.color.count].mean() > 0.5
+    map_.polish(lambda: False)
+    assert 2 < num_steps() <= 2 + 16 * 3  # no longer than it is of use
+
+
+def test_without_time_there_is_no_polish(make_neural, see, num_steps):
+    assert without_time_budget(Config(neural=NeuralConfig(polish_s=7.0))).neural.polish_s == 0.0
+    map_ = make_neural(first_steps=0, polish_s=0.0)
+    map_.integrate(*see())
+    map_.polish(lambda: False)
+    assert num_steps() == 0
+
+
 def test_a_thousand_keyframes_fit_into_half_a_gigabyte(make_neural, see):
     """Of 640 x 480 pixels; what a keyframe adds when it brings no new block."""
     map_ = make_neural(keyframe_every=1, steps=0, first_steps=0)
