@@ -14,7 +14,7 @@ from kernels.blocks import BlockIndex
 from kernels.dispatch import check_array, implementation
 
 WEIGHT_UNIT = 1.0 / 256.0
-MAX_COLOR_WEIGHT = 32
+MAX_COLOR_WEIGHT = 255  # long memory: 0.6 dB on a real recording against 32
 
 
 class TsdfBlocks(NamedTuple):
@@ -22,7 +22,10 @@ class TsdfBlocks(NamedTuple):
 
     sdf: np.ndarray  # int16 (capacity, 512)
     weight: np.ndarray  # uint16 (capacity, 512)
-    color: np.ndarray  # uint8 (capacity, 4, 512): red, green, blue, weight
+    # uint8 (capacity, 4, 512): red, green, blue, weight. The weight is 0 where there is no colour,
+    # and red above 0 wherever a reading has been within a third of the truncation: what lies
+    # farther from all readings is known only as free or as hidden.
+    color: np.ndarray
 
 
 class TsdfGrid(NamedTuple):
@@ -80,7 +83,8 @@ def integrate(
     `normals` (h // 4, w // 4, 3) that of a level four times smaller. A reading weighs
     cos(incidence) (sigma(1 m) / sigma(z))^2, within 1 / 256 .. 4, a tenth of it beside an edge. tau
     = clip(3 sigma(z), *truncation_m) at the voxel's own depth; readings below -tau are dropped and
-    those above tau clamped. Colour is fused within a third of tau. `rgba` is uint32 (h w + 1,), red
+    those above tau clamped. Colour is fused within a third of tau, and red is at least 1
+    there, also without colour. `rgba` is uint32 (h w + 1,), red
     in the low byte, 0 in the high one where there is no colour, or empty for a frame without.
     Values are rounded down after adding `dither`, float32 (1024,) in [0, 1), element (hash of the
     block's coordinate & 511) + voxel: plain rounding would freeze every average as soon as its

@@ -3,14 +3,18 @@
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
+from slam.cli import main
 from slam.config_file import load_config
 from slam.geometry import inverse
+from slam.meshio import read_mesh, write_ply
+from slam.runs.folder import load_run
 from slam.sources.synthetic import SyntheticSource, open_synthetic
 from slam.tracking.base import TrackResult, TrackState
 from slam.tracking.given import GivenPoses
@@ -49,6 +53,27 @@ def survival(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def kidnaps(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     return importlib.import_module("survival.kidnaps")
+
+
+def test_surface_that_no_reading_shows_is_counted(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    study = load("seen_surface_study", monkeypatch)
+    out = str(tmp_path / "run")
+    assert main(["run", "synthetic:room", "--use-gt-poses", "--limit", "3", "--out", out]) == 0
+    run = load_run(tmp_path / "run")
+    source = open_synthetic("room")
+    unseen, complete = study.shares(run, source)
+    assert unseen < 0.02
+    assert complete > 0.97
+    mesh = read_mesh(run.mesh_path)
+    guess = replace(mesh, vertices_m=mesh.vertices_m + np.float32(30))
+    both = replace(
+        mesh,
+        vertices_m=np.concatenate([mesh.vertices_m, guess.vertices_m]),
+        colors=np.concatenate([mesh.colors, mesh.colors]),
+        triangles=np.concatenate([mesh.triangles, mesh.triangles + np.int32(len(mesh.vertices_m))]),
+    )
+    write_ply(run.mesh_path, both)
+    assert study.shares(run, source)[0] == pytest.approx(0.5, abs=0.02)
 
 
 class KnownMap:

@@ -17,6 +17,7 @@ from kernels.scalar.fusion import (
     color_weight,
     nearest_pixel,
     weigh,
+    with_mark,
 )
 from kernels.scalar.hashing import dither_offset
 from kernels.scalar.noise import sigma
@@ -107,7 +108,8 @@ def _blend(packed, share, color, dither):
         w = color_weight(share[i]) if packed[i] >= OPAQUE else ZERO
         gain = w / max(old_w + w, ONE)
         rgb = np.int32(packed[i])
-        color[0, i] = np.uint8(average_color(color[0, i], rgb & 255, gain, dither[i]))
+        red = average_color(color[0, i], rgb & 255, gain, dither[i])
+        color[0, i] = np.uint8(with_mark(red, share[i]))
         color[1, i] = np.uint8(average_color(color[1, i], (rgb >> 8) & 255, gain, dither[i]))
         color[2, i] = np.uint8(average_color(color[2, i], (rgb >> 16) & 255, gain, dither[i]))
         color[3, i] = np.uint8(add_color_weight(old_w, w))
@@ -140,7 +142,7 @@ def integrate(
         depth = np.empty(512, np.float32)
         normal = np.empty((3, 512), np.float32)
         share = np.empty(512, np.float32)
-        packed = np.empty(512, np.uint32)
+        packed = np.zeros(512, np.uint32)
         for k in range(chunk, num_visible, NUM_CHUNKS):
             slot = visible[k]
             x = np.float32(index.coords[slot, 0] * 8) * size
@@ -158,6 +160,7 @@ def integrate(
                 np.float32(truncation_m[0]), np.float32(truncation_m[1]), np.float32(sdf_unit_m),
                 max_units, dither[shift : shift + 512], share,
             )  # fmt: skip
-            if near and has_color:
-                _gather(pixel, rgba, packed)
+            if near:
+                if has_color:
+                    _gather(pixel, rgba, packed)
                 _blend(packed, share, blocks.color[slot], dither[shift : shift + 512])

@@ -21,6 +21,7 @@ from kernels.scalar.fusion import (
     color_weight,
     nearest_pixel,
     weigh,
+    with_mark,
 )
 from kernels.scalar.hashing import dither_offset
 from kernels.scalar.noise import sigma
@@ -93,8 +94,8 @@ def _integrate(
         if is_read:
             offset = dither_offset(bx, by, bz) + i * VOXELS
             _fuse(sdf, weight, slot, i, units, distances, per_unit, most, dither, offset)
-            if is_near and has_color:
-                _blend(color, slot, i, shares, pixels, rgba, dither, offset)
+            if is_near:
+                _blend(color, slot, i, shares, pixels, rgba, has_color, dither, offset)
 
 
 @device
@@ -130,7 +131,7 @@ def _byte(word, j):
 
 
 @device
-def _blend(color, slot, i, shares, pixels, rgba, dither, offset):
+def _blend(color, slot, i, shares, pixels, rgba, has_color, dither, offset):
     """Average the colours of four voxels."""
     group = np.uint64(i)
     red, green = color[slot, 0, group], color[slot, 1, group]
@@ -139,7 +140,7 @@ def _blend(color, slot, i, shares, pixels, rgba, dither, offset):
     new_blue, new_weight = np.uint32(0), np.uint32(0)
     for j in range(VOXELS):
         r, g, b, total = _byte(red, j), _byte(green, j), _byte(blue, j), _byte(weight, j)
-        packed = rgba[np.uint64(pixels[j])]
+        packed = rgba[np.uint64(pixels[j])] if has_color else np.uint32(0)
         if shares[j] > ZERO and _byte(packed, 3) > 0:
             w, so_far = color_weight(shares[j]), np.float32(total)
             noise = dither[np.uint64(offset + j)]
@@ -148,6 +149,7 @@ def _blend(color, slot, i, shares, pixels, rgba, dither, offset):
             g = np.uint32(average_color(g, _byte(packed, 1), gain, noise))
             b = np.uint32(average_color(b, _byte(packed, 2), gain, noise))
             total = np.uint32(add_color_weight(so_far, w))
+        r = np.uint32(with_mark(np.int32(r), shares[j]))
         bits = np.uint32(8 * j)
         new_red = np.uint32(new_red | np.uint32(r << bits))
         new_green = np.uint32(new_green | np.uint32(g << bits))

@@ -49,10 +49,13 @@ def integrate(
         clamped = np.minimum(distance_m, tau) / sdf_unit_m
         rounding = dither[dither_offset(index.coords[slot]) :][:512].astype(np.float64)
         _fuse(blocks.sdf[slot], blocks.weight[slot], clamped, weight, max_units, rounding)
+        is_near = (weight > 0) & (np.abs(distance_m) < tau / 3.0)
         if len(rgba):
-            has_color = (np.abs(distance_m) < tau / 3.0) & (rgba[pixel] >> np.uint32(24) > 0)
+            has_color = is_near & (rgba[pixel] >> np.uint32(24) > 0)
             color_weight = np.where(has_color, weight, 0.0)
             _fuse_color(blocks.color[slot], rgba[pixel], color_weight, rounding)
+        red = blocks.color[slot, 0]
+        red[is_near] = np.maximum(red[is_near], 1)
 
 
 def dither_offset(coord: np.ndarray) -> int:

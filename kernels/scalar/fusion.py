@@ -77,6 +77,12 @@ def average_color(old, new, gain, dither):
 
 
 @inline
+def with_mark(red, share):
+    """Return the red of a voxel, at least 1 where a reading lies close by; see `TsdfBlocks`."""
+    return max(red, np.int32(1)) if share > ZERO else red
+
+
+@inline
 def add_color_weight(old_weight, w):
     """Return the sum of colour weights, rounded."""
     return np.int32(min(old_weight + w, np.float32(MAX_COLOR_WEIGHT)) + HALF)

@@ -12,7 +12,7 @@ from slam.camera import DepthNoise
 from slam.config import TsdfConfig
 from slam.errors import SlamError, error_context
 from slam.geometry import Transform
-from slam.maps.base import Mesh, SdfSamples
+from slam.maps.base import UNSEEN_COLOR, Mesh, SdfSamples
 from slam.maps.extraction import check_mesh_spacing, covering_blocks, extract
 from slam.maps.sizes import check_tsdf
 from slam.maps.tsdf.tsdf_file import TsdfContent, read_tsdf, write_tsdf
@@ -59,17 +59,34 @@ class FusedMap(ABC):
         """Interpolate the signed distance at world points."""
 
     @abstractmethod
-    def color(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
-        """Return the colour of the nearest voxel at world points."""
+    def _nearest(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 4"]:
+        """Return red, green, blue and weight of the nearest voxels; 0 where there is no block."""
 
     @abstractmethod
     def _own_mesh(self) -> Mesh:
         """Extract the surface from the voxels as they are. Integration waits."""
 
+    def color(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
+        """Return the colour of the nearest voxels."""
+        rgbw = self._nearest(points)
+        return np.where(rgbw[:, 3:] > 0, rgbw[:, :3], UNSEEN_COLOR)
+
     def mesh(self, voxel_size_m: float | None = None) -> Mesh:
-        """Extract the surface; on voxels of another size by trilinear interpolation."""
+        """Extract the surface; on voxels of another size by trilinear interpolation.
+
+        It ends where readings end: behind an edge, where the hidden side of the band meets free
+        space, the distance is 0 as well, but no reading is near.
+        """
         if voxel_size_m is None or voxel_size_m == self.config.voxel_size_m:
-            return self._own_mesh()
+            mesh = self._own_mesh()
+        else:
+            mesh = self._mesh_at(voxel_size_m)
+        is_read = (self._nearest(mesh.vertices_m)[:, [0, 3]] > 0).any(axis=1)
+        # a map file of before has no marks; without colour either, nothing tells
+        return mesh.without(~is_read) if is_read.any() else mesh
+
+    def _mesh_at(self, voxel_size_m: float) -> Mesh:
+        """Extract the surface on voxels of another size."""
         check_mesh_spacing(voxel_size_m)
         coords = covering_blocks(self._arrays()[0], self.config.voxel_size_m, voxel_size_m)
         if len(coords) > self.most_blocks:

@@ -15,7 +15,7 @@ from slam.config import TsdfConfig
 from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
-from slam.maps.base import UNSEEN_COLOR, Mesh, Rendering, SdfSamples
+from slam.maps.base import Mesh, Rendering, SdfSamples
 from slam.maps.readings import stride_for, surface_readings
 from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
 from slam.maps.tsdf.color import nearest_colors
@@ -178,11 +178,10 @@ class TsdfMap(FusedMap):
             )
         )
 
-    def color(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
-        """Look up the colour of the nearest voxels."""
+    def _nearest(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 4"]:
+        """Look up red, green, blue and weight of the nearest voxels; 0 where there is no block."""
         storage = self._storage
-        rgbw = nearest_colors(storage.index, storage.blocks, self.config.voxel_size_m, points)
-        return np.where(rgbw[:, 3:] > 0, rgbw[:, :3], UNSEEN_COLOR)
+        return nearest_colors(storage.index, storage.blocks, self.config.voxel_size_m, points)
 
     def _own_mesh(self) -> Mesh:
         """Extract the surface from the voxels as they are.

@@ -18,7 +18,7 @@ from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.gpu.counters import Report
-from slam.maps.base import UNSEEN_COLOR, Mesh, Rendering, SdfSamples
+from slam.maps.base import Mesh, Rendering, SdfSamples
 from slam.maps.tsdf.color import nearest_voxels
 from slam.maps.tsdf.cuda.fusion import TsdfFusion
 from slam.maps.tsdf.cuda.storage import in_order, new_storage
@@ -98,13 +98,12 @@ class CudaTsdfMap(FusedMap):
         )
         return Rendering(*to_host(rendered))
 
-    def color(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:
-        """Look up the colour of the nearest voxels."""
+    def _nearest(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 4"]:
+        """Look up red, green, blue and weight of the nearest voxels; 0 where there is no block."""
         coords, numbers = nearest_voxels(points, self.config.voxel_size_m)
         slots: Any = block_ops.find_blocks(self._storage.index, to_device(coords))
         rgbw = to_host(self._storage.voxels.color[slots.long(), :, to_device(numbers).long()])
-        is_known = (to_host(slots)[:, None] >= 0) & (rgbw[:, 3:] > 0)
-        return np.where(is_known, rgbw[:, :3], UNSEEN_COLOR)
+        return np.where(to_host(slots)[:, None] >= 0, rgbw, np.uint8(0))
 
     def _own_mesh(self) -> Mesh:
         """Extract the surface from the voxels as they are. Integration waits."""

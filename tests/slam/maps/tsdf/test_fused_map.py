@@ -1,9 +1,13 @@
-"""A mesh at another resolution than the map's."""
+"""The mesh of a TSDF: where it ends, and at another resolution than the map's."""
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from slam.errors import SlamError
+from slam.geometry import transform_points
+
+VOXEL_SIZE_M = 0.02  # of `make_map`
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.3])
@@ -28,3 +32,18 @@ def test_more_blocks_than_the_budget_are_refused(make_map, see):
     map_.integrate(*see())
     with pytest.raises(SlamError, match="exceed 2 MB; take a larger voxel size"):
         map_.mesh(map_.config.voxel_size_m / 8)
+
+
+@pytest.mark.parametrize("has_color", [True, False])
+def test_the_mesh_ends_where_readings_end(make_map, see, has_color: bool):
+    """No sheet hangs from the edges of a box of which only the front was seen."""
+    map_ = make_map()
+    frame, T_world_camera = see(has_box=True, has_color=has_color)
+    map_.integrate(frame, T_world_camera)
+    v, u = np.nonzero(frame.depth_m)
+    points = frame.camera.unproject(u, v, frame.depth_m[v, u])
+    readings = cKDTree(transform_points(T_world_camera, points))
+    mesh = map_.mesh()
+    assert readings.query(mesh.vertices_m)[0].max() < map_.truncation_m[1] / 3 + VOXEL_SIZE_M
+    to_mesh_m, _ = cKDTree(mesh.vertices_m).query(readings.data)
+    assert (to_mesh_m < VOXEL_SIZE_M).mean() > 0.95
