@@ -2,6 +2,7 @@
 
 from kernel_cases import (
     align,
+    anchors,
     blocks,
     depth,
     field,
@@ -11,12 +12,13 @@ from kernel_cases import (
     movers,
     query,
     rays,
+    resample,
     tsdf,
     undistort,
 )
 from kernel_cases.check import CPU_CHECKS
 
 __all__ = [
-    "CPU_CHECKS", "align", "blocks", "depth", "field", "field_step", "image", "mesh", "movers",
-    "query", "rays", "tsdf", "undistort",
+    "CPU_CHECKS", "align", "anchors", "blocks", "depth", "field", "field_step", "image", "mesh",
+    "movers", "query", "rays", "resample", "tsdf", "undistort",
 ]  # fmt: skip

@@ -1,0 +1,157 @@
+"""Reading one old block for one voxel of a new one; see `kernels.resample`."""
+
+import numpy as np
+
+from kernels.resample import LEAST_KNOWN, NEAR_VOXELS
+from kernels.scalar.cell import corner_weight
+from kernels.scalar.compile import inline
+from kernels.tsdf import MAX_COLOR_WEIGHT
+
+ZERO = np.float32(0.0)
+HALF = np.float32(0.5)
+ONE = np.float32(1.0)
+SIDE = np.float32(8.0)
+NEAR = np.float32(NEAR_VOXELS)
+LEAST = np.float32(LEAST_KNOWN)
+ALL = np.float32(0.9999)  # of a cell, but for rounding
+MOST = np.float32(32767.0)
+STEPS = np.float64(1 << 17)  # of a voxel
+FAR = np.float64(1 << 44) + np.float64(0.5)  # steps; the half rounds
+HELD, MISSED = 2, 1  # how a block has a position: the higher counts
+
+
+@inline
+def old_origin(T_old_new, new_coord, old_coord, axis):
+    """Return where the first voxel of a new block was, from the first of an old one: in float64, so
+    that it is as exact far from the world's origin, and in steps in which float32 is exact, so that
+    a whole number is one.
+    """
+    place = (
+        T_old_new[axis, 0] * (np.float64(8.0) * new_coord[0])
+        + T_old_new[axis, 1] * (np.float64(8.0) * new_coord[1])
+        + T_old_new[axis, 2] * (np.float64(8.0) * new_coord[2])
+        + (T_old_new[axis, 3] - np.float64(8.0) * old_coord[axis])
+    )
+    steps = np.int64(place * STEPS + FAR) - np.int64(FAR)  # of a positive number, that is floor
+    return np.float32(np.float64(steps) / STEPS)
+
+
+@inline
+def has_position(x, y, z):
+    """Return whether a block holds a position in its voxels, or misses it by little; else 0."""
+    low, high = min(x, y, z), max(x, y, z)
+    if low >= ZERO and high < SIDE:
+        return HELD
+    return MISSED if low >= -NEAR and high < SIDE + NEAR else 0
+
+
+@inline
+def split(x):
+    """Return the lowest voxel of the cell at a position, or at the block's nearest, and the
+    fraction.
+    """
+    x = min(max(x, ZERO), SIDE)
+    lowest = min(np.int32(x), np.int32(7))
+    return lowest, x - np.float32(lowest)
+
+
+@inline
+def read_block(index, blocks, slot, x, y, z):
+    """Return the means of a cell: weight, distance, colour weight, red, green, blue, and the share
+    of its known part that readings have been near; all 0 where too little is known.
+    """
+    lx, fx = split(x)
+    ly, fy = split(y)
+    lz, fz = split(z)
+    known, weight, distance, marked = ZERO, ZERO, ZERO, ZERO
+    colored, color_weight, red, green, blue = ZERO, ZERO, ZERO, ZERO, ZERO
+    for c in range(8):
+        share = corner_weight(c, fx, fy, fz)
+        if share > ZERO:
+            vx, vy, vz = lx + (c >> 2), ly + ((c >> 1) & 1), lz + (c & 1)
+            d = ((vx >> 3) << 2) | ((vy >> 3) << 1) | (vz >> 3)
+            s = slot if d == 0 else index.neighbors[slot, d]
+            voxel = ((vx & 7) << 6) | ((vy & 7) << 3) | (vz & 7)
+            if s >= 0 and blocks.weight[s, voxel] > 0:
+                known += share
+                weight += share * np.float32(blocks.weight[s, voxel])
+                distance += share * np.float32(blocks.sdf[s, voxel])
+                if blocks.color[s, 0, voxel] > 0:
+                    marked += share
+                w = np.float32(blocks.color[s, 3, voxel])
+                if w > ZERO:
+                    colored += share
+                    color_weight += share * w
+                    red += share * np.float32(blocks.color[s, 0, voxel])
+                    green += share * np.float32(blocks.color[s, 1, voxel])
+                    blue += share * np.float32(blocks.color[s, 2, voxel])
+    if known < LEAST:
+        return ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
+    bend = ZERO
+    if known > ALL:
+        bend = curvature(index, blocks, slot, lx, ly, lz, fx, fy, fz)
+    per_color = ONE / max(colored, np.float32(1e-12))
+    return (
+        weight / known, distance / known - bend, color_weight, red * per_color, green * per_color,
+        blue * per_color, marked / known,
+    )  # fmt: skip
+
+
+@inline
+def curvature(index, blocks, slot, lx, ly, lz, fx, fy, fz):
+    """Return what the trilinear distance lacks: t (1 - t) / 2 of the second difference along each
+    axis, round the nearest voxel that has both neighbours in its own block or the next one up.
+    """
+    cx = min(max(lx + np.int32(fx + HALF), 1), 7)
+    cy = min(max(ly + np.int32(fy + HALF), 1), 7)
+    cz = min(max(lz + np.int32(fz + HALF), 1), 7)
+    middle = (cx << 6) | (cy << 3) | cz
+    if blocks.weight[slot, middle] == 0:
+        return ZERO
+    twice = np.float32(2.0) * np.float32(blocks.sdf[slot, middle])
+    total = ZERO
+    for axis in range(3):
+        step, c, d, f = 64, cx, 4, fx
+        if axis == 1:
+            step, c, d, f = 8, cy, 2, fy
+        elif axis == 2:
+            step, c, d, f = 1, cz, 1, fz
+        share = f * (ONE - f) * HALF
+        if share > ZERO:
+            up_slot = slot if c < 7 else index.neighbors[slot, d]
+            up = middle + step if c < 7 else middle - 7 * step
+            is_known = up_slot >= 0 and blocks.weight[slot, middle - step] > 0
+            if is_known and blocks.weight[up_slot, up] > 0:
+                both = np.float32(blocks.sdf[slot, middle - step]) + np.float32(
+                    blocks.sdf[up_slot, up]
+                )
+                total += share * (both - twice)
+    return total
+
+
+@inline
+def rounded_distance(distance, weight):
+    """Return the mean of a sum of distances times weights, to the nearest unit."""
+    # + 32768 makes it positive, where truncation is floor; what is curved may go beyond the ends
+    mean = min(max(distance / max(weight, ONE), -MOST), MOST)
+    return np.int32(mean + np.float32(32768.5)) - np.int32(32768)
+
+
+@inline
+def rounded_weight(weight, most):
+    """Return a sum of weights, to the nearest unit, limited."""
+    return np.int32(min(weight, most) + HALF)
+
+
+@inline
+def rounded_color(red, green, blue, weight, is_marked):
+    """Return the means of sums of colours times weights, and the weight; red is at least 1 where
+    readings have been near.
+    """
+    total = np.int32(min(weight, np.float32(MAX_COLOR_WEIGHT)) + HALF)
+    per_weight = ONE / weight if total > 0 else ZERO
+    r, g, b = (
+        np.int32(red * per_weight + HALF), np.int32(green * per_weight + HALF),
+        np.int32(blue * per_weight + HALF),
+    )  # fmt: skip
+    return max(r, np.int32(1)) if is_marked else r, g, b, total
