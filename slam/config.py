@@ -128,6 +128,9 @@ class TsdfConfig:
     )
     max_truncation_voxels: float = setting(12.0, "the band is never wider")
     max_weight: float = setting(128.0, "of a voxel, in readings taken at 1 m, face on")
+    keep_passes_apart: bool = setting(
+        False, "do not average a second pass that has drifted into the first"
+    )
     budget_mb: int = setting(4096, "no more map memory than this; blocks beyond are refused")
 
 

@@ -32,6 +32,7 @@ class DeviceFrame:
             T_world_camera=matrix,
             T_camera_world=matrix,
             stamp=np.zeros(1, np.int32),
+            index=np.zeros(1, np.int32),
             free_offset=np.zeros(2, np.int32),
             dither=np.zeros(1024, np.float32),
         )
@@ -42,6 +43,7 @@ class DeviceFrame:
         self.T_world_camera = inputs["T_world_camera"]
         self.T_camera_world = inputs["T_camera_world"]
         self.stamp = inputs["stamp"]  # int32 (1,): what the frame's blocks are stamped with
+        self.index = inputs["index"]  # int32 (1,), of the source's frame
         self.free_offset = inputs["free_offset"]  # int32 (2,): see `kernels.blocks.touch_free`
         self.dither = inputs["dither"]
 
@@ -72,6 +74,7 @@ class DeviceFrame:
             T_world_camera=T_world_camera,
             T_camera_world=inverse(T_world_camera),
             stamp=stamp,
+            index=frame.index,
             free_offset=free_offset,
             dither=dither,
         )

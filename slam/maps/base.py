@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, UInt8
+from jaxtyping import Bool, Float32, Float64, Int32, Int64, UInt8
 
 from kernels.field_render import UNSEEN_GRAY
 from slam.camera import Camera
@@ -102,6 +102,27 @@ class SdfSamples:
 
 
 @runtime_checkable
+class Correction(Protocol):
+    """A map on its way to where a correction puts it: made beside it, then taken into use at once.
+
+    Both methods are for the thread that integrates, between frames. Whoever reads the map sees it
+    as it was until `swap`, and as it will be from then on.
+    """
+
+    def advance(self) -> bool:
+        """Do a slice of the work, of some ten milliseconds; True once none is left but what was
+        integrated meanwhile.
+        """
+        ...
+
+    def swap(self) -> Float32[np.ndarray, "n 3"]:
+        """Do what is left and take the moved map into use; return world points, a block of the map
+        apart, round which anything changed.
+        """
+        ...
+
+
+@runtime_checkable
 class Polishable(Protocol):
     """A map that has more to do with what it keeps of its frames, once none is coming any more."""
 
@@ -145,6 +166,18 @@ class Map(Protocol):
         """Return T_world_camera of the frames whose poses the map refined, by frame index.
 
         Only of those that this object integrated, not of a file that it was loaded from.
+        """
+        ...
+
+    def correct(
+        self,
+        frame_indices: Int64[np.ndarray, "k"],
+        Ts_new_old: Float64[np.ndarray, "k 4 4"],
+    ) -> Correction | None:
+        """Begin to move what was fused round some frames by their motions in the world, and what
+        was fused between them by motions in between; None where the map cannot be moved.
+
+        Less than half a voxel moves nothing, but is added to the next correction's.
         """
         ...
 

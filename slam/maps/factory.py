@@ -53,14 +53,20 @@ def load_map(path: Path) -> Map:
     return MAPS[kind_of(path)].load(path)
 
 
-def resume_map(path: Path, config: Config, device: DeviceKind = "cpu") -> tuple[Map, Config]:
+def resume_map(
+    path: Path, config: Config, device: DeviceKind = "cpu", is_same_recording: bool = False
+) -> tuple[Map, Config]:
     """Read a saved map, and return it with the config of a run that goes on with it.
 
-    What the map is made of comes from its file; who trains it and how fast, from the config.
+    What the map is made of comes from its file; who trains it and how fast, from the config. Frames
+    of another recording have the same indices as those that the map was made of: then what is there
+    hangs on none of them.
     """
     kind = kind_of(path)
     map_ = _class_of(kind, device).load(path)
     config = without_time_budget(config) if config.deterministic else config
+    if kind == "tsdf" and not is_same_recording:
+        map_.forget_frames()
     if kind == "neural":
         anew = {name: getattr(config.neural, name) for name in SET_ANEW[kind]}
         map_.config = replace(map_.config, **anew)

@@ -186,7 +186,8 @@ def new_system(
     if resume is None:
         map_ = new_map(config, source.depth_noise, device)
     else:
-        map_, config = resume_map(resume, config, device)
+        is_same = options.earlier is not None
+        map_, config = resume_map(resume, config, device, is_same_recording=is_same)
     in_turns, unmapped = config.deterministic, HeldOut(config.holdout, config.playback.stride)
     if options.localize_only:
         in_turns, unmapped = True, EVERY_FRAME

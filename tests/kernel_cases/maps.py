@@ -15,7 +15,7 @@ from kernels.dispatch import using
 from slam.camera import Camera, DepthNoise
 from slam.config import TsdfConfig
 from slam.frame import Frame
-from slam.geometry import Transform
+from slam.geometry import Transform, inverse, se3_exp
 from slam.maps.base import Mesh
 from slam.maps.tsdf.cuda.map import CudaTsdfMap
 from slam.maps.tsdf.map import TsdfMap
@@ -174,3 +174,30 @@ def tsdf_map_repeats_itself(case: Case) -> None:
         for path in paths:
             built(seen, case.pick(512, 1 << 16)).save(path)
         case.true("bits", paths[0].read_bytes() == paths[1].read_bytes())
+
+
+@gpu_check
+def tsdf_map_moved_on_the_device(case: Case) -> None:
+    """It moves as the host's, goes on from there, and back again."""
+    seen = walk(case)
+    seen = replace(seen, config=replace(seen.config, voxel_size_m=case.pick(0.15, 0.01)))
+    capacity = case.pick(512, 1 << 16)
+    host, device = wanted(seen, capacity), built(seen, capacity)
+    T = se3_exp(np.array([0.4, -0.3, 0.2, 0.01, -0.02, 0.03]))
+    for motion in (T, inverse(T)):
+        changed = defined(moved, host, motion), moved(device, motion)
+        case.equal("where it changed", *(np.unique(points, axis=0) for points in changed))
+        frame, T_world_camera = seen.frames[0]
+        pose = T @ T_world_camera if motion is T else T_world_camera
+        defined(host.integrate, frame, pose)
+        device.integrate(frame, pose)
+    case.true("as many blocks", device.num_blocks == host.num_blocks > 8)
+    compare_reading(case, "moved", seen, host, device)
+
+
+def moved(map_: TsdfMap | CudaTsdfMap, T_new_old: Transform) -> np.ndarray:
+    """Move all of a map, and return where anything changed."""
+    correction = map_.correct(np.array([0]), T_new_old[None])
+    while correction is not None and not correction.advance():
+        pass
+    return np.zeros((0, 3), np.float32) if correction is None else correction.swap()

@@ -77,6 +77,9 @@ class Notes:
     def refined_poses(self) -> dict:
         return self.refined
 
+    def correct(self, frame_indices, Ts_new_old) -> None:
+        return None
+
     def save(self, path, beside=None) -> None:
         raise NotImplementedError
 

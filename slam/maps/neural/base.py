@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Float64, Int64
 
 from slam.camera import DepthNoise
 from slam.config import NeuralConfig
@@ -98,6 +99,12 @@ class KeyframedMap(ABC):
     def refined_poses(self) -> Mapping[int, Transform]:
         """Return T_world_camera of the keyframes that this object integrated, by frame index."""
         return {k.frame_index: k.T_world_camera for k in self._keyframes.items if k.is_own}
+
+    def correct(
+        self, frame_indices: Int64[np.ndarray, "k"], Ts_new_old: Float64[np.ndarray, "k 4 4"]
+    ) -> None:
+        """Return None: the levels cannot be moved."""
+        return None
 
     def save(self, path: Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
         """Write the map; see `slam.maps.neural.neural_file` for the format."""

@@ -17,7 +17,7 @@ from slam.maps.extraction import check_mesh_spacing, covering_blocks, extract
 from slam.maps.sizes import check_tsdf
 from slam.maps.tsdf.tsdf_file import TsdfContent, read_tsdf, write_tsdf
 
-BYTES_PER_BLOCK = 512 * 8 + 44  # voxels, coordinates and neighbours
+BYTES_PER_BLOCK = 512 * 8 + 44 + 12  # voxels, coordinates and neighbours, anchor
 NEAR_M = 0.1
 FAR_M = 8.0
 BAND_STRIDE = 6  # pixels that allocate: at 5 m they are 6 cm apart, still under a block
@@ -47,12 +47,18 @@ class FusedMap(ABC):
         """Blocks in use."""
 
     @abstractmethod
-    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return coords, sdf, weight and color of the blocks in use, as a file holds them."""
+    def _arrays(self) -> tuple[np.ndarray, ...]:
+        """Return coords, sdf, weight, color and anchors of the blocks in use, as a file holds
+        them.
+        """
 
     @abstractmethod
     def _take(self, content: TsdfContent) -> None:
         """Go on with the blocks of a file; raise SlamError where there is no room for them."""
+
+    @abstractmethod
+    def forget_frames(self) -> None:
+        """Let the blocks hang on no frame: corrections leave them where they are."""
 
     @abstractmethod
     def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:

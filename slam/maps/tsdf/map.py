@@ -1,11 +1,10 @@
 """The TSDF map: KinectFusion's volume on sparse voxel blocks."""
 
-from dataclasses import dataclass
+import logging
 from threading import Lock
 
-import cv2
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, UInt8, UInt32
+from jaxtyping import Float32, Float64, Int64, UInt8
 
 from kernels import blocks as block_ops
 from kernels import mesh as mesh_ops
@@ -16,34 +15,19 @@ from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
 from slam.maps.base import Mesh, Rendering, SdfSamples
-from slam.maps.readings import stride_for, surface_readings
-from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
+from slam.maps.motion import Motion, block_centers
+from slam.maps.readings import SurfaceReadings, surface_readings
+from slam.maps.schedule import dither_of
 from slam.maps.tsdf.color import nearest_colors
-from slam.maps.tsdf.fused_map import (
-    BAND_STRIDE,
-    FAR_M,
-    NEAR_M,
-    FusedMap,
-)  # fmt: skip
+from slam.maps.tsdf.correction import Resampling
+from slam.maps.tsdf.fused_map import BYTES_PER_BLOCK, FAR_M, NEAR_M, FusedMap
+from slam.maps.tsdf.fusion import PackedColor, touch
+from slam.maps.tsdf.revisits import NoRevisits, Revisits, Sizes
+from slam.maps.tsdf.storage import Storage
 from slam.maps.tsdf.tsdf_file import TsdfContent
 
+logger = logging.getLogger(__name__)
 FIRST_CAPACITY = 1 << 14
-
-
-@dataclass(frozen=True)
-class _Storage:
-    """Index and voxels. Growth replaces the pair, so that a reader always has one that fits."""
-
-    index: block_ops.BlockIndex
-    blocks: tsdf_ops.TsdfBlocks
-
-    @property
-    def capacity(self) -> int:
-        return len(self.index.coords)
-
-    @property
-    def count(self) -> int:
-        return int(self.index.num_blocks[0])
 
 
 class TsdfMap(FusedMap):
@@ -58,99 +42,87 @@ class TsdfMap(FusedMap):
         self, config: TsdfConfig, depth_noise: DepthNoise, initial_capacity: int = FIRST_CAPACITY
     ) -> None:
         super().__init__(config, depth_noise)
-        # All voxels of the budget are reserved at once, but a page is only taken when it is first
-        # written: so growth copies an index and no voxels.
-        capacity = min(initial_capacity, self.most_blocks)
         try:
-            blocks = tsdf_ops.new_blocks(self.most_blocks)
+            self._storage = Storage.new(initial_capacity, self.most_blocks)
         except MemoryError as error:
             raise SlamError(
                 f"cannot reserve {config.budget_mb} MB for the map; lower --tsdf.budget-mb"
             ) from error
-        self._storage = _Storage(block_ops.new_index(capacity), blocks)
-        self._stamps = np.full(capacity, -1, np.int32)
-        self._packed_color = np.zeros(0, np.uint32)
+        self._packed_color = PackedColor()
+        self._rest = Motion.none()  # what corrections have left undone
+        sizes = Sizes(
+            config.voxel_size_m / self.sdf_unit_m,
+            self.truncation_m[0] / self.sdf_unit_m,
+            depth_noise.sigma_m(1.0) / self.sdf_unit_m,
+            config.max_weight,
+        )
+        most_held = self.most_blocks // 8
+        self._revisits = Revisits(sizes, most_held) if config.keep_passes_apart else NoRevisits()
         self._lock = Lock()
 
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
         """Fuse a posed frame: allocate its band, carve its free space, average all."""
+        self.fuse(frame, surface_readings(frame), T_world_camera)
+
+    def fuse(self, frame: Frame, surface: SurfaceReadings, T_world_camera: Transform) -> None:
+        """Do it with a frame whose readings are prepared."""
         with self._lock:
             h, w = frame.depth_m.shape
-            readings, normals = surface_readings(frame)
+            number = self.num_integrated
+            readings, normals = surface
             # readings beside an edge are negative and allocate nothing: most outliers are such
-            visible = self._touch(frame, readings[:-1].reshape(h, w), T_world_camera)
+            sure_depth_m = readings[:-1].reshape(h, w)
+            touched = touch(
+                self._storage, frame, sure_depth_m, T_world_camera, number,
+                self.config.voxel_size_m, self.truncation_m,
+            )  # fmt: skip
+            self._storage, visible = touched.storage, touched.visible
+            self.num_refused += not touched.fits
             storage = self._storage
-            tsdf_ops.integrate(
-                storage.index,
-                storage.blocks,
-                visible,
-                readings,
-                normals,
-                self._pack_color(frame),
-                (h, w),
-                frame.camera.intrinsics,
-                inverse(T_world_camera).astype(np.float32),
-                self.config.voxel_size_m,
-                self.sdf_unit_m,
-                frame.depth_noise.coefficients,
-                self.truncation_m,
-                self.config.max_weight,
-                dither_of(self.num_integrated),
-            )
+            self._revisits.begin(storage, visible, number)
+            storage.anchors.note(visible, frame.index, number)
+            coords = storage.index.coords[visible]
+            apart = self._revisits.apart(coords, frame.index, number)
+            T_camera_world = inverse(T_world_camera).astype(np.float32)
+            rgba = self._packed_color.of(frame)
+            for to, slots in ((storage, visible), *apart):
+                tsdf_ops.integrate(
+                    to.index,
+                    to.blocks,
+                    slots,
+                    readings,
+                    normals,
+                    rgba,
+                    (h, w),
+                    frame.camera.intrinsics,
+                    T_camera_world,
+                    self.config.voxel_size_m,
+                    self.sdf_unit_m,
+                    frame.depth_noise.coefficients,
+                    self.truncation_m,
+                    self.config.max_weight,
+                    dither_of(number),
+                )
+            self._revisits.end(storage, number)
             self.num_integrated += 1
 
-    def _touch(
-        self, frame: Frame, sure_depth_m: Float32[np.ndarray, "h w"], T_world_camera: Transform
-    ) -> Int32[np.ndarray, "n"]:
-        """List the blocks that a frame updates; the readings of `sure_depth_m` allocate them."""
-        depth_m, noise = frame.depth_m, frame.depth_noise.coefficients
-        T = T_world_camera.astype(np.float32)
-        block_size_m = 8.0 * self.config.voxel_size_m
-        while True:
-            storage = self._storage
-            visible = np.empty(storage.capacity, np.int32)
-            stamp = self.num_integrated
-            num_band = block_ops.touch_band(
-                storage.index, sure_depth_m, frame.camera.intrinsics, T, block_size_m, noise,
-                self.truncation_m, stride_for(frame.camera, BAND_STRIDE), self._stamps, stamp,
-                visible,
-            )  # fmt: skip
-            if num_band >= 0 or not self._grow():
-                break
-            self._stamps[self._stamps == stamp] = -1  # list them again
-        if num_band < 0:
-            self.num_refused += 1
-            num_band = int(np.count_nonzero(self._stamps == stamp))
-            visible[:num_band] = np.flatnonzero(self._stamps == stamp)
-        num_visible = block_ops.touch_free(
-            storage.index, depth_m, frame.camera.intrinsics, T, block_size_m, noise,
-            self.truncation_m, FREE_STRIDE, free_offset_of(stamp), NEAR_M, self._stamps, stamp,
-            visible, num_band,
-        )  # fmt: skip
-        return visible[:num_visible]
-
-    def _grow(self) -> bool:
-        """Double the capacity, within the budget; False where that is used up."""
-        old = self._storage
-        capacity = min(2 * old.capacity, len(old.blocks.sdf))
-        if capacity <= old.capacity:
-            return False
-        self._stamps = np.append(self._stamps, np.full(capacity - old.capacity, -1, np.int32))
-        self._storage = _Storage(block_ops.grown_index(old.index, capacity), old.blocks)
-        return True
-
-    def _pack_color(self, frame: Frame) -> UInt32[np.ndarray, "m"]:
-        """Return the colour as `kernels.tsdf.integrate` takes it."""
-        if frame.color is None:
-            return np.empty(0, np.uint32)
-        h, w = frame.depth_m.shape
-        if len(self._packed_color) != h * w + 1:
-            self._packed_color = np.zeros(h * w + 1, np.uint32)
-        channels = self._packed_color[:-1].view(np.uint8).reshape(h, w, 4)
-        cv2.cvtColor(frame.color, cv2.COLOR_RGB2RGBA, dst=channels)
-        if frame.color_mask is not None:
-            channels[..., 3] = 255 * frame.color_mask
-        return self._packed_color
+    def correct(
+        self, frame_indices: Int64[np.ndarray, "k"], Ts_new_old: Float64[np.ndarray, "k 4 4"]
+    ) -> "TsdfCorrection | None":
+        """Begin to move what was fused round some frames; None where the copy that this takes does
+        not fit into the budget.
+        """
+        storage = self._storage
+        if 2 * storage.count > self.most_blocks:
+            logger.warning(
+                "the map takes more than half of %d MB: it stays uncorrected", self.config.budget_mb
+            )
+            return None
+        whole = Motion.of(frame_indices, Ts_new_old).after(self._rest)
+        centers = block_centers(storage.index.coords[: storage.count], self.config.voxel_size_m)
+        frames = storage.anchors.frames[: storage.count]
+        motion, self._rest = whole.split(frames, centers, self.config.voxel_size_m)
+        return TsdfCorrection(self, motion)
 
     def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:
         """Evaluate the signed distance at world points."""
@@ -197,23 +169,27 @@ class TsdfMap(FusedMap):
                 )
             )
 
-    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return coords, sdf, weight and color of the blocks in use."""
-        storage, count = self._storage, self._storage.count
-        coords = storage.index.coords[:count]
-        sdf, weight, color = (array[:count] for array in storage.blocks)
-        return coords, sdf, weight, color
+    def _arrays(self) -> tuple[np.ndarray, ...]:
+        """Return coords, sdf, weight, color and anchors of the blocks in use."""
+        storage = self._storage
+        arrays = (storage.index.coords, *storage.blocks, storage.anchors.frames)
+        return tuple(array[: storage.count] for array in arrays)
 
     def _take(self, content: TsdfContent) -> None:
         """Go on with the blocks of a file; raise SlamError where they exceed the budget."""
-        while not block_ops.insert_blocks(self._storage.index, content.coords):
-            if not self._grow():
-                num_blocks, budget_mb = len(content.coords), self.config.budget_mb
-                raise SlamError(f"its {num_blocks} blocks exceed {budget_mb} MB")
+        self._storage, fits = self._storage.with_blocks(content.coords)
+        if not fits:
+            num_blocks, budget_mb = len(content.coords), self.config.budget_mb
+            raise SlamError(f"its {num_blocks} blocks exceed {budget_mb} MB")
         blocks, count = self._storage.blocks, len(content.coords)
         blocks.sdf[:count] = content.sdf
         blocks.weight[:count] = content.weight
         blocks.color[:count] = content.color
+        self._storage.anchors.take(content.anchors)
+
+    def forget_frames(self) -> None:
+        """Let the blocks hang on no frame: corrections leave them where they are."""
+        self._storage.anchors.take(np.full(self._storage.count, np.nan, np.float32))
 
     @property
     def storage(self) -> tuple[block_ops.BlockIndex, tsdf_ops.TsdfBlocks]:
@@ -224,3 +200,38 @@ class TsdfMap(FusedMap):
     def num_blocks(self) -> int:
         """Blocks in use."""
         return self._storage.count
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of map data in use, those beside the map too, without hash tables."""
+        return super().nbytes + self._revisits.num_blocks * BYTES_PER_BLOCK
+
+
+class TsdfCorrection:
+    """A `slam.maps.base.Correction` of a TSDF map."""
+
+    def __init__(self, map_: TsdfMap, motion: Motion) -> None:
+        self._map = map_
+        self._motion = motion
+        self._resampling = self._of(map_._storage)
+
+    def _of(self, storage: Storage) -> Resampling:
+        config = self._map.config
+        return Resampling(storage, self._motion, config.voxel_size_m, config.max_weight)
+
+    def advance(self) -> bool:
+        """Make some more of the moved blocks."""
+        return self._resampling.advance(self._map._storage, self._map.num_integrated)
+
+    def swap(self) -> Float32[np.ndarray, "n 3"]:
+        """Read again what was integrated meanwhile, and take the moved blocks into use."""
+        map_ = self._map
+        with map_._lock:
+            revisits = map_._revisits
+            revisits.end(map_._storage, map_.num_integrated, at_once=True)
+            storage, changed = self._resampling.finish(map_._storage)
+            if len(changed):
+                held, _ = self._of(revisits.held).finish(revisits.held)
+                storage = revisits.joined(storage, held)
+            map_._storage = storage
+        return changed

@@ -5,8 +5,9 @@
     sdf     int16     (n, 512)    distance in units of the widest truncation / 32000, z fastest
     weight  uint16    (n, 512)    in 1/256 of a reading at 1 m; 0 = unknown
     color   uint8     (n, 4, 512) red, green, blue, colour weight
+    anchors float32   (n,)        index of the frame that a block moves with; NaN: it stays
 
-A reader refuses other formats and newer versions.
+A reader refuses other formats and newer versions. Version 1 has no anchors: its blocks stay.
 """
 
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int16, Int32, UInt8, UInt16
+from jaxtyping import Float32, Int16, Int32, UInt8, UInt16
 
 from kernels.blocks import MAX_COORD
 from slam.camera import DepthNoise
@@ -28,7 +29,7 @@ from slam.maps.sizes import check_tsdf
 from slam.meshio import replaced_file
 
 FORMAT = "twinmap-tsdf"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class TsdfContent:
     sdf: Int16[np.ndarray, "n 512"]
     weight: UInt16[np.ndarray, "n 512"]
     color: UInt8[np.ndarray, "n 4 512"]
+    anchors: Float32[np.ndarray, "n"]
 
 
 def write_tsdf(path: Path, content: TsdfContent, beside: Mapping[str, Any]) -> None:
@@ -59,6 +61,7 @@ def write_tsdf(path: Path, content: TsdfContent, beside: Mapping[str, Any]) -> N
         "sdf": content.sdf,
         "weight": content.weight,
         "color": content.color,
+        "anchors": content.anchors,
     }
     with replaced_file(path) as file:
         np.savez(file, **arrays, **beside)
@@ -82,9 +85,14 @@ def read_tsdf(path: Path) -> TsdfContent:
             sdf=arrays["sdf"],
             weight=arrays["weight"],
             color=arrays["color"],
+            anchors=_anchors(header["version"], arrays),
         )
     _check(path, content)
     return content
+
+
+def _anchors(version: int, arrays: Mapping[str, Any]) -> Float32[np.ndarray, "n"]:
+    return arrays["anchors"] if version > 1 else np.full(len(arrays["coords"]), np.nan, np.float32)
 
 
 def _check(path: Path, content: TsdfContent) -> None:
@@ -94,6 +102,7 @@ def _check(path: Path, content: TsdfContent) -> None:
         "sdf": (content.sdf, np.int16, (n, 512)),
         "weight": (content.weight, np.uint16, (n, 512)),
         "color": (content.color, np.uint8, (n, 4, 512)),
+        "anchors": (content.anchors, np.float32, (n,)),
     }
     for name, (array, dtype, shape) in shapes.items():
         if array.dtype != dtype or array.shape != shape:

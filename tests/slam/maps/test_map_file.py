@@ -223,7 +223,7 @@ ANY_DAMAGE = {
     "header not JSON": lambda path: rewrite(path, header=np.frombuffer(b"{", np.uint8)),
     "header a list": lambda path: rewrite_header(path, lambda header: [header]),
     "another format": _set("format", "other-map"),
-    "a newer version": _set("version", 2),
+    "a newer version": _set("version", 99),
     "version text": _set("version", "new"),
     "no config": _set("config", None),
     "config a list": _set("config", []),
@@ -243,6 +243,8 @@ DAMAGE = {
         "a block twice": _set_coord("coords", 1, None),
         "a block out of range": _set_coord("coords", 3, 1 << 21),
         "voxels of no size": _set_config("voxel_size_m", 0.0),
+        "no anchors": lambda path: rewrite(path, anchors=None),
+        "too few anchors": lambda path: rewrite(path, anchors=np.zeros(3, np.float32)),
     },
     "neural": ANY_DAMAGE
     | {

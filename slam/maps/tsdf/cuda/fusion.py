@@ -6,6 +6,7 @@ import torch
 
 from kernels import blocks as block_ops
 from kernels import tsdf as tsdf_ops
+from kernels.anchors import note_view
 from kernels.cuda.arrays import empty
 from kernels.cuda.graph import Graph
 from kernels.cuda.image import pack_color
@@ -13,6 +14,7 @@ from slam.config import TsdfConfig
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.gpu.device_frame import DeviceFrame
+from slam.maps.anchors import STAY
 from slam.maps.readings import readings_of, stride_for
 from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
 from slam.maps.tsdf.cuda.storage import TsdfStorage
@@ -46,7 +48,7 @@ class TsdfFusion:
 
     def _enqueue(self) -> None:
         frame, config, band_m = self.frame, self._config, self._truncation_m
-        index, voxels, stamps, visible, report = self._storage
+        index, voxels, stamps, visible, anchors, report = self._storage
         readings, normals = readings_of(frame.depth_m, frame.quarter_intrinsics, frame.noise)
         # readings beside an edge are negative and allocate nothing: most outliers are such
         sure_depth_m: Any = readings[:-1].reshape(frame.image_size)
@@ -60,6 +62,7 @@ class TsdfFusion:
             index, frame.depth_m, *view, band_m, FREE_STRIDE, frame.free_offset, NEAR_M, stamps,
             frame.stamp, visible, num_visible,
         )  # fmt: skip
+        note_view(visible, frame.index, frame.stamp, STAY, *anchors, num_visible)
         rgba: Any = self._no_color
         if frame.has_color:
             rgba = pack_color(frame.color, frame.color_mask)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 
 from kernels import blocks as block_ops
 from kernels import mesh as mesh_ops
@@ -19,7 +19,9 @@ from slam.frame import Frame
 from slam.geometry import Transform
 from slam.gpu.counters import Report
 from slam.maps.base import Mesh, Rendering, SdfSamples
+from slam.maps.motion import Motion, block_centers, is_moved
 from slam.maps.tsdf.color import nearest_voxels
+from slam.maps.tsdf.cuda.correction import move
 from slam.maps.tsdf.cuda.fusion import TsdfFusion
 from slam.maps.tsdf.cuda.storage import in_order, new_storage
 from slam.maps.tsdf.fused_map import FAR_M, NEAR_M, FusedMap
@@ -39,6 +41,7 @@ class CudaTsdfMap(FusedMap):
         """Make an empty map for `capacity` blocks; None = what the budget gives."""
         super().__init__(config, depth_noise)
         self._storage = new_storage(self.most_blocks if capacity is None else capacity)
+        self._rest = Motion.none()  # what corrections have left undone
         self._report = Report(2)
         self._fusion: TsdfFusion | None = None
         self._num_blocks = 0
@@ -113,11 +116,41 @@ class CudaTsdfMap(FusedMap):
             mesh = mesh_ops.extract_mesh(index, voxels, slots, self.config.voxel_size_m, 1)
             return Mesh(*to_host(mesh))
 
-    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return coords, sdf, weight and color of the blocks in use. Integration waits."""
+    def _arrays(self) -> tuple[np.ndarray, ...]:
+        """Return coords, sdf, weight, color and anchors of the blocks in use. Integration waits."""
         with self._lock:
             index, voxels = in_order(self._storage, self._num_blocks)
-            return (to_host(index.coords), *to_host(voxels))
+            # in the order of the coordinates, as `index` is
+            slots: Any = block_ops.find_blocks(self._storage.index, index.coords)
+            anchors = to_host(self._storage.anchors.frames[slots.long()])
+            return (to_host(index.coords), *to_host(voxels), anchors)
+
+    def correct(
+        self, frame_indices: Int64[np.ndarray, "k"], Ts_new_old: Float64[np.ndarray, "k 4 4"]
+    ) -> "CudaTsdfCorrection":
+        """Begin to move what was fused round some frames. A GPU moves all at once."""
+        return CudaTsdfCorrection(self, Motion.of(frame_indices, Ts_new_old))
+
+    def forget_frames(self) -> None:
+        """Let the blocks hang on no frame: corrections leave them where they are."""
+        slots: Any = torch.arange(self._num_blocks, device=DEVICE)
+        self._storage.anchors.put(slots, float("nan"))
+
+    def _move(self, motion: Motion) -> Float32[np.ndarray, "n 3"]:
+        """Do what a correction takes; return the centres of the blocks where anything changed."""
+        with self._lock:
+            coords = to_host(self._storage.index.coords[: self._num_blocks])
+            frames = to_host(self._storage.anchors.frames[: self._num_blocks])
+            centers = block_centers(coords, self.config.voxel_size_m)
+            whole = motion.after(self._rest)
+            applied, self._rest = whole.split(frames, centers, self.config.voxel_size_m)
+            if not is_moved(applied.Ts_new_old).any():
+                return np.zeros((0, 3), np.float32)
+            sizes = self.config.voxel_size_m, self.config.max_weight
+            moved = move(self._storage, frames, applied, *sizes)
+            self._storage.anchors.put(moved.slots, to_device(moved.frames))
+            self._num_blocks = len(moved.frames)
+            return moved.changed
 
     def _take(self, content: TsdfContent) -> None:
         """Go on with the blocks of a file; raise SlamError where they do not fit."""
@@ -135,3 +168,20 @@ class CudaTsdfMap(FusedMap):
         voxels.weight.view(torch.int16)[slots] = to_device(content.weight).view(torch.int16)
         voxels.color[slots] = to_device(content.color)
         self._num_blocks = num_blocks
+        self._storage.anchors.put(slots, to_device(content.anchors))
+
+
+class CudaTsdfCorrection:
+    """A `slam.maps.base.Correction` of a TSDF map on a GPU."""
+
+    def __init__(self, map_: CudaTsdfMap, motion: Motion) -> None:
+        self._map = map_
+        self._motion = motion
+
+    def advance(self) -> bool:
+        """Do nothing: it is a matter of milliseconds."""
+        return True
+
+    def swap(self) -> Float32[np.ndarray, "n 3"]:
+        """Move everything."""
+        return self._map._move(self._motion)

@@ -13,6 +13,21 @@ from slam.maps.tsdf.fused_map import BYTES_PER_BLOCK
 BYTES_BESIDE = 56  # a block: its part of the hash table, stamp and place in the list
 
 
+class DeviceAnchors(NamedTuple):
+    """`slam.maps.anchors.Anchors` of tensors."""
+
+    frames: Any  # float32 (capacity,)
+    counts: Any  # int32 (capacity,)
+    lasts: Any  # int32 (capacity,)
+
+    def put(self, slots: Any, frames: Any) -> None:
+        """Let the blocks in these slots hang on these frames for good; there are no others."""
+        self.frames.fill_(float("nan"))
+        self.counts.zero_()
+        self.frames[slots] = frames
+        self.counts[slots] = -1
+
+
 class TsdfStorage(NamedTuple):
     """Index and voxels, and what a frame notes about the blocks it touches."""
 
@@ -20,6 +35,7 @@ class TsdfStorage(NamedTuple):
     voxels: Any  # TsdfBlocks of tensors
     stamps: Any  # int32 (capacity,): the frame that touched a block last
     visible: Any  # int32 (capacity,): the slots that a frame touches
+    anchors: DeviceAnchors
     report: Any  # int32 (2,): blocks in use, and how many the last frame found no room for
 
 
@@ -36,6 +52,11 @@ def new_storage(num_blocks: int) -> TsdfStorage:
             voxels=TsdfBlocks(sdf, weight, color),
             stamps=full((capacity,), -1, torch.int32),
             visible=empty((capacity,), torch.int32),
+            anchors=DeviceAnchors(
+                full((capacity,), float("nan"), torch.float32),
+                zeros((capacity,), torch.int32),
+                full((capacity,), -1, torch.int32),
+            ),
             report=zeros((2,), torch.int32),
         )
 
