@@ -8,6 +8,7 @@ from kernels.tsdf import TsdfBlocks
 
 NEAR_VOXELS = 0.5  # the gap between two blocks that moved apart is filled from as far
 LEAST_KNOWN = 0.51  # share of a cell: more than half, or known space would grow each time
+BEND_REACH = 2.0  # ranges of a cell's distances, about voxels: beyond no surface is near
 
 
 def resample_blocks(
@@ -31,13 +32,17 @@ def resample_blocks(
     including, 8 (c + 1), in each direction. Where none of them knows anything, it reads those that
     it misses by up to `NEAR_VOXELS`, at their nearest point. What is read is the trilinear mean
     over the known ones of the eight old voxels around, if they are at least `LEAST_KNOWN` of the
-    cell; of the colours, over those that there are, with the trilinear colour weight. Where all of
-    a cell is known, the distance is bent by t (1 - t) / 2 times its second difference along each
-    axis, round the nearest voxel that has neighbours on both sides, in its own block or the next
-    one up: that is what a straight line misses of a curve. Several sources are averaged by weight;
-    weights add up, to `max_weight` readings and `kernels.tsdf.MAX_COLOR_WEIGHT`. Everything is
-    rounded to the nearest: motions by whole voxels change no bit. Red is at least 1 where
-    readings have been near (`kernels.tsdf.TsdfBlocks`) at more than half of what is known.
+    cell; of the colours, over those that there are, with the trilinear colour weight. Several
+    sources are averaged by weight; weights add up, to `max_weight` readings and
+    `kernels.tsdf.MAX_COLOR_WEIGHT`. Everything is rounded to the nearest: motions by whole voxels
+    change no bit. Red is at least 1 where readings have been near (`kernels.tsdf.TsdfBlocks`) at
+    more than half of what is known.
+
+    Where all of a cell is known and a surface is near, at less than `BEND_REACH` times the range of
+    the cell's distances, the distance is bent along each axis by t (1 - t) / 2 times the smaller
+    of the second differences at both ends, if they have one sign, on the nearest line of voxels:
+    that is what a straight line misses of a curve. The line's voxel below the cell must lie in the
+    source itself.
     """
     num_slots, num_new = len(index.coords), len(coords)
     check_array("Ts_old_new", Ts_old_new, "float64", (None, 3, 4))

@@ -5,7 +5,7 @@ import numpy as np
 from kernels.blocks import BlockIndex
 from kernels.reference.query import CORNERS, read_voxels
 from kernels.reference.tsdf import VOXELS_OF_BLOCK
-from kernels.resample import LEAST_KNOWN, NEAR_VOXELS
+from kernels.resample import BEND_REACH, LEAST_KNOWN, NEAR_VOXELS
 from kernels.tsdf import MAX_COLOR_WEIGHT, WEIGHT_UNIT, TsdfBlocks, new_blocks
 
 ALL = 0.9999  # of a cell, but for rounding
@@ -44,7 +44,7 @@ def _read(index: BlockIndex, blocks: TsdfBlocks, origin: np.ndarray, old: np.nda
     lowest = np.minimum(np.floor(old), 7.0)
     fractions = old - lowest
     known, weight, distance = np.zeros(512), np.zeros(512), np.zeros(512)
-    marked = np.zeros(512)
+    marked, low, high = np.zeros(512), np.full(512, 32767.0), np.full(512, -32767.0)
     colored, color_weight, color = np.zeros(512), np.zeros(512), np.zeros((3, 512))
     for corner in CORNERS:
         share = np.where(corner, fractions, 1.0 - fractions).prod(axis=1)
@@ -53,6 +53,9 @@ def _read(index: BlockIndex, blocks: TsdfBlocks, origin: np.ndarray, old: np.nda
         known += share * is_known
         weight += share * voxels.weight
         distance += share * np.where(is_known, voxels.sdf, 0.0)
+        is_read = is_known & (share > 0)
+        low = np.where(is_read, np.minimum(low, voxels.sdf), low)
+        high = np.where(is_read, np.maximum(high, voxels.sdf), high)
         marked += share * (is_known & (voxels.color[:, 0] > 0))
         share_colored = share * (is_known & (voxels.color[:, 3] > 0))
         colored += share_colored
@@ -61,7 +64,8 @@ def _read(index: BlockIndex, blocks: TsdfBlocks, origin: np.ndarray, old: np.nda
     weight, distance, marked = (
         total / np.where(known > 0, known, 1.0) for total in (weight, distance, marked)
     )
-    distance -= np.where(known > ALL, _curvature(index, blocks, origin, lowest, fractions), 0.0)
+    is_bent = (known > ALL) & (np.abs(distance) < BEND_REACH * (high - low))
+    distance -= np.where(is_bent, _curvature(index, blocks, origin, lowest, fractions), 0.0)
     color /= np.where(colored > 0, colored, 1.0)
     sums = np.stack(
         [weight, weight * distance, weight * marked, color_weight, *(color_weight * color)]
@@ -77,17 +81,17 @@ def _curvature(
     fractions: np.ndarray,
 ) -> np.ndarray:
     """Return what the trilinear distance lacks of a curve, (512,)."""
-    nearest = np.clip(np.floor(lowest + fractions + 0.5), 1.0, 7.0).astype(np.int64)
-    middle = read_voxels(index, blocks, origin + nearest)
+    nearest = np.floor(lowest + fractions + 0.5)
     total = np.zeros(512)
     for axis, step in enumerate(np.eye(3, dtype=np.int64)):
-        before, behind = (
-            read_voxels(index, blocks, origin + nearest + side * step) for side in (-1, 1)
-        )
-        is_known = (before.weight > 0) & (middle.weight > 0) & (behind.weight > 0)
+        first = np.where(step, lowest, nearest).astype(np.int64) - step
+        line = [read_voxels(index, blocks, origin + first + k * step) for k in range(4)]
+        is_known = np.all([voxels.weight > 0 for voxels in line], axis=0) & (first[:, axis] >= 0)
+        ends = [line[k].sdf - 2.0 * line[k + 1].sdf + line[k + 2].sdf for k in range(2)]
+        smaller = np.where(np.abs(ends[0]) < np.abs(ends[1]), *ends)
         t = fractions[:, axis]
-        difference = before.sdf + behind.sdf - 2.0 * middle.sdf
-        total += np.where(is_known, t * (1.0 - t) / 2.0 * difference, 0.0)
+        is_curve = is_known & (ends[0] * ends[1] > 0)
+        total += np.where(is_curve, t * (1.0 - t) / 2.0 * smaller, 0.0)
     return total
 
 

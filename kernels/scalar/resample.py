@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kernels.resample import LEAST_KNOWN, NEAR_VOXELS
+from kernels.resample import BEND_REACH, LEAST_KNOWN, NEAR_VOXELS
 from kernels.scalar.cell import corner_weight
 from kernels.scalar.compile import inline
 from kernels.tsdf import MAX_COLOR_WEIGHT
@@ -14,6 +14,7 @@ SIDE = np.float32(8.0)
 NEAR = np.float32(NEAR_VOXELS)
 LEAST = np.float32(LEAST_KNOWN)
 ALL = np.float32(0.9999)  # of a cell, but for rounding
+REACH = np.float32(BEND_REACH)
 MOST = np.float32(32767.0)
 STEPS = np.float64(1 << 17)  # of a voxel
 FAR = np.float64(1 << 44) + np.float64(0.5)  # steps; the half rounds
@@ -64,6 +65,7 @@ def read_block(index, blocks, slot, x, y, z):
     ly, fy = split(y)
     lz, fz = split(z)
     known, weight, distance, marked = ZERO, ZERO, ZERO, ZERO
+    low, high = MOST, -MOST
     colored, color_weight, red, green, blue = ZERO, ZERO, ZERO, ZERO, ZERO
     for c in range(8):
         share = corner_weight(c, fx, fy, fz)
@@ -75,7 +77,9 @@ def read_block(index, blocks, slot, x, y, z):
             if s >= 0 and blocks.weight[s, voxel] > 0:
                 known += share
                 weight += share * np.float32(blocks.weight[s, voxel])
-                distance += share * np.float32(blocks.sdf[s, voxel])
+                sdf = np.float32(blocks.sdf[s, voxel])
+                distance += share * sdf
+                low, high = min(low, sdf), max(high, sdf)
                 if blocks.color[s, 0, voxel] > 0:
                     marked += share
                 w = np.float32(blocks.color[s, 3, voxel])
@@ -88,7 +92,7 @@ def read_block(index, blocks, slot, x, y, z):
     if known < LEAST:
         return ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
     bend = ZERO
-    if known > ALL:
+    if known > ALL and abs(distance) < REACH * (high - low):
         bend = curvature(index, blocks, slot, lx, ly, lz, fx, fy, fz)
     per_color = ONE / max(colored, np.float32(1e-12))
     return (
@@ -99,33 +103,39 @@ def read_block(index, blocks, slot, x, y, z):
 
 @inline
 def curvature(index, blocks, slot, lx, ly, lz, fx, fy, fz):
-    """Return what the trilinear distance lacks: t (1 - t) / 2 of the second difference along each
-    axis, round the nearest voxel that has both neighbours in its own block or the next one up.
+    """Return what the trilinear distance lacks: along each axis t (1 - t) / 2 of the smaller second
+    difference at the two ends of the cell, on the line of voxels that is nearest; none where they
+    have different signs, as at a kink, or are not known, as in the lowest cells of a block.
     """
-    cx = min(max(lx + np.int32(fx + HALF), 1), 7)
-    cy = min(max(ly + np.int32(fy + HALF), 1), 7)
-    cz = min(max(lz + np.int32(fz + HALF), 1), 7)
-    middle = (cx << 6) | (cy << 3) | cz
-    if blocks.weight[slot, middle] == 0:
-        return ZERO
-    twice = np.float32(2.0) * np.float32(blocks.sdf[slot, middle])
+    nx, ny, nz = lx + np.int32(fx + HALF), ly + np.int32(fy + HALF), lz + np.int32(fz + HALF)
     total = ZERO
     for axis in range(3):
-        step, c, d, f = 64, cx, 4, fx
+        vx, vy, vz, f = lx - 1, ny, nz, fx
+        sx, sy, sz = 1, 0, 0
         if axis == 1:
-            step, c, d, f = 8, cy, 2, fy
+            vx, vy, vz, f = nx, ly - 1, nz, fy
+            sx, sy, sz = 0, 1, 0
         elif axis == 2:
-            step, c, d, f = 1, cz, 1, fz
+            vx, vy, vz, f = nx, ny, lz - 1, fz
+            sx, sy, sz = 0, 0, 1
         share = f * (ONE - f) * HALF
-        if share > ZERO:
-            up_slot = slot if c < 7 else index.neighbors[slot, d]
-            up = middle + step if c < 7 else middle - 7 * step
-            is_known = up_slot >= 0 and blocks.weight[slot, middle - step] > 0
-            if is_known and blocks.weight[up_slot, up] > 0:
-                both = np.float32(blocks.sdf[slot, middle - step]) + np.float32(
-                    blocks.sdf[up_slot, up]
-                )
-                total += share * (both - twice)
+        if share > ZERO and min(vx, vy, vz) >= 0:
+            known = True
+            before, lower, upper, behind = ZERO, ZERO, ZERO, ZERO
+            for k in range(4):
+                x, y, z = vx + k * sx, vy + k * sy, vz + k * sz
+                d = ((x >> 3) << 2) | ((y >> 3) << 1) | (z >> 3)
+                s = slot if d == 0 else index.neighbors[slot, d]
+                voxel = ((x & 7) << 6) | ((y & 7) << 3) | (z & 7)
+                if s < 0 or blocks.weight[s, voxel] == 0:
+                    known = False
+                    break
+                before, lower, upper = lower, upper, behind
+                behind = np.float32(blocks.sdf[s, voxel])
+            first = before - lower - lower + upper
+            second = lower - upper - upper + behind
+            if known and first * second > ZERO:
+                total += share * (first if abs(first) < abs(second) else second)
     return total
 
 

@@ -118,6 +118,13 @@ class Reach(NamedTuple):
     sources: Int32[np.ndarray, "s"]
     nearest: Int32[np.ndarray, "t"]
 
+    def part(self, which: Int64[np.ndarray, "k"]) -> "Reach":
+        """Return some of the new blocks."""
+        counts = np.diff(self.starts)[which]
+        sources = self.sources[ranges(self.starts[which], counts)]
+        starts = np.append(0, np.cumsum(counts)).astype(np.int32)
+        return Reach(self.coords[which], starts, sources, self.nearest[which])
+
 
 class Pairs(NamedTuple):
     """New blocks, as keys, and an old one that comes to lie in each; see `reached`."""
@@ -237,7 +244,7 @@ def grouped(pairs: Pairs) -> Reach:
     least = np.repeat(np.minimum.reduceat(distances, firsts), counts)
     place = np.where(distances == least, np.arange(len(keys)), len(keys))
     nearest = sources[np.minimum.reduceat(place, firsts)]
-    is_kept = np.logical_or.reduceat(is_held, firsts)
+    is_kept = np.add.reduceat(is_held.astype(np.int64), firsts) > 0
     starts = np.append(0, np.cumsum(counts[is_kept])).astype(np.int32)
     return Reach(
         unpacked(keys[firsts[is_kept]]), starts, sources[np.repeat(is_kept, counts)],

@@ -180,7 +180,7 @@ def tsdf_map_repeats_itself(case: Case) -> None:
 def tsdf_map_moved_on_the_device(case: Case) -> None:
     """It moves as the host's, goes on from there, and back again."""
     seen = walk(case)
-    seen = replace(seen, config=replace(seen.config, voxel_size_m=case.pick(0.15, 0.01)))
+    seen = replace(seen, config=replace(seen.config, voxel_size_m=case.pick(0.25, 0.01)))
     capacity = case.pick(512, 1 << 16)
     host, device = wanted(seen, capacity), built(seen, capacity)
     T = se3_exp(np.array([0.4, -0.3, 0.2, 0.01, -0.02, 0.03]))
@@ -191,7 +191,7 @@ def tsdf_map_moved_on_the_device(case: Case) -> None:
         pose = T @ T_world_camera if motion is T else T_world_camera
         defined(host.integrate, frame, pose)
         device.integrate(frame, pose)
-    case.true("as many blocks", device.num_blocks == host.num_blocks > 8)
+    case.true("as many blocks", device.num_blocks == host.num_blocks > 4)
     compare_reading(case, "moved", seen, host, device)
 
 

@@ -1,7 +1,7 @@
 """A TSDF map's blocks on their way to where a correction puts them."""
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Int64
+from jaxtyping import Bool, Float32, Float64, Int32
 
 from kernels import blocks as block_ops
 from kernels.reference.blocks import pack
@@ -16,7 +16,6 @@ from slam.maps.motion import (
     inverses,
     is_moved,
     joined,
-    ranges,
     reached,
 )
 from slam.maps.tsdf.storage import Storage
@@ -76,7 +75,7 @@ class Resampling:
         done = self._costs[self._num_done - 1] if self._num_done else 0
         last = int(np.searchsorted(self._costs, done + SLICE * COPIES, side="right"))
         which = self._order[self._num_done : last]
-        self._make(storage, _part(self._reach, which))
+        self._make(storage, self._reach.part(which))
         self._done_at[which] = number
         self._num_done = last
         return self._num_done == len(self._order)
@@ -96,7 +95,7 @@ class Resampling:
         wanted = np.unique(np.concatenate([pack(self._reach.coords[is_stale]), fresh.keys]))
         reach = grouped(joined([self._pairs.of(wanted), fresh]))
         for which in np.split(np.arange(len(reach.coords)), range(SLICE, len(reach.coords), SLICE)):
-            self._make(storage, _part(reach, which))
+            self._make(storage, reach.part(which))
         changed = [coords[: len(self._is_moved)][self._is_moved]]
         changed += [part.coords[self._is_read(part)] for part in (self._reach, reach)]
         return self._new, block_centers(np.concatenate(changed), self._voxel_size_m)
@@ -129,7 +128,7 @@ class Resampling:
         is_read = self._is_read(reach)
         made = new_blocks(len(reach.coords))
         stays, moves = np.flatnonzero(~is_read), np.flatnonzero(is_read)
-        part = _part(reach, moves)
+        part = reach.part(moves)
         read = resample_blocks(
             storage.index, storage.blocks, self._Ts_old_new, part.coords, part.starts, part.sources,
             self._max_weight,
@@ -138,11 +137,3 @@ class Resampling:
             to[stays] = old[reach.nearest[stays]]
             to[moves] = new
         return made
-
-
-def _part(reach: Reach, which: Int64[np.ndarray, "k"]) -> Reach:
-    """Return some of the new blocks."""
-    counts = np.diff(reach.starts)[which]
-    sources = reach.sources[ranges(reach.starts[which], counts)]
-    starts = np.append(0, np.cumsum(counts)).astype(np.int32)
-    return Reach(reach.coords[which], starts, sources, reach.nearest[which])

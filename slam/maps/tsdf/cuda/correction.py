@@ -43,14 +43,12 @@ def move(
     Ts: Float64[np.ndarray, "n 4 4"] = in_voxels(motion.at(frames), voxel_size_m)
     pairs = reached(coords, Ts)
     reach = grouped(pairs)
-    made = resample_blocks(
-        index, voxels, *to_device((inverses(Ts), reach.coords, reach.starts, reach.sources)),
-        max_weight,
-    )  # fmt: skip
+    Ts_old_new, new_coords, starts, sources = to_device((inverses(Ts), *reach[:3]))
+    made: Any = resample_blocks(index, voxels, Ts_old_new, new_coords, starts, sources, max_weight)
     is_kept = (made.weight.view(torch.int16) != 0).any(dim=1)
     kept = torch.nonzero(is_kept)[:, 0]
     clear(storage, len(frames))
-    new_coords = to_device(reach.coords)[kept].contiguous()
+    new_coords = new_coords[kept].contiguous()
     block_ops.insert_blocks(index, new_coords)
     found: Any = block_ops.find_blocks(index, new_coords)
     slots = found.long()
