@@ -15,7 +15,7 @@ from slam.device import DeviceChoice, resolve
 from slam.frame import Frame, FrameGate
 from slam.geometry import Transform
 from slam.journal import FrameRecord, Journal
-from slam.maps.base import Map, Polishable
+from slam.maps.base import Map, Polishable, own_sigma_m
 from slam.places.memory import AnyPlaces, NoPlaces, new_places
 from slam.sources.holdout import HeldOut
 from slam.tracking.base import Tracker, TrackResult, TrackState
@@ -84,7 +84,8 @@ class Slam:
         tracker = dense_tracker(config.tracking, chosen.kind, recogniser=places)
         map_ = new_map(config, depth_noise, chosen.kind)
         unmapped = HeldOut(config.holdout, config.playback.stride)
-        sensor_noise = SensorNoise(config.tracking.learn_noise)
+        # the scatter about an inexact map is not the sensor's
+        sensor_noise = SensorNoise(config.tracking.learn_noise and not own_sigma_m(map_))
         movers = Movers() if config.tracking.reject_movers else NothingMoves()
         return cls(tracker, map_, config.deterministic, unmapped, places, sensor_noise, movers)
 

@@ -132,6 +132,21 @@ class Polishable(Protocol):
 
 
 @runtime_checkable
+class Inexact(Protocol):
+    """A map whose distances have an error of their own that counts beside that of the readings."""
+
+    @property
+    def sigma_m(self) -> float:
+        """Standard deviation of the signed distance near surface."""
+        ...
+
+
+def own_sigma_m(map_: "Map") -> float:
+    """Return the standard deviation of a map's own error; 0 where it only has the readings'."""
+    return map_.sigma_m if isinstance(map_, Inexact) else 0.0
+
+
+@runtime_checkable
 class Map(Protocol):
     """A map that can be built, tracked against, rendered, meshed and kept."""
 

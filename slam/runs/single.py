@@ -14,6 +14,7 @@ from slam.device import CPU, Device
 from slam.errors import SlamError, error_context
 from slam.evaluation.given_poses import doubt_about
 from slam.journal import Earlier, Journal
+from slam.maps.base import own_sigma_m
 from slam.maps.factory import arrays_beside, new_map, resume_map
 from slam.places.memory import AnyPlaces, new_places
 from slam.places.places_file import PREFIX, keyframes_in
@@ -192,7 +193,9 @@ def new_system(
     if options.localize_only:
         in_turns, unmapped = True, EVERY_FRAME
     saved = {} if resume is None else arrays_beside(resume, NOISE_PREFIX)
-    sensor_noise = SensorNoise(config.tracking.learn_noise, saved)
+    # the scatter about an inexact map is not the sensor's
+    is_learned = config.tracking.learn_noise and not own_sigma_m(map_)
+    sensor_noise = SensorNoise(is_learned, saved)
     movers = Movers() if config.tracking.reject_movers else NothingMoves()
     journal = Journal(config.map, options.earlier)
     slam = Slam(tracker, map_, in_turns, unmapped, places, sensor_noise, movers, journal)

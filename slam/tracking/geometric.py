@@ -8,13 +8,18 @@ from kernels import align as align_ops
 from kernels.align import NormalEquations
 from slam.camera import Camera
 from slam.geometry import Transform, inverse, transform_points
-from slam.maps.base import Map
+from slam.maps.base import Map, own_sigma_m
 from slam.tracking.prepare import PointCloud
 
 
 @runtime_checkable
 class Geometry(Protocol):
-    """A geometric residual of a point cloud at a pose."""
+    """A geometric residual of a point cloud at a pose.
+
+    `sigma_m` is the standard deviation of the map's own error, to be counted beside the points'.
+    """
+
+    sigma_m: float
 
     def equations(
         self, cloud: PointCloud, T_world_camera: Transform, scale: float, max_distance_m: float
@@ -28,6 +33,7 @@ class SdfGeometry:
 
     def __init__(self, map_: Map) -> None:
         self._map = map_
+        self.sigma_m = own_sigma_m(map_)
 
     def equations(
         self, cloud: PointCloud, T_world_camera: Transform, scale: float, max_distance_m: float
@@ -49,6 +55,7 @@ class ProjectiveGeometry:
     """Point-to-plane against the surface that the map renders from a nearby pose (KinectFusion)."""
 
     def __init__(self, map_: Map, camera: Camera, T_world_model: Transform) -> None:
+        self.sigma_m = own_sigma_m(map_)
         rendering = map_.render(camera, T_world_model)
         self._points = np.ascontiguousarray(camera.unproject_image(rendering.depth_m))
         R_world_model = T_world_model[:3, :3].astype(np.float32)

@@ -132,7 +132,7 @@ class HostAligner:
         self, geometry: Geometry, stages: tuple[Stage, ...], T_start: Transform
     ) -> TrackResult:
         """Run Gauss-Newton through the stages."""
-        cloud = self._frame().cloud
+        cloud = self._frame().cloud.against(geometry.sigma_m)
         if len(cloud.points) < MIN_POINTS:
             return too_few_points(len(cloud.points), T_start)
         photometric = self._photometric()

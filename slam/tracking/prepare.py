@@ -36,6 +36,12 @@ class PointCloud:
     points: Float32[np.ndarray, "n 3"]
     sigma_m: Float32[np.ndarray, "n"]
 
+    def against(self, sigma_m: float) -> "PointCloud":
+        """Return the points with the error of what they are compared with added to their own."""
+        if sigma_m == 0.0:
+            return self
+        return PointCloud(self.points, np.hypot(self.sigma_m, np.float32(sigma_m)))
+
     def subsample(self, step: int) -> "PointCloud":
         """Keep every `step`-th point."""
         return PointCloud(
