@@ -79,9 +79,11 @@ def first_visit(positions_m: np.ndarray) -> tuple[int, int]:
     return left, left + int(np.argmax(is_in[left:])) if comes_back else len(positions_m)
 
 
-def true_depth_m(source: SyntheticSource, views: Sequence[View]) -> np.ndarray:
+def true_depth_m(
+    source: SyntheticSource, views: Sequence[View], scale: float = VIEW_SCALE
+) -> np.ndarray:
     """Render the views exactly, (n, h, w); 0 where something beside the first room is seen."""
-    camera = source.camera.scaled(VIEW_SCALE)
+    camera = source.camera.scaled(scale)
     depths_m = []
     for view in views:
         T_world_camera = source.ground_truth().Ts_world_camera[view.index]
@@ -91,9 +93,11 @@ def true_depth_m(source: SyntheticSource, views: Sequence[View]) -> np.ndarray:
     return np.stack(depths_m)
 
 
-def mapped_depth_m(map_: Map, camera: Camera, views: Sequence[View]) -> np.ndarray:
+def mapped_depth_m(
+    map_: Map, camera: Camera, views: Sequence[View], scale: float = VIEW_SCALE
+) -> np.ndarray:
     """Render the views from the map, (n, h, w)."""
-    small = camera.scaled(VIEW_SCALE)
+    small = camera.scaled(scale)
     return np.stack([map_.render(small, view.T_world_camera).depth_m for view in views])
 
 

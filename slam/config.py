@@ -168,6 +168,44 @@ class NeuralConfig:
 
 
 @dataclass(frozen=True)
+class ImplicitConfig:
+    """The implicit map: one network for all of the scene."""
+
+    encoding: Literal["fourier", "siren", "hash", "none"] = setting(
+        "fourier", "what the network makes of a point before its layers"
+    )
+    output: Literal["sdf", "occupancy", "density"] = setting(
+        "sdf", "what the network says of a point, and with it how it is trained"
+    )
+    layers: int | None = setting(None, "hidden layers; none: 4, of hash 2")
+    width: int | None = setting(None, "neurons of a hidden layer; none: 256, of hash 64")
+    frequency_per_m: float | None = setting(
+        None, "standard deviation of the frequencies; none: 0.5, of siren 0.25", of="fourier, siren"
+    )
+    hash_levels: int = setting(8, "levels of features", of="hash")
+    hash_coarse_m: float = setting(1.0, "between the vertices of the coarsest level", of="hash")
+    hash_fine_m: float = setting(0.03, "of the finest level", of="hash")
+    hash_table_bits: int = setting(15, "a level has 2^n entries, which vertices share", of="hash")
+    truncation_m: float = setting(0.1, "half-width of the band about a surface that is trained")
+    known_share: float = setting(
+        0.8, "of a frame's readings: if the network explains no more, it becomes a keyframe"
+    )
+    ray_cell: int = setting(
+        4, "one ray of a keyframe every so many pixels in both directions; fewer of small images"
+    )
+    window: int = setting(5, "frames that are trained on at once; 1 = only the newest")
+    points: int = setting(1536, "in a step of training: 4 a ray, 16 of density")
+    active_share: float = setting(0.5, "of the rays, drawn where the loss is high")
+    steps: int = setting(10, "of training on a mapped frame, at most")
+    first_steps: int = setting(200, "of training on the first frame")
+    budget_ms: float = setting(600.0, "of a frame: no step starts after this; 0 = no limit")
+    rate: float | None = setting(None, "of learning (Adam); none: 0.002, of siren 0.0005")
+    color_weight: float = setting(2.0, "of the colour's squared error, beside the geometry's loss")
+    adjust_poses: bool = setting(True, "refine those of the keyframes (bundle adjustment)")
+    budget_mb: int = setting(1024, "no more memory than this for what was observed")
+
+
+@dataclass(frozen=True)
 class TrackingConfig:
     """The tracker."""
 
@@ -212,7 +250,7 @@ class CompareConfig:
 class Config:
     """Everything that can be set."""
 
-    map: Literal["tsdf", "neural"] = setting("tsdf", "which map is built")
+    map: Literal["tsdf", "neural", "implicit"] = setting("tsdf", "which map is built")
     checkpoint_s: float = setting(
         60.0, "between saves of map, poses and table while a run goes on; 0 = none"
     )
@@ -227,6 +265,7 @@ class Config:
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
     tsdf: TsdfConfig = field(default_factory=TsdfConfig)
     neural: NeuralConfig = field(default_factory=NeuralConfig)
+    implicit: ImplicitConfig = field(default_factory=ImplicitConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     places: PlacesConfig = field(default_factory=PlacesConfig)
     compare: CompareConfig = field(default_factory=CompareConfig)
@@ -235,4 +274,5 @@ class Config:
 def without_time_budget(config: Config) -> Config:
     """Return a config without time budgets, whose results do not depend on the machine's speed."""
     neural = dataclasses.replace(config.neural, budget_ms=0.0, polish_s=0.0)
-    return dataclasses.replace(config, neural=neural)
+    implicit = dataclasses.replace(config.implicit, budget_ms=0.0)
+    return dataclasses.replace(config, neural=neural, implicit=implicit)

@@ -78,6 +78,8 @@ def _obstacle_of_run(config: Config, maps: Sequence[str]) -> Obstacle | None:
         return Obstacle("neural.field reference trains on the CPU")
     if "neural" in maps and config.deterministic:
         return Obstacle("a GPU adds the neural map's gradients in any order: not deterministic")
+    if "implicit" in maps and config.deterministic:
+        return Obstacle("a GPU adds the implicit map's gradients in any order: not deterministic")
     return None
 
 

@@ -26,6 +26,7 @@ ON_CUDA = (
     "kernels.cuda", "slam.gpu", "slam.maps.tsdf.cuda", "slam.maps.neural.cuda",
     "slam.tracking.cuda",
 )  # fmt: skip
+ON_TORCH = (*ON_CUDA, "slam.maps.implicit")
 # what a machine with a GPU, set up for the core alone, may lack
 BESIDE_THE_CORE = ("open3d", "rerun", "tyro", "pyrealsense2", "trimesh", "evo", "beartype")
 THREADS = ("threading", "queue", "multiprocessing", "concurrent")
@@ -177,9 +178,9 @@ def test_only_the_factory_names_concrete_maps(modules):
 
 
 def test_heavy_packages_are_imported_where_they_are_used(modules):
-    for_a_gpu_only = {True: ["torch"], False: []}  # these modules are imported for a GPU only
+    with_torch_only = {True: ["torch"], False: []}  # modules that are imported where it is needed
     none_of(
-        module.offences(HEAVY, but=for_a_gpu_only[module.is_in(*ON_CUDA)], at_load_only=True)
+        module.offences(HEAVY, but=with_torch_only[module.is_in(*ON_TORCH)], at_load_only=True)
         for module in modules
     )
 
@@ -190,6 +191,32 @@ def test_cuda_is_imported_where_it_is_used(modules):
         for module in modules
         if not module.is_in(*ON_CUDA)
     )
+
+
+def test_the_implicit_map_is_imported_where_it_is_used(modules):
+    none_of(
+        module.offences(["slam.maps.implicit"], at_load_only=True)
+        for module in modules
+        if not module.is_in("slam.maps.implicit")
+    )
+
+
+RUN_TSDF = """
+import sys
+from slam.cli import main
+words = ["run", "synthetic:wall", "--map", "tsdf", "--limit", "2", "--tsdf.voxel-size-m", "0.02"]
+assert main([*words, "--device", "cpu", "--out", sys.argv[1]]) == 0
+print([name for name in sys.modules if name.partition(".")[0] == "torch" or "implicit" in name])
+"""
+
+
+def test_a_run_of_another_map_loads_neither_the_implicit_map_nor_torch(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-c", RUN_TSDF, str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "[]"
 
 
 def test_only_reports_draw(modules):
@@ -257,10 +284,11 @@ for name in {blocked!r}:
     sys.modules[name] = None  # importing it raises ModuleNotFoundError
 import slam, kernels
 """
-IMPORT_EVERYTHING = """
+LATER = ("__main__", ".cuda", "slam.gpu", "slam.maps.implicit")  # they need torch or a GPU
+IMPORT_EVERYTHING = f"""
 for package in (slam, kernels):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not any(part in module.name for part in ("__main__", ".cuda", "slam.gpu")):
+        if not any(part in module.name for part in {LATER!r}):
             importlib.import_module(module.name)
 """
 RUN_AND_BENCH = """

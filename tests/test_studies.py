@@ -76,6 +76,12 @@ def test_surface_that_no_reading_shows_is_counted(tmp_path, monkeypatch: pytest.
     assert study.shares(run, source)[0] == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.fixture
+def methods(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    return load("methods_study", monkeypatch)
+
+
 class KnownMap:
     """Renders the true scene in the world of the first camera, `shift_m` too deep, with holes."""
 
@@ -279,3 +285,55 @@ def test_survival_study_tells_wrong_from_right_by_what_the_truth_can_tell(
         tally.add("frame 1", ok, T_error, survival.limits_of(source))
         tally.add("frame 1", weak, T_error, survival.limits_of(source))
         assert (tally.poses, tally.ok, len(tally.wrong)) == (2, 1, num_wrong)
+
+
+class ForgetfulMap(KnownMap):
+    """Is a centimetre farther off after each frame, and knows the true distance everywhere."""
+
+    def integrate(self, frame, T_world_camera):
+        self.shift_m += 0.01
+
+    def query(self, points):
+        sdf_m = self.scene.sdf(points) + np.float32(self.shift_m)
+        return SimpleNamespace(sdf_m=sdf_m, is_valid=np.ones(len(points), dtype=bool))
+
+    def color(self, points):
+        return np.zeros((len(points), 3), np.uint8)
+
+
+def test_methods_study_measures_how_a_room_is_forgotten(methods, apartment, monkeypatch, tmp_path):
+    def new_map(config, noise):
+        map_ = ForgetfulMap(apartment)
+        map_.T_scene_world = np.eye(4)
+        return map_
+
+    monkeypatch.setattr(methods, "new_map", new_map)
+    indices = range(0, len(apartment.timestamps_s), 100)
+    found = methods.forgetting({"one": None}, apartment, indices)
+    rows = found["rows"]["one"]
+    assert [row["frame"] for row in rows] == list(indices[6:])  # after leaving, every one of them
+    assert rows[0]["mean_cm"] == pytest.approx(7.0, abs=0.01)  # the seventh frame is in it
+    assert rows[-1]["mean_cm"] == pytest.approx(len(indices), abs=0.01)
+    assert all(row["holes"] == 0.0 and row["wrong"] == 1.0 for row in rows)
+    methods.draw_forgetting(found, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
+def test_methods_study_measures_convergence(methods, tmp_path):
+    source = open_synthetic("room", 20)
+    frames = [methods.small_frame(source, index) for index in (0, 10)]
+    surface = methods.true_surface(source, frames)
+    assert np.abs(source.scene.sdf(surface.points)).max() < 1e-3
+    map_ = ForgetfulMap(source)
+    rows = methods.convergence(map_, source, frames, surface, seconds=0.0)
+    assert rows == []  # shown twice: measured is every third time
+    map_.shift_m = 0.0
+    errors = methods.surface_errors(map_, surface)
+    assert errors["mean_cm"] < 0.1
+    black = 10 * np.log10(255.0**2 / np.mean(surface.colors.astype(float) ** 2))
+    assert errors["psnr_db"] == pytest.approx(black)
+    map_.shift_m = 0.02
+    assert methods.surface_errors(map_, surface)["mean_cm"] == pytest.approx(2.0, abs=0.05)
+    rows = {"a": [{"seconds": 1.0, **errors}, {"seconds": 2.0, **errors}]}
+    methods.draw_convergence({"rows": rows}, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 1000

@@ -17,7 +17,7 @@ from slam.bench.statistics import ratios, summarise
 from slam.config import Config
 from slam.device import CPU, Device
 from slam.errors import SlamError
-from slam.maps.factory import MAPS
+from slam.maps.factory import KINDS
 from slam.meshio import replaced_file
 from slam.sources.base import Source
 from slam.sources.playback import playback
@@ -34,9 +34,9 @@ def gather(
     device: Device = CPU,
 ) -> tuple[list[Contender], dict[str, str]]:
     """Return who takes part, and who cannot and why."""
-    unknown = [name for name in maps if name not in MAPS]
+    unknown = [name for name in maps if name not in KINDS]
     if unknown or len(set(maps)) < len(maps):
-        raise SlamError(f"--maps {','.join(maps)}: each once, of {', '.join(MAPS)}")
+        raise SlamError(f"--maps {','.join(maps)}: each once, of {', '.join(KINDS)}")
     if open3d_limit is not None and open3d_limit < 1:
         raise SlamError(f"--open3d-limit {open3d_limit}: at least 1 frame is needed")
     ours: list[Contender] = [SlamContender(name, config, device) for name in maps]

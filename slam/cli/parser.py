@@ -14,7 +14,7 @@ from slam.cli.progress import tell
 from slam.errors import SlamError
 
 SOURCE = "a recording, realsense (a camera), or synthetic[:NAME]"
-MAPPING = ("deterministic", "noise", "synthetic", "tsdf", "neural", "tracking")
+MAPPING = ("deterministic", "noise", "synthetic", "tsdf", "neural", "implicit", "tracking")
 SESSION = (*MAPPING, "checkpoint_s", "holdout", "places", "playback", "realsense", "ros")
 FRAMES_IN_MEMORY = tuple(  # all of playback but its pace
     f"playback.{name}" for name in ("start", "stride", "limit", "max_depth_m", "min_depth_m")

@@ -170,6 +170,7 @@ def _config(options: argparse.Namespace, given: Mapping[str, str]) -> Config:
         ("synthetic", options.source.partition(":")[0] == "synthetic"),
         ("tsdf", config.map == "tsdf" or options.name == "compare"),
         ("neural", config.map == "neural" or options.name == "compare"),
+        ("implicit", config.map == "implicit"),
     ):
         idle = [name for name in given if name.startswith(f"{section}.")]
         if idle and not is_used and not options.resume:

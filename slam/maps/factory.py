@@ -35,22 +35,28 @@ class ConfiguredMap(Map, Protocol):
 
 MapClass = type[ConfiguredMap]
 
-# on the CPU; files, which are the same from any device, have the format "twinmap-" + name
+# on the CPU, loaded with this module: those that a comparison shows side by side
 MAPS: dict[str, MapClass] = {"tsdf": TsdfMap, "neural": NeuralMap}
+# all that there are; files, which are the same from any device, have the format "twinmap-" + kind
+KINDS = (*MAPS, "implicit")
 
 # what a run that goes on with a saved map sets anew; the rest of its section is in the file
-SET_ANEW: dict[str, tuple[str, ...]] = {"tsdf": (), "neural": ("field", "budget_ms", "polish_s")}
+SET_ANEW: dict[str, tuple[str, ...]] = {
+    "tsdf": (),
+    "neural": ("field", "budget_ms", "polish_s"),
+    "implicit": ("steps", "budget_ms"),
+}
 
 
 def new_map(config: Config, depth_noise: DepthNoise, device: DeviceKind = "cpu") -> Map:
     """Make the empty map that the config names."""
     config = without_time_budget(config) if config.deterministic else config
-    return _class_of(config.map, device)(getattr(config, config.map), depth_noise)
+    return class_of(config.map, device)(getattr(config, config.map), depth_noise)
 
 
 def load_map(path: Path) -> Map:
     """Read a saved map, of the kind that its file names, to use it on the CPU."""
-    return MAPS[kind_of(path)].load(path)
+    return class_of(kind_of(path)).load(path)
 
 
 def resume_map(
@@ -63,12 +69,12 @@ def resume_map(
     hangs on none of them.
     """
     kind = kind_of(path)
-    map_ = _class_of(kind, device).load(path)
+    map_ = class_of(kind, device).load(path)
     config = without_time_budget(config) if config.deterministic else config
     if kind == "tsdf" and not is_same_recording:
         map_.forget_frames()
-    if kind == "neural":
-        anew = {name: getattr(config.neural, name) for name in SET_ANEW[kind]}
+    if SET_ANEW[kind]:
+        anew = {name: getattr(getattr(config, kind), name) for name in SET_ANEW[kind]}
         map_.config = replace(map_.config, **anew)
     return map_, replace(config, map=kind, **{kind: map_.config})
 
@@ -79,8 +85,14 @@ def arrays_beside(path: Path, prefix: str) -> dict[str, np.ndarray]:
         return {name: arrays[name] for name in arrays if name.startswith(prefix)}
 
 
-def _class_of(kind: str, device: DeviceKind) -> Any:
-    """Return a MapClass, which the run-time type checks of tests cannot recognise."""
+def class_of(kind: str, device: DeviceKind = "cpu") -> Any:
+    """Return a MapClass, which the run-time type checks of tests cannot recognise. What a run does
+    not need, torch above all, is not loaded.
+    """
+    if kind == "implicit":
+        from slam.maps.implicit.map import CudaImplicitMap, ImplicitMap
+
+        return ImplicitMap if device == "cpu" else CudaImplicitMap
     if device == "cpu":
         return MAPS[kind]
     if kind == "neural":
@@ -93,10 +105,10 @@ def _class_of(kind: str, device: DeviceKind) -> Any:
 
 
 def kind_of(path: Path) -> str:
-    """Return which of MAPS a saved map is; an error where it is none."""
+    """Return which of KINDS a saved map is; an error where it is none."""
     with opened_map_file(path) as (header, _):
         kind = str(header["format"]).removeprefix("twinmap-")
-        if kind not in MAPS:
-            known = ", ".join(f"twinmap-{name}" for name in MAPS)
+        if kind not in KINDS:
+            known = ", ".join(f"twinmap-{name}" for name in KINDS)
             raise SlamError(f"it holds {header['format']}; this program reads {known}")
     return kind

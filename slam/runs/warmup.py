@@ -72,6 +72,9 @@ def _toy(config: Config) -> Config:
         map=config.map,
         tsdf=replace(config.tsdf, voxel_size_m=0.05, budget_mb=64),
         neural=replace(config.neural, first_steps=1, steps=1, keyframe_every=1, budget_mb=64),
+        implicit=replace(
+            config.implicit, layers=1, width=8, hash_table_bits=8, points=64, first_steps=1, steps=1
+        ),
         tracking=config.tracking,
         places=config.places,
     )

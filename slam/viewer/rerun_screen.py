@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from rerun import RecordingStream
 
 GREY = (140, 140, 140)  # seen on black and on white
-COLORS = {"tsdf": (102, 194, 255), "neural": (255, 159, 67)}  # of what belongs to a map
+# of what belongs to a map
+COLORS = {"tsdf": (102, 194, 255), "neural": (255, 159, 67), "implicit": (134, 208, 118)}
 LIVE_WIDTH, RENDERED_WIDTH = 320, 128
 MESH_S = 0.035  # of a view
 FLUSH_S = 2.0

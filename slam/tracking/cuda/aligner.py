@@ -59,7 +59,8 @@ class _Loop(NamedTuple):
 class CudaAligner:
     """See `slam.tracking.aligner.Aligner`; for point-to-SDF geometry.
 
-    The map has to be a `DeviceMap`. What only a doubt asks for, which is rare, runs on the CPU.
+    What only a doubt asks for, which is rare, runs on the CPU, and so does all alignment with a map
+    that is no `DeviceMap`.
     """
 
     def __init__(self, config: TrackingConfig) -> None:
@@ -94,6 +95,8 @@ class CudaAligner:
 
     def align(self, map_: Map, T_start: Transform) -> TrackResult:
         """Align from T_start."""
+        if not isinstance(map_, DeviceMap):
+            return self._on_host().align(map_, T_start)
         self._inputs.write(state=self._start(T_start))
         loop = self._loop_of(map_)
         loop.graph.run(partial(self._enqueue, loop))
@@ -167,12 +170,10 @@ class CudaAligner:
             numbers[24 + state.HAS_KEYFRAME] = 1.0
         return numbers
 
-    def _loop_of(self, map_: Map) -> _Loop:
+    def _loop_of(self, map_: DeviceMap) -> _Loop:
         """Return the launches for a map and the present tensors."""
         prepared, loop = self._prepared(), self._loop
         if loop is None or loop.map is not map_ or loop.prepared is not prepared:
-            if not isinstance(map_, DeviceMap):
-                raise TypeError(f"expected a map on a GPU, got {type(map_).__name__}")
             loop = self._loop = _Loop(map_, prepared, self._tensors.against(prepared), Graph())
         return loop
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from slam.camera import Camera, DepthNoise
-from slam.config import NeuralConfig, TsdfConfig
+from slam.config import ImplicitConfig, NeuralConfig, TsdfConfig
 from slam.frame import Frame
 from slam.maps.neural.map import NeuralMap
 from slam.maps.tsdf.map import TsdfMap
@@ -71,6 +71,21 @@ def make_neural() -> Callable[..., NeuralMap]:
     def make(**config) -> NeuralMap:
         values = {"budget_ms": 0.0, "budget_mb": 256} | config
         return NeuralMap(NeuralConfig(**values), DepthNoise.rendered())
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_implicit() -> Callable:
+    """Make a map whose network is small: it learns a wall in a second."""
+    from slam.maps.implicit.map import ImplicitMap  # which brings torch along
+
+    def make(**config) -> ImplicitMap:
+        values = {
+            "layers": 2, "width": 64, "points": 1024, "first_steps": 100, "budget_ms": 0.0,
+            "rate": 0.005,
+        } | config  # fmt: skip
+        return ImplicitMap(ImplicitConfig(**values), DepthNoise.rendered())
 
     return make
 

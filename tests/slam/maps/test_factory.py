@@ -10,26 +10,26 @@ from slam.camera import DepthNoise
 from slam.config import Config, TsdfConfig, without_time_budget
 from slam.errors import SlamError
 from slam.maps.base import Map
-from slam.maps.factory import MAPS, load_map, new_map, resume_map
+from slam.maps.factory import KINDS, class_of, load_map, new_map, resume_map
 
 COARSE = Config(tsdf=TsdfConfig(voxel_size_m=0.05))
 
 
-@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("name", KINDS)
 def test_a_new_map_is_an_empty_map_of_its_section(name):
     map_ = new_map(replace(COARSE, map=name), DepthNoise.rendered())
-    assert type(map_) is MAPS[name]
+    assert type(map_) is class_of(name)
     assert isinstance(map_, Map)
     assert map_.config == getattr(COARSE, name)
 
 
-@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("name", KINDS)
 def test_a_saved_map_is_loaded_as_what_it_was(name, tmp_path):
     path = tmp_path / "map.npz"
     new_map(replace(COARSE, map=name), DepthNoise.rendered()).save(path)
-    assert type(load_map(path)) is MAPS[name]
+    assert type(load_map(path)) is class_of(name)
     map_, config = resume_map(path, Config(deterministic=True))
-    assert type(map_) is MAPS[name]
+    assert type(map_) is class_of(name)
     assert config == replace(
         without_time_budget(Config(deterministic=True, map=name)), **{name: map_.config}
     )

@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 
 from slam.errors import SlamError
-from slam.maps.factory import MAPS, load_map
+from slam.maps.factory import KINDS, class_of, load_map
 from slam.maps.neural.map import NeuralMap
 from slam.maps.tsdf.map import TsdfMap
 
 
 @pytest.fixture(scope="module")
-def originals(make_map, make_neural, see, tmp_path_factory):
+def originals(make_map, make_neural, make_implicit, see, tmp_path_factory):
     """A map of each kind of the same two frames, and its file; tests only read them."""
     folder = tmp_path_factory.mktemp("maps")
-    found = {"tsdf": make_map(), "neural": make_neural(keyframe_every=1, fine_spacing_m=0.05)}
+    found = {
+        "tsdf": make_map(),
+        "neural": make_neural(keyframe_every=1, fine_spacing_m=0.05),
+        "implicit": make_implicit(known_share=1.0),
+    }
     for kind, map_ in found.items():
         map_.integrate(*see(has_box=True))
         map_.integrate(*see((0.3, -1.4, 0.1), has_box=True, index=1))
@@ -25,7 +29,7 @@ def originals(make_map, make_neural, see, tmp_path_factory):
     return {kind: (map_, folder / f"{kind}.npz") for kind, map_ in found.items()}
 
 
-@pytest.fixture(params=MAPS)
+@pytest.fixture(params=KINDS)
 def kind(request):
     return request.param
 
@@ -66,7 +70,7 @@ def rewrite_header(path, change):
 
 
 def test_round_trip(map_, kind, path, tmp_path, see):
-    loaded = MAPS[kind].load(path)
+    loaded = class_of(kind).load(path)
     assert loaded.config == map_.config
     assert loaded.depth_noise == map_.depth_noise
     assert loaded.nbytes == map_.nbytes
@@ -115,11 +119,25 @@ def test_a_loaded_neural_map_goes_on(originals, see):
     assert np.abs(map_.query(wall).sdf_m).max() < 0.25 * map_.config.fine_spacing_m
 
 
-@pytest.mark.parametrize("kind", ["neural"])
+def test_a_loaded_implicit_map_goes_on(originals, see):
+    """Not bit for bit, as the draws begin anew; the optimiser goes on where it was."""
+    map_ = class_of("implicit").load(originals["implicit"][1])
+    assert map_.refined_poses() == {}
+    before, num_keyframes = map_.query(POINTS), map_.num_keyframes
+    map_.integrate(*see((-0.8, -1.6, 0.2), has_box=True, index=2))
+    assert map_.num_keyframes == num_keyframes + 1
+    assert set(map_.refined_poses()) == {2}
+    after = map_.query(POINTS)
+    assert after.is_valid.sum() > before.is_valid.sum()
+    change_m = np.abs(after.sdf_m - before.sdf_m)[before.is_valid]
+    assert 0.0 < np.median(change_m) < 0.01
+
+
+@pytest.mark.parametrize("kind", ["neural", "implicit"])
 def test_keyframes_are_kept(map_, path, tmp_path):
-    loaded = NeuralMap.load(path)
+    loaded = type(map_).load(path)
     assert loaded.num_keyframes == map_.num_keyframes == 2
-    empty = NeuralMap(map_.config, map_.depth_noise)
+    empty = type(map_)(map_.config, map_.depth_noise)
     empty.save(tmp_path / "empty.npz")
     with np.load(path) as archive, np.load(tmp_path / "empty.npz") as nothing:
         counts = archive["ray_counts"]
@@ -232,7 +250,39 @@ ANY_DAMAGE = {
     "more blocks than the budget": _set_config("budget_mb", 1),
     "an endless number of frames": _set("num_integrated", math.inf),
 }
+
+
+def _set_number(name, value):
+    """Put a number into an array."""
+
+    def change(path):
+        with np.load(path) as archive:
+            array = archive[name].copy()
+        array.flat[0] = value
+        rewrite(path, **{name: array})
+
+    return change
+
+
 DAMAGE = {
+    "implicit": {name: what for name, what in ANY_DAMAGE.items() if "budget" not in name}
+    | {
+        "no network": lambda path: rewrite(path, **{"network_head.weight": None}),
+        "weights of another shape": lambda path: rewrite(
+            path, **{"network_head.weight": np.zeros((3, 64), np.float32)}
+        ),
+        "a weight that is no number": _set_number("network_head.weight", np.nan),
+        "another encoding": _set_config("encoding", "hash"),
+        "another width": _set_config("width", 32),
+        "no layers": _set_config("layers", 0),
+        "no moments": lambda path: rewrite(path, **{"square_head.bias": None}),
+        "a block twice": _set_coord("observed_coords", 1, None),
+        "a block out of range": _set_coord("observed_coords", 3, 1 << 21),
+        "too few blocks": lambda path: rewrite(path, observed_frames=np.zeros(3, np.uint16)),
+        "a keyframe too few": _drop_keyframe,
+        "a keyframe without a pose": _set_keyframe("T_world_camera", None),
+        "a ray too few": _cut_ray,
+    },
     "tsdf": ANY_DAMAGE
     | {
         "no colours": lambda path: rewrite(path, color=None),
@@ -278,7 +328,7 @@ DAMAGE = {
 def test_a_file_that_is_no_map_is_refused_in_one_line(path, kind, damage):
     DAMAGE[kind][damage](path)
     with pytest.raises(SlamError) as caught:
-        MAPS[kind].load(path)
+        class_of(kind).load(path)
     assert path.name in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -298,13 +348,14 @@ def test_a_refusal_says_what_is_wrong(path):
         path.write_bytes(whole)
 
 
+@pytest.mark.parametrize("kind", ["tsdf", "neural"])
 def test_a_map_that_is_too_large_for_a_gpu_is_named(path, kind, monkeypatch):
     def refuse(self, content):
         raise SlamError("its 9 blocks exceed the 3 that fit on the GPU; take --device cpu")
 
-    monkeypatch.setattr(MAPS[kind], "_take", refuse)
+    monkeypatch.setattr(class_of(kind), "_take", refuse)
     with pytest.raises(SlamError) as caught:
-        MAPS[kind].load(path)
+        class_of(kind).load(path)
     assert str(caught.value).startswith(f"{path}: its 9 blocks exceed the 3 that fit")
 
 
@@ -314,12 +365,16 @@ def test_no_pickle_is_ever_run(path, kind, tmp_path):
             return (open, (str(tmp_path / "boom"), "w"))
 
     whole = path.read_bytes()
-    names = {"tsdf": ("header", "coords", "sdf"), "neural": ("header", "fine_coords", "ray_rgbw")}
+    names = {
+        "tsdf": ("header", "coords", "sdf"),
+        "neural": ("header", "fine_coords", "ray_rgbw"),
+        "implicit": ("header", "network_head.weight", "observed_coords"),
+    }
     for name in names[kind]:
         path.write_bytes(whole)
         rewrite(path, **{name: np.array([Bomb()], dtype=object)})
         with pytest.raises(SlamError):
-            MAPS[kind].load(path)
+            class_of(kind).load(path)
         assert not (tmp_path / "boom").exists()
         with np.load(path, allow_pickle=True) as archive:
             assert archive[name] is not None  # it is a bomb

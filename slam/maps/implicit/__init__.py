@@ -1,0 +1,1 @@
+"""One network for all of the scene, in torch."""
