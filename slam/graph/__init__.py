@@ -1,0 +1,1 @@
+"""The pose graph: where the camera was, as odometry and loops have it together."""

@@ -1,0 +1,134 @@
+"""Sparse Gauss-Newton on SE(3), damped (Levenberg-Marquardt), and robust against false loops."""
+
+from itertools import count
+
+import numpy as np
+from jaxtyping import Float64
+from scipy.sparse import csc_matrix
+from scipy.sparse.linalg import splu
+
+from slam.graph.pose_graph import Edges, Solution
+from slam.graph.twists import adjoints, exps, inverses, logs, right_jacobians_inverse
+
+MAX_SQUARED_SIGMAS = 20.06  # that 6 numbers have as seldom as one has 3 sigma
+GENTLER = 1.6  # by which each round of the robust solver believes outliers less
+MAX_ITERATIONS = 30
+MAX_RETURNS = 5  # rounds in which a loop that was left out may come back
+CONVERGED = 1e-6  # of a node's step, metres and radians
+FIRST_DAMPING, MAX_DAMPING = 1e-9, 1e6  # of the diagonal
+
+
+def solve(Ts_world_node: Float64[np.ndarray, "n 4 4"], odometry: Edges, loops: Edges) -> Solution:
+    """See `slam.graph.pose_graph.Solver`.
+
+    Loops have the loss of Geman and McClure, whose width shrinks from round to round (graduated
+    non-convexity, Yang et al. 2020), since the drift that a true loop takes back is far beyond
+    3 sigma of it. What then is still beyond that is left out, what is not comes back, and the rest
+    is solved again.
+    """
+    Ts = _robustly_solved(Ts_world_node, odometry, loops)
+    is_kept = squared_errors(Ts, loops) <= MAX_SQUARED_SIGMAS
+    for k in count():
+        Ts = _solved(Ts, odometry.followed_by(loops.where(is_kept)))
+        squared_sigmas = squared_errors(Ts, loops)
+        fits = squared_sigmas <= MAX_SQUARED_SIGMAS
+        if not (is_kept & ~fits).any() and (k >= MAX_RETURNS or not (fits & ~is_kept).any()):
+            break
+        is_kept = fits if k < MAX_RETURNS else fits & is_kept
+    return Solution(Ts, is_kept, squared_sigmas)
+
+
+def squared_errors(
+    Ts_world_node: Float64[np.ndarray, "n 4 4"], edges: Edges
+) -> Float64[np.ndarray, "e"]:
+    """Return the squared error of each edge, in its own sigmas."""
+    r = _residuals(Ts_world_node, edges)
+    return np.einsum("ei,eij,ej->e", r, edges.information, r)
+
+
+def _robustly_solved(
+    Ts: Float64[np.ndarray, "n 4 4"], odometry: Edges, loops: Edges
+) -> Float64[np.ndarray, "n 4 4"]:
+    if not len(loops):
+        return Ts
+    edges = odometry.followed_by(loops)
+    weights = np.ones(len(edges))
+    Ts = _solved(Ts, edges)
+    width = 2.0 * float(squared_errors(Ts, loops).max(initial=0.0)) / MAX_SQUARED_SIGMAS
+    while width > 1.0:
+        c = width * MAX_SQUARED_SIGMAS
+        weights[len(odometry) :] = (c / (c + squared_errors(Ts, loops))) ** 2
+        Ts = _stepped(Ts, edges, weights, FIRST_DAMPING)
+        width /= GENTLER
+    return Ts
+
+
+def _solved(Ts: Float64[np.ndarray, "n 4 4"], edges: Edges) -> Float64[np.ndarray, "n 4 4"]:
+    """Minimise the squared errors, as Levenberg and Marquardt do."""
+    damping, weights = FIRST_DAMPING, np.ones(len(edges))
+    error = float(squared_errors(Ts, edges).sum())
+    for _ in range(MAX_ITERATIONS):
+        if damping > MAX_DAMPING:
+            break
+        stepped = _stepped(Ts, edges, weights, damping)
+        new_error = float(squared_errors(stepped, edges).sum())
+        if new_error > error:
+            damping = 100.0 * max(damping, 1e-6)
+            continue
+        moved = float(np.abs(stepped[:, :3] - Ts[:, :3]).max(initial=0.0))
+        Ts, error, damping = stepped, new_error, 0.01 * damping
+        if moved < CONVERGED:
+            break
+    return Ts
+
+
+def _stepped(
+    Ts: Float64[np.ndarray, "n 4 4"],
+    edges: Edges,
+    weights: Float64[np.ndarray, "e"],
+    damping: float,
+) -> Float64[np.ndarray, "n 4 4"]:
+    """Return the poses after one step; the first node stays."""
+    num_unknowns = 6 * (len(Ts) - 1)
+    if num_unknowns == 0:
+        return Ts
+    r = _residuals(Ts, edges)
+    Ts_b_a = inverses(Ts[edges.b]) @ Ts[edges.a]
+    d_r_d_b = right_jacobians_inverse(r)
+    d_r_d_a = -d_r_d_b @ adjoints(Ts_b_a)
+    weighted = weights[:, None, None] * edges.information
+    blocks, rows, cols = [], [], []
+    b = np.zeros((len(Ts), 6))
+    for node, J in ((edges.a, d_r_d_a), (edges.b, d_r_d_b)):
+        J_weighted = J.transpose(0, 2, 1) @ weighted
+        np.add.at(b, node, np.einsum("eij,ej->ei", J_weighted, r))
+        for other, J_other in ((edges.a, d_r_d_a), (edges.b, d_r_d_b)):
+            blocks.append(J_weighted @ J_other)
+            rows.append(node)
+            cols.append(other)
+    H = _assembled(np.concatenate(blocks), np.concatenate(rows), np.concatenate(cols), num_unknowns)
+    H.setdiag(H.diagonal() * (1.0 + damping) + 1e-9)
+    factor = splu(H, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    twists = np.zeros((len(Ts), 6))
+    twists[1:] = factor.solve(-b[1:].reshape(-1)).reshape(-1, 6)
+    return Ts @ exps(twists)
+
+
+def _assembled(
+    blocks: Float64[np.ndarray, "k 6 6"], rows: np.ndarray, cols: np.ndarray, num_unknowns: int
+) -> csc_matrix:
+    """Add 6x6 blocks up in a sparse matrix without the first node."""
+    is_free = (rows > 0) & (cols > 0)
+    first_row, first_col = 6 * (rows[is_free] - 1), 6 * (cols[is_free] - 1)
+    inner = np.arange(6)
+    at_row = np.broadcast_to(first_row[:, None, None] + inner[:, None], (len(first_row), 6, 6))
+    at_col = np.broadcast_to(first_col[:, None, None] + inner, (len(first_row), 6, 6))
+    shape = num_unknowns, num_unknowns
+    entries = blocks[is_free].ravel(), (at_row.ravel(), at_col.ravel())
+    return csc_matrix(entries, shape=shape)
+
+
+def _residuals(Ts: Float64[np.ndarray, "n 4 4"], edges: Edges) -> Float64[np.ndarray, "e 6"]:
+    """Return log(T_a_b^-1 T_a^-1 T_b) of each edge."""
+    Ts_a_b = inverses(Ts[edges.a]) @ Ts[edges.b]
+    return logs(inverses(edges.Ts_a_b) @ Ts_a_b)
