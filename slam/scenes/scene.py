@@ -1,6 +1,6 @@
 """A scene of analytic solids, and the builder that fills one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, UInt8
@@ -77,13 +77,21 @@ class Builder:
     yaw_deg: Number = 0.0
     rows: list[list[Number]] = field(default_factory=list)
     kinds: list[int] = field(default_factory=list)
+    first_row: int = 0  # from which on the seeds of textures are counted
 
     def at(self, x: Number, y: Number, yaw_deg: Number = 0.0, z: Number = 0.0) -> "Builder":
         """Return a builder of the same scene whose frame stands at a place in this one's."""
         world_x, world_y = self._world(x, y)
         return Builder(
-            world_x, world_y, self.z_m + z, self.yaw_deg + yaw_deg, self.rows, self.kinds
-        )
+            world_x, world_y, self.z_m + z, self.yaw_deg + yaw_deg, self.rows, self.kinds,
+            self.first_row,
+        )  # fmt: skip
+
+    def alike(self) -> "Builder":
+        """Return a builder at the same place whose solids look like those of any other such one, to
+        the last texel.
+        """
+        return replace(self, first_row=len(self.rows))
 
     def box(
         self,
@@ -130,7 +138,7 @@ class Builder:
     ) -> None:
         yaw_rad = np.deg2rad(self.yaw_deg + yaw_deg)
         texture = float(textures.NAMES.index(material.texture))
-        seed = float(len(self.rows) % 101)
+        seed = float((len(self.rows) - self.first_row) % 101)
         row = [
             *self._world(x, y),
             self.z_m + z,

@@ -15,7 +15,7 @@ class Walk:
 
     The last key is the first one again, its yaw whole turns on. Time is shared out by distance and
     by turn, so that neither is fast, and scaled to `period_frames`, or to `speed_m_s` and
-    `turn_deg_s` where that is None.
+    `turn_deg_s` where that is None. It is gone `rounds` times, unless somebody asks for more.
     """
 
     def __init__(
@@ -25,6 +25,7 @@ class Walk:
         period_frames: int | None = None,
         speed_m_s: float = 0.75,
         turn_deg_s: float = 38.0,
+        rounds: float = 1.0,
     ) -> None:
         step = np.abs(np.diff(keys, axis=0))
         distance_m = np.linalg.norm(step[:, :3], axis=1)
@@ -32,6 +33,7 @@ class Walk:
         # close to the greater of the two, without its corner
         needed_s = ((distance_m / speed_m_s) ** 4 + (turn_deg / turn_deg_s) ** 4) ** 0.25
         self.period_frames = period_frames or round(float(needed_s.sum()) * FRAME_RATE_HZ)
+        self.num_frames = round(rounds * self.period_frames)
         self._turns = np.zeros(5)
         self._turns[3] = keys[-1, 3] - keys[0, 3]
         phase = np.concatenate([[0.0], np.cumsum(needed_s)]) / needed_s.sum()

@@ -9,7 +9,7 @@ from slam.camera import Camera, DepthNoise
 from slam.config import SyntheticConfig
 from slam.errors import SlamError
 from slam.frame import Frame
-from slam.scenes import apartment, desk, moving, room, thin, wall
+from slam.scenes import apartment, desk, moving, ring, room, thin, wall
 from slam.scenes.hands import HANDS
 from slam.scenes.scene import Builder, Scene
 from slam.scenes.walk import FRAME_RATE_HZ, Walk
@@ -18,7 +18,7 @@ from slam.trajectory import Trajectory
 CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
 SCENES = {
     "room": room, "apartment": apartment, "wall": wall, "thin": thin, "moving": moving,
-    "desk": desk,
+    "desk": desk, "ring": ring,
 }  # fmt: skip
 
 SMOOTH = SyntheticConfig()
@@ -47,7 +47,7 @@ class SyntheticSource:
         movers: Callable[[float], Scene] = nothing_moves,
         config: SyntheticConfig = SMOOTH,
     ) -> None:
-        num_frames = num_frames or config.frames or walk.period_frames
+        num_frames = num_frames or config.frames or walk.num_frames
         self.name = f"synthetic:{scene.name}"
         self.scene = scene
         self.movers = movers

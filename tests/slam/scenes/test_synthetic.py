@@ -73,7 +73,7 @@ def test_walk_is_smooth(source: SyntheticSource) -> None:
 
 
 def test_walk_closes(source: SyntheticSource) -> None:
-    period = len(source.timestamps_s)
+    period = SCENES[source.scene.name].walk().period_frames
     Ts = open_synthetic(source.scene.name, period + 2).ground_truth().Ts_world_camera
     np.testing.assert_allclose(Ts[period : period + 2], Ts[:2], atol=1e-9)
     assert not np.allclose(Ts[0], np.eye(4))
@@ -93,6 +93,20 @@ def test_apartment_walk_is_long_and_visits_all_rooms() -> None:
         (y > 5) & (x < 7.5),
     ]
     assert all(np.count_nonzero(is_in) > 150 for is_in in rooms)
+
+
+def test_the_ring_comes_back_to_where_it_was_and_its_doors_are_alike() -> None:
+    source = open_synthetic("ring")
+    positions_m = source.ground_truth().positions_m
+    period = SCENES["ring"].walk().period_frames
+    assert np.linalg.norm(np.diff(positions_m[:period], axis=0), axis=1).sum() > 60.0
+    num_again = len(positions_m) - period
+    assert num_again > 0.2 * period
+    apart_m = np.linalg.norm(positions_m[period:] - positions_m[:num_again], axis=1)
+    assert apart_m.max() < 0.01
+    columns = source.scene.solids[:, [3, 4, 5, *range(8, 17)]]  # size, material and seed
+    _, counts = np.unique(columns, axis=0, return_counts=True)
+    assert (counts == 18).sum() >= 6  # frame, leaf, panels and handle of each door
 
 
 def test_frames_are_repeatable_in_any_order(source: SyntheticSource) -> None:
