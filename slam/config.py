@@ -237,6 +237,13 @@ class PlacesConfig:
 
 
 @dataclass(frozen=True)
+class LoopsConfig:
+    """What is done where the camera comes back to a place."""
+
+    enabled: bool = setting(False, "close loops: correct poses and map; needs places")
+
+
+@dataclass(frozen=True)
 class CompareConfig:
     """Both maps side by side."""
 
@@ -268,6 +275,7 @@ class Config:
     implicit: ImplicitConfig = field(default_factory=ImplicitConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     places: PlacesConfig = field(default_factory=PlacesConfig)
+    loops: LoopsConfig = field(default_factory=LoopsConfig)
     compare: CompareConfig = field(default_factory=CompareConfig)
 
 

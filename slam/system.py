@@ -14,12 +14,15 @@ from slam.config import Config
 from slam.device import DeviceChoice, resolve
 from slam.frame import Frame, FrameGate
 from slam.geometry import Transform
+from slam.graph.loops import AnyLoops, NoLoops, new_loops
+from slam.graph.moving import Moving
 from slam.journal import FrameRecord, Journal
 from slam.maps.base import Map, Polishable, own_sigma_m
 from slam.places.memory import AnyPlaces, NoPlaces, new_places
 from slam.sources.holdout import HeldOut
 from slam.tracking.base import Tracker, TrackResult, TrackState
 from slam.tracking.movers import Movers, NothingMoves
+from slam.tracking.pieces import new_pieces
 from slam.tracking.sensor_noise import SensorNoise
 from slam.trajectory import Trajectory, moved_with_keyframes
 from slam.workers import Worker
@@ -34,6 +37,7 @@ class PosedFrame:
 
     frame: Frame
     T_world_camera: Transform
+    uncertainty_m: float
 
 
 class Slam:
@@ -56,11 +60,14 @@ class Slam:
         sensor_noise: SensorNoise | None = None,
         movers: Movers | NothingMoves | None = None,
         journal: Journal | None = None,
+        loops: AnyLoops | None = None,
     ) -> None:
         self.map = map_
         self.sensor_noise = sensor_noise or SensorNoise(is_learned=False)
         self._movers = movers or NothingMoves()
         self.places = places or NoPlaces()
+        self.loops = loops or NoLoops()
+        self._moving = Moving(self.loops, map_)
         self.journal = journal or Journal()
         self._tracker = tracker
         self._unmapped = unmapped
@@ -81,13 +88,17 @@ class Slam:
         chosen = resolve(device, config, [config.map])
         logger.info("device %s", chosen.description)
         places = new_places(config.places)
-        tracker = dense_tracker(config.tracking, chosen.kind, recogniser=places)
+        pieces = new_pieces(config.loops.enabled, places.num_pieces)
+        tracker = dense_tracker(config.tracking, chosen.kind, recogniser=places, pieces=pieces)
         map_ = new_map(config, depth_noise, chosen.kind)
         unmapped = HeldOut(config.holdout, config.playback.stride)
         # the scatter about an inexact map is not the sensor's
         sensor_noise = SensorNoise(config.tracking.learn_noise and not own_sigma_m(map_))
         movers = Movers() if config.tracking.reject_movers else NothingMoves()
-        return cls(tracker, map_, config.deterministic, unmapped, places, sensor_noise, movers)
+        loops = new_loops(config, places)
+        return cls(
+            tracker, map_, config.deterministic, unmapped, places, sensor_noise, movers, loops=loops
+        )
 
     def __enter__(self) -> "Slam":
         return self
@@ -103,6 +114,7 @@ class Slam:
             self.polish()
         else:
             self._mapper.close()  # what the map raised must not hide what the block raised
+            self.loops.close()
 
     def step(self, frame: Frame) -> TrackResult:
         """Track a frame and hand it to the map; a live one that comes while the map is behind is
@@ -113,6 +125,7 @@ class Slam:
         """
         frame = self._gate.passed(frame)
         is_behind = self._wait_for_map(frame)
+        self._take_move()
         with self.journal.tracking_times.measure():
             frame = self._movers.left_out(self.sensor_noise.corrected(frame))
             result = self._tracker.track(frame, self.map)
@@ -120,7 +133,7 @@ class Slam:
         is_mapped = self._is_to_be_mapped(frame, result, is_behind)
         self.journal.note(frame, result, is_mapped, self.map)
         if is_mapped:
-            self._mapper.submit(PosedFrame(frame, result.T_world_camera))
+            self._mapper.submit(PosedFrame(frame, result.T_world_camera, result.uncertainty_m))
         return result
 
     def _wait_for_map(self, frame: Frame) -> bool:
@@ -133,6 +146,15 @@ class Slam:
             # the first frames are waited for: there is nothing to track against before
             self._mapper.wait(0 if is_first else self._max_pending)
         return self._mapper.num_pending > self._max_pending
+
+    def _take_move(self) -> None:
+        """Take over a map that loops have moved, and go on in its world."""
+        if self._moving.is_ready:
+            self._mapper.wait(0)
+            move = self._moving.swap()
+            self._tracker.moved(move.T_now)
+            self._movers.moved(move.T_now)
+            self.loops.moved(move)
 
     def _learn(self, frame: Frame, result: TrackResult) -> None:
         if result.state is TrackState.OK:
@@ -151,7 +173,14 @@ class Slam:
     def finish(self) -> None:
         """Map what is still queued and end the mapping thread; raise what it raised."""
         self._mapper.close()
-        self._mapper.wait(0)
+        try:
+            self._mapper.wait(0)
+        finally:
+            self.loops.close()
+        self.loops.finish()
+        move = self._moving.finish()
+        if move is not None:
+            self.loops.moved(move)
 
     def polish(self, is_over: Callable[[], bool] = lambda: False) -> float:
         """After `finish`, let a map that was added to do what it has left for the time after the
@@ -166,13 +195,18 @@ class Slam:
     def _integrate(self, posed: PosedFrame) -> None:
         with self.journal.mapping_times.measure():
             self.map.integrate(posed.frame, posed.T_world_camera)
-            self.places.remember(posed.frame, posed.T_world_camera)
+            keyframe = self.places.remember(posed.frame, posed.T_world_camera)
+            self.loops.follow(posed.frame, posed.T_world_camera, posed.uncertainty_m, keyframe)
+            self._moving.advance()
 
     def trajectory(self) -> Trajectory:
-        """Return the poses of all frames that were tracked, as the map refined them by now."""
+        """Return the poses of all frames that were tracked, as map and loops refined them by
+        now.
+        """
         indices, online = self.journal.online()
         moved = moved_with_keyframes(indices, online.Ts_world_camera, self.map.refined_poses())
-        final = Trajectory(online.timestamps_s, moved)
+        corrected = self.loops.corrections.applied(indices, moved)
+        final = Trajectory(online.timestamps_s, corrected)
         return self.journal.earlier.trajectory.followed_by(final)
 
     def online_trajectory(self) -> Trajectory:

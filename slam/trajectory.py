@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from slam.errors import SlamError
 from slam.geometry import (
@@ -42,6 +42,10 @@ class Trajectory:
             np.concatenate([self.timestamps_s, other.timestamps_s]),
             np.concatenate([self.Ts_world_camera, other.Ts_world_camera]),
         )
+
+    def where(self, is_kept: Bool[np.ndarray, "n"]) -> "Trajectory":
+        """Return some of the poses."""
+        return Trajectory(self.timestamps_s[is_kept], self.Ts_world_camera[is_kept])
 
     @property
     def positions_m(self) -> Float64[np.ndarray, "n 3"]:

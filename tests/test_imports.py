@@ -167,6 +167,13 @@ def test_trackers_places_and_the_system_know_only_the_map_protocol(modules):
     )
 
 
+def test_the_graph_lies_between_places_and_the_system(modules):
+    below = ("slam.tracking", "slam.places", "slam.maps", "slam.sources")
+    none_of(module.offences(["slam.graph"]) for module in modules if module.is_in(*below))
+    above = ("slam.system", "slam.runs", "slam.sources", "slam.evaluation", "slam.cli")
+    none_of(module.offences(above) for module in modules if module.is_in("slam.graph"))
+
+
 def test_only_the_factory_names_concrete_maps(modules):
     none_of(
         module.offences(

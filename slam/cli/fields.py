@@ -19,6 +19,7 @@ SHORT_NAMES = {
     "synthetic.motion": "motion",
     "synthetic.frames": "frames",
     "neural.field": "field",
+    "loops.enabled": "loops",
     "compare.track_against": "track-against",
 }
 UNITS = {

@@ -14,7 +14,9 @@ from slam.cli.progress import tell
 from slam.errors import SlamError
 
 SOURCE = "a recording, realsense (a camera), or synthetic[:NAME]"
-MAPPING = ("deterministic", "noise", "synthetic", "tsdf", "neural", "implicit", "tracking")
+MAPPING = (
+    "deterministic", "loops", "noise", "synthetic", "tsdf", "neural", "implicit", "tracking",
+)  # fmt: skip
 SESSION = (*MAPPING, "checkpoint_s", "holdout", "places", "playback", "realsense", "ros")
 FRAMES_IN_MEMORY = tuple(  # all of playback but its pace
     f"playback.{name}" for name in ("start", "stride", "limit", "max_depth_m", "min_depth_m")
@@ -139,6 +141,18 @@ def _parser() -> argparse.ArgumentParser:
         "its own beside it: mesh_predicted.ply",
     )
     mesh.add_argument("--out", type=Path, help="default: mesh.ply in the run folder")
+
+    rebuild = add("rebuild", "fuse a run's recording again at its final poses", tools.rebuild)
+    rebuild.add_argument("run", type=Path, help="its map, mesh and report are replaced")
+    rebuild.add_argument("--source", help="where the recording is now; default: where it was")
+    _add_device(rebuild)
+
+    merge = add("merge", "make one map of runs that overlap", tools.merge)
+    merge.add_argument(
+        "runs", type=Path, nargs="+", metavar="RUN", help="the map is in the world of the first"
+    )
+    merge.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new run folder")
+    _add_device(merge)
 
     export = add("export", "write a run for other tools", tools.export)
     export.add_argument("run", type=Path)

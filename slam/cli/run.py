@@ -20,7 +20,7 @@ from slam.sources.playback import num_selected
 
 if TYPE_CHECKING:
     from slam.device import Device
-    from slam.journal import Earlier
+    from slam.runs.folder import Run
     from slam.runs.loop import Onlookers
     from slam.runs.single import RunOptions
     from slam.viewer.base import Viewer
@@ -41,15 +41,17 @@ def compare(options: argparse.Namespace, given: Mapping[str, str]) -> int:
 def _run(options: argparse.Namespace, given: Mapping[str, str], ending: Ending) -> int:
     from slam.device import resolve
     from slam.maps.factory import kind_of
+    from slam.runs.checkpoint import earlier_of
     from slam.runs.single import run as run_slam
 
-    options, earlier = _resumed(options)
+    options, finished = _resumed(options)
     config = _config(options, given)
     kind = config.map if options.resume is None else kind_of(options.resume)
     run_options = replace(
         _run_options(options, resolve(options.device, config, [kind])),
         use_gt_poses=options.use_gt_poses,
-        earlier=earlier,
+        earlier=None if finished is None else earlier_of(finished),
+        begun_with=None if finished is None else finished.metrics.get("begun_with"),
         notes=[] if options.resume is None else _overridden(given, kind, options.resume),
     )
     with ExitStack() as viewing:
@@ -97,15 +99,15 @@ def _run_options(options: argparse.Namespace, device: "Device") -> "RunOptions":
     )
 
 
-def _resumed(options: argparse.Namespace) -> tuple[argparse.Namespace, "Earlier | None"]:
+def _resumed(options: argparse.Namespace) -> tuple[argparse.Namespace, "Run | None"]:
     """Return the options with the map of a run to resume in place of the run; without a source,
-    those that go on with the run itself, and what it has done.
+    those that go on with the run itself, and that run.
     """
     if options.resume is None or not options.resume.is_dir():
         if options.source is None:
             raise SlamError("the following arguments are required: source; see slam run --help")
         return options, None
-    from slam.runs.checkpoint import earlier_of, resumable
+    from slam.runs.checkpoint import resumable
     from slam.runs.folder import load_run
 
     path = options.resume
@@ -125,7 +127,7 @@ def _resumed(options: argparse.Namespace) -> tuple[argparse.Namespace, "Earlier 
     is_same = changed.out.resolve() == path.resolve()
     if not is_same:
         raise SlamError(f"a run goes on in its own folder: leave out --out {options.out}")
-    return changed, earlier_of(finished)
+    return changed, finished
 
 
 def _overridden(given: Mapping[str, str], kind: str, path: Path) -> list[str]:

@@ -1,8 +1,8 @@
 """What the other commands of the command line do; each returns its exit code."""
 
 import argparse
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
 from tqdm import tqdm
@@ -48,6 +48,49 @@ def extract_mesh(options: argparse.Namespace, given: Mapping[str, str]) -> int:
         if written.is_file():
             say(f"{len(part.vertices_m)} vertices, {len(part.triangles)} triangles: {written}")
     return 0
+
+
+def rebuild(options: argparse.Namespace, given: Mapping[str, str]) -> int:
+    from slam.device import resolve
+    from slam.runs.folder import load_run
+    from slam.runs.rebuild import rebuild as rebuild_run
+
+    config = load_run(options.run).config
+    device = resolve(options.device, config, [config.map])
+    with _shown_progress() as begin:
+        metrics = rebuild_run(options.run, options.source, device, begin)
+    say(f"{metrics['map']} map of {metrics['map_mb']:.0f} MB: {options.run}")
+    return 0
+
+
+def merge(options: argparse.Namespace, given: Mapping[str, str]) -> int:
+    from slam.device import resolve
+    from slam.runs.folder import load_run
+    from slam.runs.merge import merge as merge_runs
+
+    config = load_run(options.runs[0]).config
+    device = resolve(options.device, config, [config.map])
+    with _shown_progress() as begin:
+        metrics = merge_runs(options.runs, options.out, device, begin)
+    say(
+        f"{len(options.runs)} runs, joined by {metrics['joined_by']} places; "
+        f"{metrics['map']} map of {metrics['map_mb']:.0f} MB: {options.out}"
+    )
+    return 0
+
+
+@contextmanager
+def _shown_progress() -> Iterator[Callable[[int], Callable[[], None]]]:
+    """Return what begins a progress bar once the number of frames is known, and returns what counts
+    one.
+    """
+    with ExitStack() as stack:
+
+        def begin(num_frames: int) -> Callable[[], None]:
+            progress = stack.enter_context(closing(Progress(num_frames)))
+            return lambda: progress.step("")
+
+        yield begin
 
 
 def export(options: argparse.Namespace, given: Mapping[str, str]) -> int:

@@ -43,7 +43,7 @@ KINDS = (*MAPS, "implicit")
 # what a run that goes on with a saved map sets anew; the rest of its section is in the file
 SET_ANEW: dict[str, tuple[str, ...]] = {
     "tsdf": (),
-    "neural": ("field", "budget_ms", "polish_s"),
+    "neural": ("field", "budget_ms", "polish_s", "adjust_poses"),
     "implicit": ("steps", "budget_ms"),
 }
 

@@ -1,6 +1,7 @@
 """Keyframes: the features of frames that were taken from where nothing was kept yet."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int32, Int64
@@ -69,9 +70,12 @@ class Keyframes:
             np.concatenate([old.words, distinct]), np.append(old.starts, end), num_with
         )
 
-    def ranked(self, words: Int32[np.ndarray, "n"], most: int) -> list[Keyframe]:
-        """Return the keyframes that have most of these words in common, rare words counting more
-        (Sivic and Zisserman 2003), the likeliest first.
+    def ranked(
+        self, words: Int32[np.ndarray, "n"], most: int, among: tuple[int, int] | None = None
+    ) -> list[int]:
+        """Return the numbers of the keyframes that have most of these words in common, rare words
+        counting more (Sivic and Zisserman 2003), the likeliest first; of all, or from the number
+        `among[0]` on of so many, `among[1]`.
         """
         index = self._index
         num_keyframes = len(index.starts) - 1
@@ -80,8 +84,16 @@ class Keyframes:
         rarity = np.log((1.5 + num_keyframes) / (0.5 + index.num_with[words]))
         weights[words] = np.maximum(rarity, 0.1)
         scores = score_places(index.words, index.starts, weights)
+        if among is not None:
+            scores[: among[0]] = scores[sum(among) :] = 0.0
         order = np.argsort(-scores, kind="stable")[:most]
-        return [self.items[k] for k in order if scores[k] > 0]
+        return [int(k) for k in order if scores[k] > 0]
+
+    def move(self, first: int, Ts_world_camera: Sequence[Transform]) -> None:
+        """Replace the poses of the keyframes from a number on."""
+        for k, T_world_camera in enumerate(Ts_world_camera, start=first):
+            self.items[k] = replace(self.items[k], T_world_camera=T_world_camera)
+        self._Ts_world_camera[first : first + len(Ts_world_camera)] = Ts_world_camera
 
     @property
     def nbytes(self) -> int:

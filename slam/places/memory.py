@@ -8,11 +8,12 @@ import numpy as np
 from slam.config import PlacesConfig
 from slam.frame import Frame
 from slam.geometry import Transform
-from slam.places.features import extract
+from slam.places.features import Features, extract
 from slam.places.keyframes import Keyframe, Keyframes
 from slam.places.places_file import arrays_of
 from slam.places.recognition import MIN_MATCHES, NUM_COMPARED, recognise
 from slam.places.vocabulary import load_vocabulary
+from slam.tracking.pieces import pieces_of
 from slam.tracking.recogniser import NothingKnown
 
 NUM_ROUNDS = 3  # of successive frames, each with the next ranks: the first may be wrong places
@@ -35,19 +36,26 @@ class Places:
         self._round = 0
         self._last_s = -inf
 
-    def remember(self, frame: Frame, T_world_camera: Transform) -> None:
-        """Keep a posed frame as a keyframe, unless one was taken from about there."""
+    def remember(self, frame: Frame, T_world_camera: Transform) -> Keyframe | None:
+        """Keep a posed frame as a keyframe and return it, unless one was taken from about there."""
         if self.keyframes.is_covered(T_world_camera):
-            return
-        features = extract(frame, self._vocabulary)
-        if features is not None and len(features) >= MIN_MATCHES:
-            self.keyframes.add(Keyframe(T_world_camera, features))
+            return None
+        features = self.features_of(frame)
+        if features is None or len(features) < MIN_MATCHES:
+            return None
+        keyframe = Keyframe(T_world_camera, features)
+        self.keyframes.add(keyframe)
+        return keyframe
+
+    def features_of(self, frame: Frame) -> Features | None:
+        """Find what can be recognised of a frame; None without colour."""
+        return extract(frame, self._vocabulary)
 
     def recognise(self, frame: Frame) -> Transform | None:
         """Return where the frame may have been taken."""
         if not len(self.keyframes):
             return None
-        features = extract(frame, self._vocabulary)
+        features = self.features_of(frame)
         if features is None:
             return None
         is_same_loss = frame.timestamp_s - self._last_s < SAME_LOSS_S
@@ -73,12 +81,19 @@ class Places:
         """Keyframes kept."""
         return len(self.keyframes)
 
+    @property
+    def num_pieces(self) -> int:
+        """Pieces of map that keyframes are in, up to the last one; at least 1."""
+        positions_m = [keyframe.T_world_camera[:3, 3] for keyframe in self.keyframes.items]
+        return 1 + int(pieces_of(np.array([np.zeros(3), *positions_m])).max())
+
 
 class NoPlaces(NothingKnown):
     """Keeps nothing and recognises nothing."""
 
     num_recognised = 0
     num_keyframes = 0
+    num_pieces = 1
 
     def remember(self, frame: Frame, T_world_camera: Transform) -> None:
         """Do nothing."""

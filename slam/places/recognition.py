@@ -27,18 +27,24 @@ class Recognition:
 
     T_world_camera: Transform
     num_matches: int  # corners that agree
+    number: int  # of the keyframe
+    T_keyframe_camera: Transform
 
 
 def recognise(
-    features: Features, depth_noise: DepthNoise, keyframes: Keyframes, first_rank: int = 0
+    features: Features,
+    depth_noise: DepthNoise,
+    keyframes: Keyframes,
+    first_rank: int = 0,
+    among: tuple[int, int] | None = None,
 ) -> Recognition | None:
-    """Compare a frame with the keyframes of a few ranks; return the pose that the most corners
-    agree on, None where too few do.
+    """Compare a frame with the keyframes of a few ranks (`among` those of `Keyframes.ranked`);
+    return the pose that the most corners agree on, None where too few do.
     """
     best: Recognition | None = None
-    ranked = keyframes.ranked(features.words, first_rank + NUM_COMPARED)
-    for keyframe in ranked[first_rank:]:
-        found = place_against(features, depth_noise, keyframe)
+    ranked = keyframes.ranked(features.words, first_rank + NUM_COMPARED, among)
+    for number in ranked[first_rank:]:
+        found = place_against(features, depth_noise, keyframes.items[number], number)
         if found is not None and (best is None or found.num_matches > best.num_matches):
             best = found
             if best.num_matches >= PLENTY:
@@ -47,9 +53,11 @@ def recognise(
 
 
 def place_against(
-    features: Features, depth_noise: DepthNoise, keyframe: Keyframe
+    features: Features, depth_noise: DepthNoise, keyframe: Keyframe, number: int = 0
 ) -> Recognition | None:
-    """Return the pose of a frame's corners relative to one keyframe's; None where too few agree."""
+    """Return the pose of a frame's corners relative to one keyframe's, which has this number; None
+    where too few agree.
+    """
     matches = match(features.descriptors, keyframe.features.descriptors, MAX_BITS, MAX_RATIO)
     is_matched = matches >= 0
     points = features.points[is_matched]
@@ -66,7 +74,8 @@ def place_against(
         R, t = T_keyframe_camera[:3, :3], T_keyframe_camera[:3, 3]
         agrees = np.linalg.norm(points @ R.T + t - targets, axis=1) < tolerance_m
     T_world_camera = keyframe.T_world_camera @ T_keyframe_camera
-    return Recognition(T_world_camera, int(np.count_nonzero(agrees)))
+    num_matches = int(np.count_nonzero(agrees))
+    return Recognition(T_world_camera, num_matches, number, T_keyframe_camera)
 
 
 def _tolerance_m(

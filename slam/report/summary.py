@@ -82,6 +82,14 @@ _GROUPS: dict[str, list[Row]] = {
         Row("path_length_m", "path length (m)"),
         Row("num_associated", "frames compared"),
     ],
+    "Loops": [
+        Row("loops.accepted", "accepted", is_shown=_happened),
+        Row("loops.refused", "refused", is_shown=_happened),
+        Row("loops.largest_offset_m", "largest offset found (cm)", 100.0, is_shown=_happened),
+        Row("loops.pieces", "pieces", is_shown=lambda values: any(v and v > 1 for v in values)),
+        Row("loops.moves", "times the map was moved", is_shown=_happened),
+        Row("loops.map_off_m", "map is off the trajectory by (cm)", 100.0, is_shown=_happened),
+    ],
     "Mesh against the truth": [
         Row("mesh.accuracy_cm", "accuracy (cm)", 1.0, "low"),
         Row("mesh.completion_cm", "completion (cm)", 1.0, "low"),

@@ -106,5 +106,4 @@ def resumable(run: Run, path: Path) -> Path:
 
 
 def _until(trajectory: Trajectory, end_s: float) -> Trajectory:
-    kept = trajectory.timestamps_s <= end_s
-    return Trajectory(trajectory.timestamps_s[kept], trajectory.Ts_world_camera[kept])
+    return trajectory.where(trajectory.timestamps_s <= end_s)

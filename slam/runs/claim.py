@@ -9,7 +9,7 @@ from pathlib import Path
 from slam.errors import SlamError
 
 RESULTS = (
-    "config.yaml", "trajectory.txt", "trajectory_online.txt", "frames.csv", "metrics.json",
+    "config.yaml", "trajectory.txt", "trajectory_*.txt", "frames.csv", "loops.csv", "metrics.json",
     "comparison.json", "report.html", "mesh.ply", "mesh_*.ply", "map.npz", "map.safetensors",
     "*.part",
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from slam.config import Config
+from slam.config import Config, LoopsConfig
 from slam.maps.factory import MAPS
 from slam.report.comparison import compare_runs
 from slam.report.finished_run import evaluate_run
@@ -41,6 +41,8 @@ def compare(
     folder = RunFolder(options.out)
 
     options = replace(options, use_gt_poses=config.compare.track_against == "gt")
+    if config.compare.track_against != "own":  # nor may a map move that another's poses are in
+        config = replace(config, loops=LoopsConfig(enabled=False))
 
     def make_systems() -> list[System]:
         return _systems(source, config, options)

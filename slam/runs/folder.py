@@ -14,6 +14,7 @@ from typing import Any
 from slam.config import Config
 from slam.config_file import dump_config, load_config
 from slam.errors import SlamError
+from slam.graph.detector import Loop
 from slam.journal import FrameRecord
 from slam.maps.base import Mesh
 from slam.meshio import replaced_file, write_ply
@@ -22,6 +23,7 @@ from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory, read_tum, tum_text
 
 ONLINE_NAME = "trajectory_online.txt"
+LOOP_COLUMNS = ("old_frame", "frame", "matches", "offset_m", "offset_deg", "refusal")
 MAP_SUFFIXES = (".npz", ".safetensors")
 _FIRST_METRICS = (
     "source map frames tracked lost dropped wall_s warmup_s polish_s fps tracking_ms mapping_ms "
@@ -108,9 +110,15 @@ class RunFolder:
         """Write `trajectory_online.txt`, the poses as they were tracked."""
         self._write_text(ONLINE_NAME, tum_text(trajectory))
 
-    def write_mesh(self, mesh: Mesh) -> None:
-        """Write `mesh.ply` and, where the map predicts, `mesh_predicted.ply`."""
-        write_ply(self.path / "mesh.ply", mesh)
+    def write_part(self, number: int, trajectory: Trajectory) -> None:
+        """Write `trajectory_N.txt`, the poses of one of several recordings or pieces."""
+        self._write_text(f"trajectory_{number}.txt", tum_text(trajectory))
+
+    def write_mesh(self, mesh: Mesh, number: int = 1) -> None:
+        """Write `mesh.ply` and, where the map predicts, `mesh_predicted.ply`; of further pieces of
+        a map `mesh_2.ply` and so on.
+        """
+        write_ply(self.path / ("mesh.ply" if number == 1 else f"mesh_{number}.ply"), mesh)
 
     def write_frames(self, records: Sequence[FrameRecord]) -> None:
         """Write `frames.csv`."""
@@ -120,6 +128,18 @@ class RunFolder:
         table.writerow(names)
         table.writerows([_cell(getattr(record, name)) for name in names] for record in records)
         self._write_text("frames.csv", text.getvalue())
+
+    def write_loops(self, loops: Sequence[Loop]) -> None:
+        """Write `loops.csv`, a row for each place that was seen again; no file without one."""
+        if not loops:
+            return
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(LOOP_COLUMNS)
+        for loop in loops:
+            offsets = [f"{value:.6g}" for value in (loop.offset_m, loop.offset_deg)]
+            table.writerow([*loop.frame_indices, loop.num_matches, *offsets, loop.refusal])
+        self._write_text("loops.csv", text.getvalue())
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Write `metrics.json`: fixed order, six significant digits, null for NaN and infinity."""

@@ -12,8 +12,11 @@ from slam.device import Device
 from slam.runs.claim import claimed
 from slam.runs.folder import RunFolder
 from slam.runs.loop import Session, System
+from slam.runs.pieces import largest_first, surface_of
 from slam.tracking.base import TrackState
+from slam.trajectory import Trajectory
 
+NOTABLE_OFFSET_M = 0.01  # of the map from the trajectory
 NOTABLE_SHARE = 0.1  # of the frames: more that are lost or skipped need a reason
 
 
@@ -22,13 +25,27 @@ def write_results(folder: RunFolder, system: System, metrics: Mapping[str, Any])
     slam = system.slam
     folder.write_all(
         lambda: folder.write_config(system.config),
-        lambda: folder.write_trajectory(slam.trajectory()),
+        lambda: _write_pieces(folder, system),
         lambda: folder.write_online_trajectory(slam.online_trajectory()),
         lambda: folder.write_frames(slam.records()),
+        lambda: folder.write_loops(slam.loops.found),
         lambda: folder.write_metrics(metrics),
-        lambda: folder.write_mesh(slam.map.mesh()),
         lambda: slam.map.save(folder.map_path(), slam.places.arrays() | slam.sensor_noise.arrays()),
     )
+
+
+def _write_pieces(folder: RunFolder, system: System) -> None:
+    """Write trajectory and mesh, those of the largest piece under the names that all know."""
+    pieces = largest_first(system.slam.trajectory())
+    trajectories = list(pieces.values()) or [Trajectory.empty()]
+    folder.write_trajectory(trajectories[0])
+    for number, trajectory in enumerate(trajectories[1:], start=2):
+        folder.write_part(number, trajectory)
+    mesh = system.slam.map.mesh()
+    if len(pieces) < 2:
+        folder.write_mesh(mesh)
+    for number, piece in enumerate(pieces if len(pieces) > 1 else (), start=1):
+        folder.write_mesh(surface_of(mesh, piece), number)
 
 
 def system_metrics(session: Session, system: System) -> dict[str, Any]:
@@ -52,6 +69,7 @@ def system_metrics(session: Session, system: System) -> dict[str, Any]:
         "outages": journal.num_outages,
         "recognised": slam.places.num_recognised,
         "keyframes": slam.places.num_keyframes,
+        "loops": slam.loops.metrics(),
         "map_mb": slam.map.nbytes / 1e6,
         "refused_frames": slam.map.num_refused,
         "notes": _notes(session, system, num_lost / max(num_frames, 1)),
@@ -64,6 +82,18 @@ def _notes(session: Session, system: System, lost_share: float) -> list[str]:
     journal = system.slam.journal
     if lost_share > NOTABLE_SHARE or journal.last_state is TrackState.LOST:
         notes += journal.troubles()
+    loops = system.slam.loops.metrics()
+    if loops.get("pieces", 1) > 1:
+        notes.append(
+            f"the track is in {loops['pieces']} pieces, of which no common place was seen: "
+            "trajectory.txt and mesh.ply are of the largest, trajectory_2.txt, mesh_2.ply and so "
+            "on of the others"
+        )
+    if loops.get("map_off_m", 0.0) > NOTABLE_OFFSET_M:
+        notes.append(
+            "loops moved the trajectory, but this kind of map cannot be moved: `slam rebuild` on "
+            "the run's folder fuses the one that belongs to it"
+        )
     if len(bad) > NOTABLE_SHARE * (len(bad) + session.counts.read):
         first = min(bad)
         notes.append(f"{len(bad)} frames were skipped, the first is frame {first}: {bad[first]}")

@@ -13,6 +13,7 @@ from slam.config import Config
 from slam.device import CPU, Device
 from slam.errors import SlamError, error_context
 from slam.evaluation.given_poses import doubt_about
+from slam.graph.loops import NoLoops, new_loops
 from slam.journal import Earlier, Journal
 from slam.maps.base import own_sigma_m
 from slam.maps.factory import arrays_beside, new_map, resume_map
@@ -32,6 +33,7 @@ from slam.tracking.base import Tracker
 from slam.tracking.factory import dense_tracker
 from slam.tracking.given import GivenPoses
 from slam.tracking.movers import Movers, NothingMoves
+from slam.tracking.pieces import new_pieces
 from slam.tracking.sensor_noise import NOISE_PREFIX, SensorNoise
 
 logger = logging.getLogger(__name__)
@@ -49,11 +51,24 @@ class RunOptions:
     localize_only: bool = False
     device: Device = CPU
     earlier: Earlier | None = None  # of a run in `out`, which is gone on with
+    begun_with: str | None = None  # the saved map of another run, which that run went on with
     notes: Sequence[str] = ()  # on the options, for the log
 
     def __post_init__(self) -> None:
         if self.localize_only and self.resume is None:
             raise SlamError("--localize-only needs the map to localise in: give --resume MAP")
+
+    @property
+    def poses_are_given(self) -> bool:
+        """Whether nothing may move a pose: it is true, or that of a map which stays as it is."""
+        return self.use_gt_poses or self.localize_only
+
+    @property
+    def begins_with(self) -> str | None:
+        """The map of another run that this one's is made of, too."""
+        if self.resume is None or self.earlier is not None:
+            return self.begun_with
+        return str(self.resume.absolute())
 
 
 def run(
@@ -105,7 +120,7 @@ def run_session(
 
     def shared() -> dict[str, Any]:
         figures = session_metrics(session, options.source_spec, options.device, warmup_s)
-        return figures | {"given_poses": options.use_gt_poses}
+        return figures | {"given_poses": options.use_gt_poses, "begun_with": options.begins_with}
 
     def write(write_one: Callable[[RunFolder, System, Mapping[str, Any]], None]) -> None:
         common = shared()
@@ -162,7 +177,9 @@ def new_tracker(
     if not options.use_gt_poses:
         has_map = options.resume is not None
         T_start = None if options.earlier is None else options.earlier.T_last
-        return dense_tracker(config.tracking, options.device.kind, has_map, places, T_start)
+        are_wanted = config.loops.enabled and not options.localize_only
+        pieces = new_pieces(are_wanted, places.num_pieces)
+        return dense_tracker(config.tracking, options.device.kind, has_map, places, T_start, pieces)
     truth = source.ground_truth()
     if truth is None or len(truth) == 0:
         raise SlamError(f"{source.name} has no true poses to track with")
@@ -198,5 +215,6 @@ def new_system(
     sensor_noise = SensorNoise(is_learned, saved)
     movers = Movers() if config.tracking.reject_movers else NothingMoves()
     journal = Journal(config.map, options.earlier)
-    slam = Slam(tracker, map_, in_turns, unmapped, places, sensor_noise, movers, journal)
+    loops = NoLoops() if options.poses_are_given else new_loops(config, places)
+    slam = Slam(tracker, map_, in_turns, unmapped, places, sensor_noise, movers, journal, loops)
     return System(config.map, config, slam)

@@ -43,6 +43,10 @@ class Aligner(Protocol):
         """Compare the frame at a pose with the keyframe."""
         ...
 
+    def moved(self, T_new_old: Transform) -> None:
+        """Take the keyframe along with a world that was moved."""
+        ...
+
     def set_keyframe(self, T_world_camera: Transform) -> bool:
         """Make the frame the keyframe that later ones are compared with; False without colour."""
         ...

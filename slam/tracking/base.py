@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from slam.frame import Frame
+from slam.geometry import Transform
 from slam.maps.base import Map
 
 
@@ -35,6 +36,7 @@ class TrackResult:
     conditioning: float  # smallest over largest eigenvalue of the scaled normal matrix
     num_iterations: int
     is_open: bool = False  # whether the view leaves a direction of the pose open
+    uncertainty_m: float = 0.0  # of the pose in its least certain direction; 0 if nobody says
 
 
 @runtime_checkable
@@ -43,4 +45,8 @@ class Tracker(Protocol):
 
     def track(self, frame: Frame, map_: Map) -> TrackResult:
         """Estimate the pose of the next frame against the map."""
+        ...
+
+    def moved(self, T_new_old: Transform) -> None:
+        """Go on in a world that was moved, with the map, between two frames."""
         ...

@@ -16,6 +16,7 @@ from slam.tracking.hypotheses import chosen
 from slam.tracking.keyframe import KeyframeView
 from slam.tracking.map_support import support
 from slam.tracking.motion import ConstantVelocity
+from slam.tracking.pieces import OnePiece, Pieces
 from slam.tracking.recogniser import NothingKnown, Recogniser
 from slam.tracking.stages import MIN_POINTS
 
@@ -38,10 +39,13 @@ class DenseTracker:
         has_map: bool = False,
         recogniser: Recogniser | None = None,
         T_start: Transform | None = None,
+        pieces: Pieces | OnePiece | None = None,
     ) -> None:
         """Start at the origin; with `has_map` the first frame is aligned from there, or from
-        `T_start` (T_world_camera), or wherever the recogniser finds it.
+        `T_start` (T_world_camera), or wherever the recogniser finds it. `pieces` may begin another
+        piece of map where nothing known is in view.
         """
+        self._pieces = pieces or OnePiece()
         self._T_start = np.eye(4) if T_start is None else T_start
         self._config = config
         self._aligner = aligner
@@ -63,6 +67,15 @@ class DenseTracker:
             result = self._follow(frame, map_, start)
         self._remember(frame, result)
         return result
+
+    def moved(self, T_new_old: Transform) -> None:
+        """Go on in a world that was moved, with the map, between two frames."""
+        self._T_start = T_new_old @ self._T_start
+        self._motion.moved(T_new_old)
+        self._aligner.moved(T_new_old)
+        if self._keyframe is not None:
+            T_new_keyframe = T_new_old @ self._keyframe.T_world_keyframe
+            self._keyframe = replace(self._keyframe, T_world_keyframe=T_new_keyframe)
 
     def _start(self, frame: Frame) -> TrackResult:
         """Take the first usable frame as the origin, with the axes that gravity gives."""
@@ -93,8 +106,19 @@ class DenseTracker:
             reason = f"nothing says where the camera is: {result.reason}"
             result = replace(result, state=TrackState.LOST, reason=reason)
         if result.state is TrackState.LOST:
-            return self._find_again(frame, map_, result, T_predicted)
+            result = self._find_again(frame, map_, result, T_predicted)
+        if result.state is TrackState.LOST and self._pieces.is_due(frame.timestamp_s):
+            return self._begun_anew(frame, result)
         return result
+
+    def _begun_anew(self, frame: Frame, lost: TrackResult) -> TrackResult:
+        """Begin a piece of map that knows nothing of the others, if the frame is good for it."""
+        result = self._start(frame)
+        if result.state is TrackState.LOST:
+            return lost
+        self._motion = ConstantVelocity()
+        self._keyframe = None
+        return replace(result, T_world_camera=self._pieces.begin(result.T_world_camera))
 
     def _is_adrift(self, frame: Frame) -> bool:
         """Whether the camera may be anywhere: in a map that was made before, or after a gap."""
@@ -127,6 +151,13 @@ class DenseTracker:
         self._motion = ConstantVelocity()  # the way there was no motion
         self._recogniser.confirm(frame, result.T_world_camera)
         return result
+
+    def place(self, frame: Frame, map_: Map, T_guess: Transform) -> TrackResult | None:
+        """Return the pose in a map of a frame that belongs to no track, near a guess; None unless
+        the map bears it out.
+        """
+        self._aligner.load(frame)
+        return self._placed(frame, map_, T_guess)
 
     def _placed(self, frame: Frame, map_: Map, T_guess: Transform) -> TrackResult | None:
         """Align a frame near a guess; None unless the map bears the pose out.
@@ -176,6 +207,7 @@ class DenseTracker:
         if result.state is TrackState.LOST:
             self._motion.forget_velocity()
             return
+        self._pieces.found()
         self._num_weak = self._num_weak + 1 if result.state is TrackState.WEAK else 0
         self._motion.observe(frame.timestamp_s, result.T_world_camera)
         if result.state is TrackState.WEAK:

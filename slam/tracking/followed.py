@@ -1,6 +1,7 @@
 """A tracker that takes over what another one finds on the same frames."""
 
 from slam.frame import Frame
+from slam.geometry import Transform
 from slam.maps.base import Map
 from slam.tracking.base import Tracker, TrackResult
 
@@ -18,6 +19,10 @@ class Leader:
         self.last = frame.index, result
         return result
 
+    def moved(self, T_new_old: Transform) -> None:
+        """Go on in a world that was moved."""
+        self._tracker.moved(T_new_old)
+
 
 class FollowedPoses:
     """Gives each frame the result that its leader had on it just before, whatever the map is."""
@@ -30,3 +35,7 @@ class FollowedPoses:
         if self._leader.last is None or self._leader.last[0] != frame.index:
             raise RuntimeError(f"frame {frame.index} has not been tracked by its leader yet")
         return self._leader.last[1]
+
+    def moved(self, T_new_old: Transform) -> None:
+        """Refuse: the poses are the leader's, in its world."""
+        raise RuntimeError("a follower's map is not moved")

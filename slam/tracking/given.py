@@ -1,9 +1,13 @@
-"""A tracker that is told the poses: for --use-gt-poses, so that mapping can be judged alone."""
+"""Trackers that are told the poses: true ones (--use-gt-poses), so that mapping can be judged
+alone, or the final ones of a run that is fused again.
+"""
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from slam.frame import Frame
-from slam.geometry import inverse
+from slam.geometry import Transform, inverse
 from slam.maps.base import Map
 from slam.tracking.base import TrackResult, TrackState
 from slam.trajectory import Trajectory, associate
@@ -26,3 +30,22 @@ class GivenPoses:
             return TrackResult(np.eye(4), TrackState.LOST, reason, 0.0, 0.0, 0.0, 0)
         T = self._T_first_world @ self._poses.Ts_world_camera[found[0]]
         return TrackResult(T, TrackState.OK, "", 0.0, 1.0, 1.0, 0)
+
+    def moved(self, T_new_old: Transform) -> None:
+        """Give all poses in the new world."""
+        self._T_first_world = T_new_old @ self._T_first_world
+
+
+class KnownPoses:
+    """Gives each frame the T_world_camera that is known of its index."""
+
+    def __init__(self, Ts_world_camera: Mapping[int, Transform]) -> None:
+        self._Ts_world_camera = Ts_world_camera
+
+    def track(self, frame: Frame, map_: Map) -> TrackResult:
+        """Return the known pose of a frame; KeyError where there is none."""
+        T_world_camera = self._Ts_world_camera[frame.index]
+        return TrackResult(T_world_camera, TrackState.OK, "", 0.0, 1.0, 1.0, 0)
+
+    def moved(self, T_new_old: Transform) -> None:
+        """Do nothing: these poses are where the map is to be."""

@@ -124,6 +124,14 @@ class HostAligner:
         self._keyframe = keyframe or self._keyframe
         return keyframe is not None
 
+    def moved(self, T_new_old: Transform) -> None:
+        """Take the keyframe along with a world that was moved."""
+        if self._reference is not None:
+            self._reference = self._reference[0], T_new_old @ self._reference[1]
+        if self._keyframe is not None:
+            T_new_keyframe = T_new_old @ self._keyframe.T_world_keyframe
+            self._keyframe = replace(self._keyframe, T_world_keyframe=T_new_keyframe)
+
     def _frame(self) -> PreparedFrame:
         assert self._prepared is not None
         return self._prepared

@@ -36,6 +36,12 @@ class ConstantVelocity:
         """Take in an estimated pose."""
         self._before, self._last = self._last, (timestamp_s, T_world_camera)
 
+    def moved(self, T_new_old: Transform) -> None:
+        """Go on in a world that was moved."""
+        self._last, self._before = (
+            pose and (pose[0], T_new_old @ pose[1]) for pose in (self._last, self._before)
+        )
+
     def forget_velocity(self) -> None:
         """Predict from the last pose alone: after a loss the velocity is unknown."""
         self._before = None

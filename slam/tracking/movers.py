@@ -79,6 +79,16 @@ class Movers:
                 )
             )
 
+    def moved(self, T_new_old: Transform) -> None:
+        """Go on in a world that was moved."""
+        self._motion.moved(T_new_old)
+        T_old_new = inverse(T_new_old)
+        moved = [
+            dataclasses.replace(view, T_camera_world=view.T_camera_world @ T_old_new)
+            for view in self._views
+        ]
+        self._views = deque(moved, maxlen=MAX_VIEWS)
+
     def mask(self, frame: Frame, T_world_camera: Transform) -> Bool[np.ndarray, "h w"]:
         """Tell which pixels show something that has come."""
         h, w = frame.depth_m.shape
@@ -109,6 +119,9 @@ class NothingMoves:
 
     def remember(self, result: TrackResult) -> None:
         """Take in nothing."""
+
+    def moved(self, T_new_old: Transform) -> None:
+        """Do nothing."""
 
 
 def nearest_depth(depth_m: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "r c"]:

@@ -44,6 +44,9 @@ class Script:
         reason = "" if state is OK else "as told"
         return TrackResult(pose(frame.index), state, reason, 0.001, 0.9, 0.1, 3)
 
+    def moved(self, T_new_old) -> None:
+        raise NotImplementedError
+
 
 class Notes:
     """A map that only writes down what it got; `before` is called first, with the index."""

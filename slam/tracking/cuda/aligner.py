@@ -46,6 +46,9 @@ class _Keyframe(NamedTuple):
     frame: Frame
     T_world_camera: Transform
 
+    def moved(self, T_new_old: Transform) -> "_Keyframe":
+        return self._replace(T_world_camera=T_new_old @ self.T_world_camera)
+
 
 class _Loop(NamedTuple):
     """The captured launches that align frames with a map, and what they read."""
@@ -136,6 +139,14 @@ class CudaAligner:
         self._tensors.pick(self._prepared())
         self._textured = self._keyframe
         return True
+
+    def moved(self, T_new_old: Transform) -> None:
+        """Take the keyframe along with a world that was moved."""
+        is_one = self._textured is self._keyframe
+        if self._keyframe is not None:
+            self._keyframe = self._keyframe.moved(T_new_old)
+        if self._textured is not None:
+            self._textured = self._keyframe if is_one else self._textured.moved(T_new_old)
 
     def _on_host(self) -> HostAligner:
         """Return the CPU's aligner with the same keyframes and frame."""

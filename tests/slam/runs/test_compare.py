@@ -142,6 +142,9 @@ def test_a_follower_needs_its_leader(room):
         def track(self, frame, map_):
             return TrackResult(np.eye(4), TrackState.OK, "", 0.0, 1.0, 1.0, 0)
 
+        def moved(self, T_new_old):
+            raise NotImplementedError
+
     leader = Leader(Still())
     follower = FollowedPoses(leader)
     map_ = new_map(CONFIG, room.depth_noise)

@@ -1,0 +1,263 @@
+"""Loops in a run: found and closed beside it, in a thread of their own."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from slam.config import Config
+from slam.frame import Frame
+from slam.geometry import Transform, is_elsewhere
+from slam.graph.detector import Detector, Loop
+from slam.graph.pose_graph import Edges, Solver
+from slam.graph.solver import solve
+from slam.graph.track import NODE_M, NODE_RAD, Corrections, Track
+from slam.places.features import Features
+from slam.places.keyframes import Keyframe
+from slam.places.memory import AnyPlaces, Places
+from slam.tracking.pieces import APART_M
+from slam.tracking.prepare import prepare
+from slam.workers import Worker
+
+logger = logging.getLogger(__name__)
+LOOK_EVERY_S = 0.5  # at places that are known; at new ones each keyframe is looked for
+MIN_OFFSET_M, MIN_OFFSET_DEG = 0.005, 0.25  # half a voxel: less moves nothing
+MIN_NODES = 10  # from one solution to the next, unless a loop is far off
+FAR_OFFSET_M = 0.05
+
+
+@dataclass(frozen=True)
+class Move:
+    """How the world moves round the frames of the graph's nodes."""
+
+    frame_indices: Int64[np.ndarray, "n"]
+    Ts_new_old: Float64[np.ndarray, "n 4 4"]
+    keyframe_nodes: tuple[int, ...]  # of those that were kept until then
+
+    @property
+    def T_now(self) -> Transform:
+        """T_new_old of the present frame."""
+        return self.Ts_new_old[-1]
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """A frame that becomes a node; with `frame`, it is looked for."""
+
+    index: int
+    timestamp_s: float
+    T_world_camera: Transform
+    uncertainty_m: float
+    frame: Frame | None
+    features: Features | None  # of a new keyframe
+
+
+class Loops:
+    """Follows the frames that are mapped, and closes loops among them.
+
+    `follow` is for the thread that maps. The rest is done in a thread of its own, behind which it
+    waits with `is_in_turns`. `move` is what the map has to be moved by, None while that is nothing;
+    `moved` tells that it was.
+    """
+
+    def __init__(
+        self,
+        places: Places,
+        detector: Detector,
+        is_in_turns: bool = False,
+        solver: Solver = solve,
+    ) -> None:
+        self.corrections = Corrections.none()
+        self.found: list[Loop] = []  # accepted and refused
+        self.num_moves = 0
+        self.move: Move | None = None
+        self._places = places
+        self._detector = detector
+        self._first_keyframe = len(places.keyframes)
+        self._solver = solver
+        self._track = Track()
+        self._keyframe_nodes: list[int] = []
+        self._num_solved = 0
+        self._is_in_turns = is_in_turns
+        self._is_over = False
+        self._last: tuple[float, Transform] | None = None  # of the last node
+        self._last_look_s = -np.inf
+        self._worker: Worker[_Passed | Move] = Worker(self._take, 1, name="loops")
+
+    def follow(
+        self,
+        frame: Frame,
+        T_world_camera: Transform,
+        uncertainty_m: float,
+        keyframe: Keyframe | None,
+    ) -> None:
+        """Take in a frame that was mapped, and the keyframe that was made of it."""
+        is_near = self._last is not None and not is_elsewhere(
+            self._last[1], T_world_camera, NODE_M, NODE_RAD
+        )
+        if is_near and keyframe is None:
+            return
+        self._last = frame.timestamp_s, T_world_camera
+        is_due = frame.timestamp_s - self._last_look_s > LOOK_EVERY_S
+        is_looked_for = keyframe is not None or is_due
+        if is_looked_for:
+            self._last_look_s = frame.timestamp_s
+        self._worker.submit(
+            _Passed(
+                frame.index, frame.timestamp_s, T_world_camera, uncertainty_m,
+                frame if is_looked_for else None,
+                None if keyframe is None else keyframe.features,
+            )
+        )  # fmt: skip
+        if self._is_in_turns:
+            self._worker.wait(0)
+
+    def moved(self, move: Move) -> None:
+        """Take note that map and tracker were moved, and move the keyframes with them; no frame may
+        be on its way to the map.
+        """
+        self._last = None  # the next frame is a node: of the new world
+        self.num_moves += 1
+        self._move_keyframes(move)
+        if self._is_over:
+            self._take(move)
+        else:
+            self._worker.submit(move)
+
+    def finish(self) -> None:
+        """Look at what is left, solve once more, and end the thread."""
+        self._worker.close()
+        self._worker.wait(0)
+        self._is_over = True
+        if self._accepted():
+            self._solve()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._worker.close()
+
+    def metrics(self) -> dict[str, Any]:
+        """Return what metrics say of the loops."""
+        accepted = [loop for loop in self.found if loop.is_accepted]
+        offsets_m = [loop.offset_m for loop in accepted if loop.offset_m < APART_M / 2]
+        return {
+            "accepted": len(accepted),
+            "refused": len(self.found) - len(accepted),
+            "moves": self.num_moves,
+            "nodes": len(self.corrections.frame_indices),
+            "pieces": self._track.num_pieces(),
+            "largest_offset_m": max(offsets_m, default=0.0),
+            "map_off_m": self._track.map_off_m() if self._is_over else 0.0,
+        }
+
+    def _take(self, item: _Passed | Move) -> None:
+        if isinstance(item, Move):
+            self._track.moved(len(item.frame_indices), item.Ts_new_old)
+            self.move = None
+            return
+        moment = self._track.add(
+            item.index, item.timestamp_s, item.T_world_camera, item.uncertainty_m
+        )
+        if item.frame is not None:
+            prepared = prepare(item.frame)
+            features = item.features or self._places.features_of(item.frame)
+            if features is not None:
+                Ts = self._track.Ts_world_node
+                loops = self._detector.look(moment, features, prepared, Ts.__getitem__)
+                self._note(loops)
+            if item.features is not None:
+                self._keyframe_nodes.append(moment.node)
+                self._detector.keep(moment, prepared)
+        self.corrections = self._track.corrections()
+
+    def _note(self, loops: Sequence[Loop]) -> None:
+        self.found += loops
+        accepted = [loop for loop in loops if loop.is_accepted]
+        if not accepted:
+            return
+        worst = accepted[-1]
+        is_off = worst.offset_m > MIN_OFFSET_M or worst.offset_deg > MIN_OFFSET_DEG
+        num_since = len(self._track.moments) - self._num_solved
+        if is_off and (num_since >= MIN_NODES or worst.offset_m > FAR_OFFSET_M):
+            self._solve()
+
+    def _accepted(self) -> list[Loop]:
+        return [loop for loop in self.found if loop.is_accepted]
+
+    def _solve(self) -> None:
+        """Solve the graph, refuse the loops that the rest contradicts, and say how the map is to
+        move.
+        """
+        track, accepted = self._track, self._accepted()
+        edges = Edges.of([loop.edge for loop in accepted])
+        solution = self._solver(np.array(track.Ts_world_node), track.edges(), edges)
+        refused = {id(loop) for k, loop in enumerate(accepted) if not solution.is_kept[k]}
+        self.found = [
+            replace(loop, refusal="the rest of the graph contradicts it")
+            if id(loop) in refused
+            else loop
+            for loop in self.found
+        ]
+        self._num_solved = len(track.moments)
+        track.solved(solution.Ts_world_node)
+        self.corrections = track.corrections()
+        largest_m = track.map_off_m()
+        logger.info(
+            "loops: %d in %d nodes, %d refused; the largest correction is %.3f m",
+            len(accepted) - len(refused), len(track.moments), len(refused), largest_m,
+        )  # fmt: skip
+        if self.move is None and largest_m > MIN_OFFSET_M:
+            nodes = tuple(self._keyframe_nodes)
+            self.move = Move(self.corrections.frame_indices, track.motions(), nodes)
+
+    def _move_keyframes(self, move: Move) -> None:
+        """Put the keyframes where the map has them now; those since then go with the present."""
+        own = self._places.keyframes.items[self._first_keyframe :]
+        motions = [move.Ts_new_old[node] for node in move.keyframe_nodes]
+        motions += [move.T_now] * (len(own) - len(motions))
+        Ts = [M @ keyframe.T_world_camera for M, keyframe in zip(motions, own, strict=True)]
+        self._places.keyframes.move(self._first_keyframe, Ts)
+
+
+class NoLoops:
+    """Closes nothing."""
+
+    corrections = Corrections.none()
+    found: tuple[Loop, ...] = ()
+    move: Move | None = None
+
+    def follow(
+        self,
+        frame: Frame,
+        T_world_camera: Transform,
+        uncertainty_m: float,
+        keyframe: Keyframe | None,
+    ) -> None:
+        """Do nothing."""
+
+    def moved(self, move: Move) -> None:
+        """Do nothing."""
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def metrics(self) -> dict[str, Any]:
+        """Return none."""
+        return {}
+
+
+AnyLoops = Loops | NoLoops
+
+
+def new_loops(config: Config, places: AnyPlaces) -> AnyLoops:
+    """Return what closes loops at these places, or the empty version where the config says so."""
+    if not config.loops.enabled or not isinstance(places, Places):
+        return NoLoops()
+    detector = Detector(places.keyframes, config.tracking)
+    return Loops(places, detector, config.deterministic)

@@ -1,0 +1,152 @@
+"""Dense alignment of a frame with views that were kept of a place, and whether it is that place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import radians
+
+import numpy as np
+from jaxtyping import Float64
+
+from kernels import align as align_ops
+from kernels import depth as depth_ops
+from kernels.align import NO_EQUATIONS, NormalEquations
+from kernels.reference.solve import information, without_noise
+from kernels.solve import solve
+from slam.config import TrackingConfig
+from slam.geometry import Transform, inverse, orthonormalise, se3_exp
+from slam.tracking.agreement import seen_from
+from slam.tracking.photometric import PhotometricTerm, make_keyframe
+from slam.tracking.prepare import CLOUD_LEVEL, PointCloud, PreparedFrame
+from slam.tracking.stages import CONVERGED_M, MIN_POINTS, Stage, weighting
+
+# from where matched corners leave the pose, a few centimetres and degrees off
+STAGES = (
+    Stage(4, 4, 20.0, 0.4, 0.1, 8),
+    Stage(3, 4, 10.0, 0.2, 0.1, 8),
+    Stage(CLOUD_LEVEL, 2, 5.0, 0.1, 0.02, 10),
+    Stage(CLOUD_LEVEL, 1, 3.0, 0.05, 0.02, 10),
+)
+MIN_OVERLAP = 0.3  # share of either view that the other can tell of
+MIN_AGREEING = 0.8  # share of these readings that lie on its surface
+MAX_FLOATING = 0.05  # share in space that it saw to be free
+MIN_SAME = 0.5  # share of the textured pixels that look the same
+FLOOR_M, FLOOR_RAD = 0.002, radians(0.1)  # of what a registration may know of a pose
+
+
+@dataclass(frozen=True)
+class PosedView:
+    """A view that was kept, ready to be aligned with, and where it was taken from."""
+
+    prepared: PreparedFrame
+    T_place_view: Transform
+
+
+@dataclass(frozen=True)
+class Registration:
+    """The pose of a frame, and its information: of a twist in the camera's frame."""
+
+    T_place_camera: Transform
+    information: Float64[np.ndarray, "6 6"]
+    doubt: str  # why it is not believed; empty where it is
+
+
+class _Surface:
+    """Points and normals of a view, as projective alignment takes them."""
+
+    def __init__(self, view: PosedView) -> None:
+        level = view.prepared.levels[CLOUD_LEVEL]
+        noise, self._intrinsics = (
+            view.prepared.frame.depth_noise.coefficients, level.camera.intrinsics,
+        )  # fmt: skip
+        gradient = depth_ops.inverse_depth_gradient(level.depth_m, noise)
+        has_slope = gradient[..., :1] < depth_ops.NO_GRADIENT / 2
+        points = level.camera.unproject_image(level.depth_m) * has_slope
+        self._points = np.ascontiguousarray(points.astype(np.float32))
+        # away from the camera; the map's normals point to free space
+        self._normals = -depth_ops.normals(level.depth_m, gradient, self._intrinsics)
+        self._T_view_place = inverse(view.T_place_view)
+
+    def equations(self, cloud: PointCloud, T: Transform, stage: Stage) -> NormalEquations:
+        return align_ops.align_projective(
+            cloud.points, cloud.sigma_m, self._points, self._normals, self._intrinsics,
+            (self._T_view_place @ T).astype(np.float32), stage.scale, stage.max_distance_m,
+        )  # fmt: skip
+
+
+def register(
+    here: PreparedFrame, views: Sequence[PosedView], T_start: Transform, config: TrackingConfig
+) -> Registration | None:
+    """Align a frame with views of a place from T_start (T_place_camera); the first one judges. None
+    if it has too few points.
+    """
+    cloud = here.cloud
+    if len(cloud.points) < MIN_POINTS:
+        return None
+    surfaces, weights = [_Surface(view) for view in views], weighting(config)
+    photometric = _photometric(here, views[0], config)
+    lever_m = float(np.median(cloud.points[:, 2]))
+    T = T_start
+    geometric, intensity = NO_EQUATIONS, NO_EQUATIONS
+    for stage in STAGES:
+        points = cloud.subsample(stage.point_step)
+        for _ in range(stage.max_iterations):
+            geometric = _added([s.equations(points, T, stage) for s in surfaces])
+            if photometric is not None:
+                intensity = photometric.equations(stage.level, T, stage.scale)
+            twist = solve(geometric, intensity, lever_m, weights, stage.max_uncertainty_m).twist
+            T = T @ se3_exp(twist)
+            if np.abs(twist[:3]).sum() + lever_m * np.abs(twist[3:]).sum() < CONVERGED_M:
+                break
+    T = orthonormalise(T)
+    kept, _ = without_noise(
+        information(geometric, lever_m, weights.geometric_share), weights.normal_variance
+    )
+    more = information(intensity, lever_m, weights.photometric_share)
+    scale = np.array([1.0, 1.0, 1.0, lever_m, lever_m, lever_m])
+    known = (kept.H + more.H) * np.outer(scale, scale)
+    return Registration(T, with_floor(known), _doubt(here, views[0], T, photometric))
+
+
+def with_floor(known: Float64[np.ndarray, "6 6"]) -> Float64[np.ndarray, "6 6"]:
+    """Return information that claims no more than FLOOR_M and FLOOR_RAD; a direction of which
+    nothing is known keeps none.
+    """
+    floor = np.repeat([FLOOR_M, FLOOR_RAD], 3)
+    eigenvalues, vectors = np.linalg.eigh(known * np.outer(floor, floor))
+    limited = np.maximum(eigenvalues, 0.0) / (1.0 + np.maximum(eigenvalues, 0.0))
+    return (vectors * limited) @ vectors.T / np.outer(floor, floor)
+
+
+def _photometric(
+    here: PreparedFrame, view: PosedView, config: TrackingConfig
+) -> PhotometricTerm | None:
+    keyframe = make_keyframe(view.prepared, view.T_place_view)
+    if keyframe is None or here.frame.color is None or not config.photometric:
+        return None
+    return PhotometricTerm(keyframe, here, config.intensity_sigma)
+
+
+def _added(parts: Sequence[NormalEquations]) -> NormalEquations:
+    return NormalEquations(*(sum(values[1:], values[0]) for values in zip(*parts, strict=True)))
+
+
+def _doubt(
+    here: PreparedFrame, view: PosedView, T: Transform, photometric: PhotometricTerm | None
+) -> str:
+    """Return what speaks against the pose: both views must bear it out."""
+    T_view_here = inverse(view.T_place_view) @ T
+    pairs = (
+        (seen_from(view.prepared, here.cloud, T_view_here), here.cloud),
+        (seen_from(here, view.prepared.cloud, inverse(T_view_here)), view.prepared.cloud),
+    )
+    overlap = max(sight.num_known / max(len(cloud.points), 1) for sight, cloud in pairs)
+    if overlap < MIN_OVERLAP:
+        return f"{overlap:.0%} of the view is of the place"
+    agreeing = min(sight.num_agreeing / max(sight.num_known, 1) for sight, _ in pairs)
+    if agreeing < MIN_AGREEING:
+        return f"{agreeing:.0%} of the view lies on the place's surface"
+    floating = max(sight.contradicted for sight, _ in pairs)
+    if floating > MAX_FLOATING:
+        return f"{floating:.0%} of the view lies in space that was seen to be free"
+    same = 1.0 if photometric is None else photometric.same(CLOUD_LEVEL, T)
+    return "" if same >= MIN_SAME else f"{same:.0%} of the pixels look the same"

@@ -1,0 +1,177 @@
+"""The nodes of a run: where the track had them, and where the graph has them by now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import radians
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from slam.geometry import Transform, inverse, is_elsewhere, rotation_angle_rad
+from slam.graph.detector import Moment
+from slam.graph.pose_graph import Edge, Edges
+from slam.graph.twists import exps, inverses, logs
+from slam.tracking.pieces import are_apart, pieces_of
+
+NODE_M, NODE_RAD = 0.1, radians(10.0)
+FLOOR_M, FLOOR_RAD = 0.001, radians(0.05)  # of what a track may know of its motion
+DRIFT, TURN_PER_M = 0.02, radians(0.75)  # what it may err by beside: of the way, and per metre
+UNKNOWN_M, UNKNOWN_RAD = 100.0, 10.0  # what nobody knows, or the graph would fall apart
+MAX_GAP_S = 1.0  # between nodes of a track; a longer one was lost in between
+NEAR_M, NEAR_RAD = 1.5, radians(60.0)  # a node that a track which was found again hangs on
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What the graph makes of the poses of a run: Ts_new_tracked of its nodes' frames."""
+
+    frame_indices: Int64[np.ndarray, "n"]
+    Ts_new_tracked: Float64[np.ndarray, "n 4 4"]
+    worlds: Int64[np.ndarray, "n"]  # how often the map had been moved when each was tracked
+
+    @classmethod
+    def none(cls) -> "Corrections":
+        """Return those of a run without nodes."""
+        return cls(np.zeros(0, np.int64), np.zeros((0, 4, 4)), np.zeros(0, np.int64))
+
+    def applied(
+        self, indices: Sequence[int], Ts_world_camera: Float64[np.ndarray, "k 4 4"]
+    ) -> Float64[np.ndarray, "k 4 4"]:
+        """Return corrected poses of frames: each moves with the nodes before and after it, at
+        constant speed in between.
+        """
+        if not len(self.frame_indices) or not len(indices):
+            return Ts_world_camera
+        wanted = np.asarray(indices, np.int64)
+        last = len(self.frame_indices) - 1
+        low = np.clip(np.searchsorted(self.frame_indices, wanted, side="right") - 1, 0, last)
+        high = np.minimum(low + 1, last)
+        span = np.maximum(self.frame_indices[high] - self.frame_indices[low], 1)
+        share = np.clip((wanted - self.frame_indices[low]) / span, 0.0, 1.0)
+        share = np.where(self.worlds[low] == self.worlds[high], share, 0.0)
+        before, after = self.Ts_new_tracked[low], self.Ts_new_tracked[high]
+        between = exps(share[:, None] * logs(inverses(before) @ after))
+        return before @ between @ Ts_world_camera
+
+
+@dataclass
+class Track:
+    """Nodes in the order of time, and the edges of odometry between them."""
+
+    moments: list[Moment] = field(default_factory=list)
+    Ts_world_node: list[Transform] = field(default_factory=list)  # as the graph has them
+    Ts_in_map: list[Transform] = field(default_factory=list)  # as the map has them
+    odometry: list[Edge] = field(default_factory=list)
+    _Ts_tracked: list[Transform] = field(default_factory=list)  # as the tracker said
+    _worlds: list[int] = field(default_factory=list)
+    _world: int = 0
+    _piece: int = 0
+    _T_last: Transform | None = None  # of the last node, in the tracker's present world
+
+    def add(
+        self, frame_index: int, timestamp_s: float, T_tracked: Transform, uncertainty_m: float
+    ) -> Moment:
+        """Append a node."""
+        node = len(self.moments)
+        if self._T_last is None:
+            moment = Moment(node, frame_index, timestamp_s, 0.0)
+            T_world_node = T_tracked
+        else:
+            other, T_other_node = self._hold(timestamp_s, T_tracked)
+            way_m = float(np.linalg.norm((inverse(self._T_last) @ T_tracked)[:3, 3]))
+            information = _information(T_other_node, uncertainty_m)
+            if are_apart(self._T_last, T_tracked):
+                way_m = 0.0
+                self._piece += 1
+                self._world += 1  # no motion is shared by the pieces
+            if are_apart(self.Ts_in_map[other], T_tracked):  # nothing says how they lie
+                information = np.diag(np.repeat([UNKNOWN_M**-2.0, UNKNOWN_RAD**-2.0], 3))
+            path_m = self.moments[-1].path_m + way_m
+            moment = Moment(node, frame_index, timestamp_s, path_m, self._piece)
+            edge = Edge(other, node, T_other_node, information)
+            self.odometry.append(edge)
+            T_world_node = self.Ts_world_node[other] @ T_other_node
+        self.moments.append(moment)
+        self.Ts_world_node.append(T_world_node)
+        self.Ts_in_map.append(T_tracked)
+        self._Ts_tracked.append(T_tracked)
+        self._worlds.append(self._world)
+        self._T_last = T_tracked
+        return moment
+
+    def _hold(self, timestamp_s: float, T_tracked: Transform) -> tuple[int, Transform]:
+        """Return the node that a new one hangs on, and its pose there: the one before, or after a
+        loss the nearest, beside which the track was found again.
+        """
+        assert self._T_last is not None
+        last = len(self.moments) - 1
+        is_apart = are_apart(self._T_last, T_tracked)
+        if is_apart or timestamp_s - self.moments[-1].timestamp_s > MAX_GAP_S:
+            positions_m = np.array([*self.Ts_in_map, T_tracked])[:, :3, 3]
+            pieces = pieces_of(positions_m)
+            distances_m = np.linalg.norm(positions_m[:-1] - positions_m[-1], axis=1)
+            near = int(np.argmin(np.where(pieces[:-1] == pieces[-1], distances_m, np.inf)))
+            is_same = bool(pieces[near] == pieces[-1])
+            is_near = not is_elsewhere(self.Ts_in_map[near], T_tracked, NEAR_M, NEAR_RAD)
+            if is_same and (is_apart or is_near):
+                return near, inverse(self.Ts_in_map[near]) @ T_tracked
+        return last, inverse(self._T_last) @ T_tracked
+
+    def solved(self, Ts_world_node: Float64[np.ndarray, "n 4 4"]) -> None:
+        """Take over the poses of the first nodes; later ones go with the last of them."""
+        last = len(Ts_world_node) - 1
+        T_new_old = Ts_world_node[last] @ inverse(self.Ts_world_node[last])
+        later = [T_new_old @ T for T in self.Ts_world_node[last + 1 :]]
+        self.Ts_world_node = [*Ts_world_node, *later]
+
+    def moved(self, num_nodes: int, Ts_new_old: Float64[np.ndarray, "n 4 4"]) -> None:
+        """Take note that the map was moved, by the motions of the first nodes, and the tracker with
+        it.
+        """
+        T_now = Ts_new_old[-1]
+        motions = [*Ts_new_old, *[T_now] * (len(self.Ts_in_map) - num_nodes)]
+        self.Ts_in_map = [M @ T for M, T in zip(motions, self.Ts_in_map, strict=True)]
+        self._world += 1
+        if self._T_last is not None:
+            self._T_last = T_now @ self._T_last
+
+    def motions(self) -> Float64[np.ndarray, "n 4 4"]:
+        """Return T_new_old of the map round each node: from where it is to where the graph has
+        it.
+        """
+        return np.array(self.Ts_world_node) @ inverses(np.array(self.Ts_in_map))
+
+    def map_off_m(self) -> float:
+        """Return by how much the map is off the graph, at the worst node."""
+        apart = np.array(self.Ts_world_node) - np.array(self.Ts_in_map)
+        return float(np.linalg.norm(apart.reshape(-1, 4, 4)[:, :3, 3], axis=1).max(initial=0.0))
+
+    def num_pieces(self) -> int:
+        """Return how many pieces are left."""
+        positions_m = np.array(self.Ts_world_node).reshape(-1, 4, 4)[:, :3, 3]
+        return len(np.unique(pieces_of(positions_m)))
+
+    def corrections(self) -> Corrections:
+        """Return what the graph makes of the tracked poses."""
+        if not self.moments:
+            return Corrections.none()
+        return Corrections(
+            np.array([moment.frame_index for moment in self.moments], np.int64),
+            np.array(self.Ts_world_node) @ inverses(np.array(self._Ts_tracked)),
+            np.array(self._worlds, np.int64),
+        )
+
+    def edges(self) -> Edges:
+        """Return the edges of odometry."""
+        return Edges.of(self.odometry)
+
+
+def _information(T_a_b: Transform, uncertainty_m: float) -> Float64[np.ndarray, "6 6"]:
+    """Return what a track knows of a motion: as the aligner says, but drift is what it cannot see.
+
+    The aligner's uncertainty is that of the least certain direction.
+    """
+    way_m, turn_rad = float(np.linalg.norm(T_a_b[:3, 3])), rotation_angle_rad(T_a_b[:3, :3])
+    sigma_m = np.hypot(FLOOR_M + DRIFT * way_m, min(uncertainty_m, 1.0))
+    sigma_rad = FLOOR_RAD + DRIFT * turn_rad + TURN_PER_M * way_m
+    return np.diag(np.repeat([sigma_m**-2.0, sigma_rad**-2.0], 3))

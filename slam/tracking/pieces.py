@@ -1,0 +1,69 @@
+"""Pieces of a map that do not know yet how they lie to each other: far apart, in one world.
+
+Where nothing known is in view, a track goes on in a piece of its own. All pieces are in the same
+map, so that whatever joins two of them moves the one to the other, as any correction moves a part.
+"""
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from slam.geometry import Transform
+
+APART_M = 200.0  # along x; single precision still has 15 micrometres there
+ANEW_AFTER_S = 1.0  # of being lost, with nothing known in view
+
+
+def pieces_of(positions_m: Float64[np.ndarray, "n 3"]) -> Int64[np.ndarray, "n"]:
+    """Return the number of the piece that each position is in; 0 is that of the first frame."""
+    return np.rint(positions_m[:, 0] / APART_M).astype(np.int64)
+
+
+def are_apart(T_world_a: Transform, T_world_b: Transform) -> bool:
+    """Whether two poses are in different pieces."""
+    a, b = pieces_of(np.stack([T_world_a[:3, 3], T_world_b[:3, 3]]))
+    return bool(a != b)
+
+
+class Pieces:
+    """Where the next piece begins, and whether it is time for one."""
+
+    def __init__(self, num_known: int = 1) -> None:
+        self._num = num_known
+        self._lost_since_s: float | None = None
+
+    def is_due(self, timestamp_s: float) -> bool:
+        """Take note of a lost frame; tell whether the track has been lost for long enough."""
+        if self._lost_since_s is None:
+            self._lost_since_s = timestamp_s
+        return timestamp_s - self._lost_since_s >= ANEW_AFTER_S
+
+    def found(self) -> None:
+        """Take note of a frame that is not lost."""
+        self._lost_since_s = None
+
+    def begin(self, rotation: Transform) -> Transform:
+        """Return the first pose of the next piece, with the axes of a rotation."""
+        T_world_camera = rotation.copy()
+        T_world_camera[0, 3] = APART_M * self._num
+        self._num += 1
+        return T_world_camera
+
+
+class OnePiece:
+    """Begins no other."""
+
+    def is_due(self, timestamp_s: float) -> bool:
+        """Return False."""
+        return False
+
+    def found(self) -> None:
+        """Do nothing."""
+
+    def begin(self, rotation: Transform) -> Transform:
+        """Refuse."""
+        raise RuntimeError("there is one piece only")
+
+
+def new_pieces(are_wanted: bool, num_known: int) -> Pieces | OnePiece:
+    """Return what begins pieces beside those of the map, or the empty version."""
+    return Pieces(num_known) if are_wanted else OnePiece()

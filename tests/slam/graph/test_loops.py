@@ -1,0 +1,104 @@
+"""Loops of a camera that goes round a room while its track drifts."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from loop_study import (
+    DRIFT,
+    Drifting,
+    closing,
+    drifting_apartment,
+    go,
+    left_open,
+    lied_to,
+    of_kidnap,
+)
+
+from slam.config import Config, LoopsConfig, PlacesConfig, TsdfConfig
+from slam.graph.loops import Loops, NoLoops, new_loops
+from slam.places.memory import NoPlaces, new_places
+from slam.tracking.given import GivenPoses
+from slam.tracking.pieces import pieces_of
+
+STRIDE, NUM_FRAMES = 3, 130  # once and nearly a fifth round the living room, on 9 m of path
+CONFIG = Config(tsdf=TsdfConfig(voxel_size_m=0.05))
+
+
+@pytest.fixture(scope="module")
+def walk():
+    """Return what goes round with a drift, and closes its loops in some way."""
+    source = drifting_apartment(0.5, noise="none")
+    indices = range(0, STRIDE * NUM_FRAMES, STRIDE)
+    frames = {index: source.read(index) for index in indices}
+    truth = source.ground_truth()
+    source.read = frames.__getitem__
+
+    def gone(loops_of, twist=STRIDE * DRIFT):
+        return go(source, indices, lambda _: Drifting(GivenPoses(truth), twist), CONFIG, loops_of)
+
+    return gone
+
+
+@pytest.fixture(scope="module")
+def closed(walk):
+    return walk(closing)
+
+
+def test_loops_take_the_drift_back(walk, closed):
+    before = walk(left_open)
+    assert before.num_accepted == before.num_refused == 0
+    assert before.ate_m == before.ate_online_m
+    assert closed.num_accepted >= 4
+    assert closed.num_false == 0
+    assert closed.ate_m < 0.4 * before.ate_m
+    figures = closed.slam.loops.metrics()
+    assert figures["accepted"] == closed.num_accepted
+    assert figures["moves"] >= 1
+    assert figures["map_off_m"] < 0.005  # what is left moves nothing
+
+
+def test_the_same_walk_gives_the_same_bits(walk, closed):
+    again = walk(closing)
+    assert (
+        again.slam.trajectory().Ts_world_camera.tobytes()
+        == closed.slam.trajectory().Ts_world_camera.tobytes()
+    )
+
+
+def test_false_loops_that_passed_all_checks_change_little(walk, closed):
+    lied = walk(lied_to)
+    assert lied.num_false == 0
+    assert lied.ate_m < 1.2 * closed.ate_m
+
+
+def test_without_drift_loops_move_nothing(walk):
+    exact = walk(closing, twist=np.zeros(6))
+    assert exact.num_false == 0
+    assert exact.ate_online_m < 1e-6
+    assert exact.ate_m < 0.003
+
+
+def test_the_config_says_whether_there_are_loops():
+    places = new_places(PlacesConfig())
+    asked = replace(CONFIG, loops=LoopsConfig(enabled=True))
+    assert isinstance(new_loops(asked, places), Loops)
+    assert isinstance(new_loops(asked, NoPlaces()), NoLoops)
+    assert isinstance(new_loops(CONFIG, places), NoLoops)
+
+
+def test_a_camera_that_was_carried_off_goes_on_in_a_piece_that_joins_later():
+    """It sees the other side of the room, and comes back to where it began."""
+    step = 2
+    there, back = range(0, 90, step), range(210, 385, step)
+    source = drifting_apartment(0.5, noise="none")
+    outcome = of_kidnap(source, [*there, *back], step / 30)
+    slam = outcome.slam
+    figures = slam.loops.metrics()
+    assert figures["pieces"] == 1
+    assert outcome.num_accepted >= 2
+    assert outcome.num_false == 0
+    online = slam.online_trajectory()
+    assert set(pieces_of(online.positions_m)) == {0, 1}
+    assert len(online) >= len(there) + len(back) - 1.2 * 30 / step  # lost for a second
+    assert outcome.ate_m < 0.01
