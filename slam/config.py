@@ -245,10 +245,10 @@ class LoopsConfig:
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """Both maps side by side."""
+    """Several maps side by side."""
 
-    track_against: Literal["own", "tsdf", "neural", "gt"] = setting(
-        "own", "whose poses a map gets: its own tracker's, one map's for both, or the true ones"
+    track_against: str = setting(
+        "own", "whose poses all maps get: own = each its tracker's; gt = the true ones; or a map's"
     )
     min_fps: float = setting(24.0, "below, the maps spend less time on what can be left out")
 

@@ -1,6 +1,7 @@
 """Configs from YAML files and from texts such as a command line's, strictly, and back."""
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -66,16 +67,17 @@ def load_config(paths: list[Path], overrides: Mapping[str, str] | None = None) -
         if loaded is not None and not isinstance(loaded, dict):
             raise SlamError(f"config {path} must hold sections, got {type(loaded).__name__}")
         _merge(tree, loaded or {})
-    known = {setting.name: setting for setting in settings()} if overrides else {}
-    for dotted, text in (overrides or {}).items():
-        name = dotted.replace("-", "_")
-        *sections, leaf = name.split(".")
-        value = _read(known[name].type, text, name) if name in known else text
-        branch: dict[str, Any] = {leaf: value}
-        for section in reversed(sections):
-            branch = {section: branch}
-        _merge(tree, branch)
-    return build(Config, tree)
+    return _overridden(tree, overrides or {})
+
+
+def with_settings(config: Config, overrides: Mapping[str, str]) -> Config:
+    """Return a config with some values set anew: `{"section.field": "value"}`."""
+    return _overridden(dataclasses.asdict(config), overrides)
+
+
+def value_of(config: Config, name: str) -> Any:
+    """Return the value of a setting by its name with its section."""
+    return functools.reduce(getattr, name.split("."), config)
 
 
 def dump_config(config: Config) -> str:
@@ -92,6 +94,19 @@ def build(cls: type, values: Mapping[Any, Any], where: str = "") -> Any:
     if unknown:
         raise SlamError(f"unknown config key {where}{unknown[0]}; known here: {', '.join(hints)}")
     return cls(**{key: _convert(hints[key], value, where + key) for key, value in values.items()})
+
+
+def _overridden(tree: dict[Any, Any], overrides: Mapping[str, str]) -> Config:
+    known = {setting.name: setting for setting in settings()} if overrides else {}
+    for dotted, text in overrides.items():
+        name = dotted.replace("-", "_")
+        *sections, leaf = name.split(".")
+        value = _read(known[name].type, text, name) if name in known else text
+        branch: dict[str, Any] = {leaf: value}
+        for section in reversed(sections):
+            branch = {section: branch}
+        _merge(tree, branch)
+    return build(Config, tree)
 
 
 def _read(hint: Any, text: str, name: str) -> Any:

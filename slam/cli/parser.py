@@ -9,7 +9,13 @@ from typing import NoReturn
 
 from slam.cli import run as sessions
 from slam.cli import tools
-from slam.cli.fields import add_fields, described, given_fields, with_known_fields
+from slam.cli.fields import described, given_fields, with_known_fields
+from slam.cli.options import (
+    add_config,
+    add_device,
+    add_maps,
+    add_session_options,
+)
 from slam.cli.progress import tell
 from slam.errors import SlamError
 
@@ -91,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
     run = add("run", "run SLAM over a recording", sessions.run, ("map", *SESSION))
     run.add_argument("source", nargs="?", help=SOURCE)
-    _add_session_options(run, ("map", *SESSION), Path("runs/latest"))
+    add_session_options(run, ("map", *SESSION), Path("runs/latest"))
     run.add_argument("--use-gt-poses", action="store_true", help="map with the true poses")
     run.add_argument(
         "--resume",
@@ -102,11 +108,12 @@ def _parser() -> argparse.ArgumentParser:
 
     compared = (*SESSION, "compare")
     compare = add(
-        "compare", "run SLAM with both maps over a recording, side by side", sessions.compare,
+        "compare", "run SLAM with several maps over a recording, side by side", sessions.compare,
         compared,
     )  # fmt: skip
     compare.add_argument("source", help=SOURCE)
-    _add_session_options(compare, compared, Path("runs/comparison"))
+    add_maps(compare)
+    add_session_options(compare, compared, Path("runs/comparison"))
     compare.add_argument(
         "--resume", type=Path, metavar="DIR", help="go on with the maps of a comparison"
     )
@@ -145,14 +152,14 @@ def _parser() -> argparse.ArgumentParser:
     rebuild = add("rebuild", "fuse a run's recording again at its final poses", tools.rebuild)
     rebuild.add_argument("run", type=Path, help="its map, mesh and report are replaced")
     rebuild.add_argument("--source", help="where the recording is now; default: where it was")
-    _add_device(rebuild)
+    add_device(rebuild)
 
     merge = add("merge", "make one map of runs that overlap", tools.merge)
     merge.add_argument(
         "runs", type=Path, nargs="+", metavar="RUN", help="the map is in the world of the first"
     )
     merge.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new run folder")
-    _add_device(merge)
+    add_device(merge)
 
     export = add("export", "write a run for other tools", tools.export)
     export.add_argument("run", type=Path)
@@ -174,14 +181,14 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("directory", type=Path)
     synth.add_argument("--scene", default="room")
     synth.add_argument("--format", choices=("tum", "replica"), default="tum")
-    _add_config(synth, ("noise", "synthetic"))
+    add_config(synth, ("noise", "synthetic"))
 
     record = add("record", "record a RealSense camera", tools.record, ("realsense",))
     record.add_argument(
         "target", type=Path, help="a FILE.db3 of the vendor's SDK, or a new folder of images"
     )
     record.add_argument("--limit", dest="num_frames", type=int, default=0, help="0 = until Ctrl-C")
-    _add_config(record, ("realsense",))
+    add_config(record, ("realsense",))
 
     bench = add(
         "bench", "speed and accuracy beside Open3D's dense SLAM", tools.bench,
@@ -190,8 +197,8 @@ def _parser() -> argparse.ArgumentParser:
     bench.epilog = "It keeps its frames in memory: the first 300, unless --limit says how many."
     bench.add_argument("source", nargs="?", default="synthetic:room", help="as for run")
     bench.add_argument("--maps", default="tsdf", help="separated by commas")
-    _add_config(bench, (*FRAMES_IN_MEMORY, *MAPPING))
-    _add_device(bench)
+    add_config(bench, (*FRAMES_IN_MEMORY, *MAPPING))
+    add_device(bench)
     bench.add_argument("--repeats", type=int, default=3)
     bench.add_argument("--out", type=Path, metavar="FILE.json", help="write everything measured")
     bench.add_argument("--no-open3d", action="store_true", help="without Open3D")
@@ -199,45 +206,3 @@ def _parser() -> argparse.ArgumentParser:
 
     add("doctor", "check the installation", tools.doctor)
     return parser
-
-
-def _add_session_options(
-    parser: argparse.ArgumentParser, uses: Sequence[str], default_out: Path
-) -> None:
-    """Add what `run` and `compare` share."""
-    parser.set_defaults(default_out=default_out)
-    parser.add_argument("--out", type=Path, help=f"default: {default_out}")
-    _add_config(parser, uses)
-    _add_device(parser)
-    parser.add_argument(
-        "--viewer",
-        default="none",
-        metavar="none|rerun|web|FILE.rrd",
-        help="a window, a page for a browser, or a recording for later",
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="the address that serves pages")
-    parser.add_argument(
-        "--control-port",
-        type=int,
-        metavar="PORT",
-        help="of a page to pause, step, reset and save; 0: a free one, as with a viewer",
-    )
-    parser.add_argument(
-        "--localize-only", action="store_true", help="leave the map of --resume as it is"
-    )
-
-
-def _add_config(parser: argparse.ArgumentParser, uses: Sequence[str]) -> None:
-    parser.add_argument(
-        "--config", type=Path, action="append", default=[], help="YAML; merged left to right"
-    )
-    add_fields(parser, uses)
-
-
-def _add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        default="auto",
-        help="auto: a GPU where there is one",
-    )

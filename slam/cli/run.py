@@ -45,7 +45,8 @@ def _run(options: argparse.Namespace, given: Mapping[str, str], ending: Ending) 
     from slam.runs.single import run as run_slam
 
     options, finished = _resumed(options)
-    config = _config(options, given)
+    config = load_config(options.config, given)
+    _check(options, config, given, [config.map])
     kind = config.map if options.resume is None else kind_of(options.resume)
     run_options = replace(
         _run_options(options, resolve(options.device, config, [kind])),
@@ -64,16 +65,21 @@ def _run(options: argparse.Namespace, given: Mapping[str, str], ending: Ending) 
 
 
 def _compare(options: argparse.Namespace, given: Mapping[str, str], ending: Ending) -> int:
-    from slam.device import resolve
-    from slam.maps.factory import MAPS
     from slam.runs.compare import compare as compare_maps
+    from slam.runs.variants import shared_device, variants_of
 
-    config = _config(options, given)
-    run_options = _run_options(options, resolve(options.device, config, list(MAPS)))
+    config = load_config(options.config, given)
+    variants = variants_of(options.maps, config)
+    if len(variants) < 2:
+        raise SlamError(f"--maps {options.maps}: a comparison needs two maps; slam run takes one")
+    _check(options, config, given, [variant.config.map for variant in variants])
+    run_options = _run_options(options, shared_device(options.device, variants))
+    names = [variant.name for variant in variants]
     with ExitStack() as viewing:
-        with _session(options, config, list(MAPS), ending, viewing) as (source, onlookers):
-            comparison = compare_maps(source, config, run_options, onlookers)
-        say(f"{comparison['frames']} frames, {comparison['fps']:.1f} fps for both")
+        with _session(options, config, names, ending, viewing) as (source, onlookers):
+            comparison = compare_maps(source, variants, run_options, onlookers)
+        together = "both" if len(variants) == 2 else f"all {len(variants)}"
+        say(f"{comparison['frames']} frames, {comparison['fps']:.1f} fps for {together}")
         for name, metrics in comparison["maps"].items():
             _say_result(metrics, f"{name}: ")
         say(f"written to {run_options.out}")
@@ -159,32 +165,34 @@ def _wait_while_watched(viewer: "Viewer", ending: Ending) -> None:
             time.sleep(0.2)
 
 
-def _config(options: argparse.Namespace, given: Mapping[str, str]) -> Config:
+def _check(
+    options: argparse.Namespace, config: Config, given: Mapping[str, str], kinds: Sequence[str]
+) -> None:
+    """Refuse noise that would not be added, and warn of other options that have no effect on a run
+    with these kinds of maps.
+    """
+    from slam.maps.factory import KINDS
     from slam.sources.detect import is_stream
     from slam.sources.files import ROS_SUFFIXES, is_ros2_folder
 
-    config = load_config(options.config, given)
     require_noise(config, given)
     path = Path(options.source)
     for section, is_used in (
         ("realsense", is_stream(options.source)),
         ("ros", path.suffix in ROS_SUFFIXES or is_ros2_folder(path)),
         ("synthetic", options.source.partition(":")[0] == "synthetic"),
-        ("tsdf", config.map == "tsdf" or options.name == "compare"),
-        ("neural", config.map == "neural" or options.name == "compare"),
-        ("implicit", config.map == "implicit"),
+        *((kind, kind in kinds) for kind in KINDS),
     ):
         idle = [name for name in given if name.startswith(f"{section}.")]
         if idle and not is_used and not options.resume:
             logger.warning("--%s has no effect on this run", idle[0].replace("_", "-"))
-    return config
 
 
 @contextmanager
 def _session(
     options: argparse.Namespace,
     config: Config,
-    maps: Sequence[str],
+    names: Sequence[str],
     ending: Ending,
     viewing: ExitStack,
 ) -> Iterator[tuple[Source | Stream, "Onlookers"]]:
@@ -200,7 +208,7 @@ def _session(
     if port is None and options.viewer in ("rerun", "web"):
         port = 0
     with ExitStack() as stack:
-        viewer = open_viewer(options.viewer, maps, live_truth(source), tell, options.host)
+        viewer = open_viewer(options.viewer, names, live_truth(source), tell, options.host)
         viewing.callback(viewer.close)
         controls = stack.enter_context(controlled(tell, port=port, host=options.host))
         ending.controls = controls

@@ -1,5 +1,6 @@
 """Where meshes differ: over their whole surface, and in what a camera would see of them."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,15 @@ class MeshDifference:
 
 
 @dataclass(frozen=True)
+class MeshDifferences:
+    """How far several meshes are apart: all points together, those of each, and pair by pair."""
+
+    whole: MeshDifference
+    each: list[MeshDifference]
+    pairs: dict[tuple[int, int], MeshDifference]
+
+
+@dataclass(frozen=True)
 class DepthSpread:
     """How far apart the depths of several meshes are in one view."""
 
@@ -53,19 +63,26 @@ def mesh_differences(
     camera: Camera,
     Ts_world_camera: Float64[np.ndarray, "n 4 4"],
     seed: int = 0,
-) -> tuple[MeshDifference, list[MeshDifference]]:
-    """Compare every mesh with the others: all points together, and those of each.
+) -> MeshDifferences:
+    """Compare every mesh with the others.
 
     Only those points count that some of the views sees of their own mesh: what one system mapped
     while another was lost, or had not yet begun, is no difference of the meshes.
     """
-    distances_m = []
+    between_m = {}  # of points on one mesh to another
+    furthest = []
     for k, surface in enumerate(surfaces):
-        others = [other for other in surfaces if other is not surface]
         points = surface.sample(_NUM_POINTS, seed + k)
         points = points[is_seen(points, surface, camera, Ts_world_camera)]
-        distances_m.append(furthest_m(points, others))
-    return _difference(np.concatenate(distances_m)), [_difference(each) for each in distances_m]
+        others = [j for j in range(len(surfaces)) if j != k]
+        between_m |= {(k, j): surfaces[j].distances_m(points) for j in others}
+        furthest.append(np.max([between_m[k, j] for j in others], axis=0))
+    pairs = {
+        (k, j): _difference(np.concatenate([between_m[k, j], between_m[j, k]]))
+        for k, j in itertools.combinations(range(len(surfaces)), 2)
+    }
+    whole = _difference(np.concatenate(furthest))
+    return MeshDifferences(whole, [_difference(each) for each in furthest], pairs)
 
 
 def furthest_m(

@@ -35,7 +35,7 @@ class ConfiguredMap(Map, Protocol):
 
 MapClass = type[ConfiguredMap]
 
-# on the CPU, loaded with this module: those that a comparison shows side by side
+# on the CPU, loaded with this module: those that do without torch
 MAPS: dict[str, MapClass] = {"tsdf": TsdfMap, "neural": NeuralMap}
 # all that there are; files, which are the same from any device, have the format "twinmap-" + kind
 KINDS = (*MAPS, "implicit")

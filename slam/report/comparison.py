@@ -31,7 +31,8 @@ def compare_runs(
 
     Returns:
         `systems`: by name, the metrics of the run with those measured here; `mesh_difference`: the
-        distances between the meshes, all points together and `of` each, None for a single mesh.
+        distances between the meshes, all points together, `of` each and of `pairs`, None for a
+        single mesh.
     """
     systems = [scored(system, source, gt_mesh, gt_sdf) for system in load_systems(run_dirs, names)]
     return write_comparison(systems, source, report_path, gt_mesh)

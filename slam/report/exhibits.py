@@ -9,7 +9,7 @@ import numpy as np
 
 from slam.config import PlaybackConfig
 from slam.errors import SlamError
-from slam.evaluation.disagreement import MeshDifference, mesh_differences, worst_views
+from slam.evaluation.disagreement import mesh_differences, worst_views
 from slam.evaluation.recording import (
     RecordingErrors,
     RecordingScores,
@@ -78,16 +78,20 @@ def exhibit(
     )
     difference = None
     if len(stage.shown) > 1:
-        whole, each = mesh_differences(
+        found = mesh_differences(
             [shown.observed.surface for shown in stage.shown],
             stage.camera,
             stage.Ts_world_camera[_spread(len(stage.frames), _NUM_CANDIDATES)],
         )
         names = [shown.name for shown in stage.shown]
-        difference = asdict(whole) | {"of": dict(zip(names, map(asdict, each), strict=True))}
+        pairs = {f"{names[k]} - {names[j]}": pair for (k, j), pair in found.pairs.items()}
+        difference = asdict(found.whole) | {
+            "of": dict(zip(names, map(asdict, found.each), strict=True)),
+            "pairs": {pair: asdict(between) for pair, between in pairs.items()},
+        }
         worst = _places(stage, source, playback, _worst(stage))
         html += disagreement_section(
-            stage.shown, stage.camera, worst, stage.overviews, _statement(whole)
+            stage.shown, stage.camera, worst, stage.overviews, found.whole, pairs
         )
     if gt_mesh is not None:
         html += truth_section(stage.shown, stage.overviews, Surface(gt_mesh))
@@ -146,14 +150,6 @@ def _depth_section(shown: Sequence[Shown], errors: dict[str, RecordingErrors]) -
     depth."""
     png = plot_depth_errors(drawn)
     return section("Depth errors against the recording", plot("depth errors", png), note)
-
-
-def _statement(found: MeshDifference) -> str:
-    return (
-        f"Between the meshes: {found.mean_cm:.2f} cm on average, median {found.median_cm:.2f} cm, "
-        f"95 % within {found.p95_cm:.2f} cm; {100.0 * found.within_5_cm:.1f} % of the surface has "
-        "the other mesh within 5 cm."
-    )
 
 
 def _playback(systems: Sequence[SystemRun]) -> PlaybackConfig:

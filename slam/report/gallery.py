@@ -1,16 +1,16 @@
 """The sections of a report that show meshes: from the same places, and where they differ."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slam.camera import Camera
-from slam.evaluation.disagreement import LIMIT_M, depth_spread, furthest_m
+from slam.evaluation.disagreement import LIMIT_M, MeshDifference, depth_spread, furthest_m
 from slam.evaluation.surface import Surface
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.report import picture
-from slam.report.html import Figure, gallery, plot, section
+from slam.report.html import Cell, Figure, Table, gallery, plot, section, table
 from slam.report.picture import Picture, View, look
 from slam.report.plots import plot_color_bar
 from slam.report.stage import Shown
@@ -61,10 +61,14 @@ def disagreement_section(
     camera: Camera,
     worst: Sequence[Place],
     overviews: Sequence[View],
-    statement: str,
+    whole: MeshDifference,
+    pairs: Mapping[str, MeshDifference],
 ) -> str:
-    """Show the views in which the meshes differ most, and their distances over the whole."""
-    html = plot("scale of the differences", plot_color_bar("difference (cm)", 100.0 * LIMIT_M))
+    """Show the views in which the meshes differ most, and their distances over the whole and, of
+    more than two, pair by pair.
+    """
+    html = table(_pairs_table(pairs)) if len(pairs) > 1 else ""
+    html += plot("scale of the differences", plot_color_bar("difference (cm)", 100.0 * LIMIT_M))
     for place in worst:
         view = from_pose(camera, place.T_world_camera)
         figures = [_figure(each, picture.clay(look(view, each.observed))) for each in shown]
@@ -83,11 +87,30 @@ def disagreement_section(
         ]
     )
     note = (
-        f"{statement} Predicted surface is left out. In the views, the difference is that of the "
-        "depths that a camera would see, the largest minus the smallest; blue: not every mesh "
-        "shows surface. Below, blue is surface with nothing of the other within 20 cm."
+        f"{_statement(whole)} Predicted surface is left out. In the views, the difference is that "
+        "of the depths that a camera would see, the largest minus the smallest; blue: not every "
+        "mesh shows surface. Below, blue is surface with nothing of the other within 20 cm."
     )
     return section("Where the meshes disagree most", html, note)
+
+
+def _statement(found: MeshDifference) -> str:
+    return (
+        f"Between the meshes: {found.mean_cm:.2f} cm on average, median {found.median_cm:.2f} cm, "
+        f"95 % within {found.p95_cm:.2f} cm; {100.0 * found.within_5_cm:.1f} % of the surface has "
+        "the other mesh within 5 cm."
+    )
+
+
+def _pairs_table(pairs: Mapping[str, MeshDifference]) -> Table:
+    columns = ["mean (cm)", "median (cm)", "95 % (cm)", "within 1 cm (%)", "within 5 cm (%)"]
+    rows = []
+    for names, found in pairs.items():
+        lengths_cm = (found.mean_cm, found.median_cm, found.p95_cm)
+        shares = (found.within_1_cm, found.within_5_cm)
+        texts = [f"{cm:.2f}" for cm in lengths_cm] + [f"{100.0 * share:.1f}" for share in shares]
+        rows.append((names, [Cell(text) for text in texts]))
+    return Table("Pair of meshes", columns, rows, [None] * len(columns))
 
 
 def truth_section(shown: Sequence[Shown], overviews: Sequence[View], truth: Surface) -> str:

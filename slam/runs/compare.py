@@ -1,10 +1,11 @@
 """A whole comparison: one source through a system for each map, side by side."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from slam.config import Config, LoopsConfig
-from slam.maps.factory import MAPS
+from slam.config import LoopsConfig
+from slam.errors import SlamError
 from slam.report.comparison import compare_runs
 from slam.report.finished_run import evaluate_run
 from slam.runs.folder import RunFolder
@@ -19,33 +20,41 @@ from slam.runs.single import (
     recorded,
     run_session,
 )
+from slam.runs.variants import Variant
 from slam.sources.base import Source, Stream
 from slam.tracking.followed import FollowedPoses, Leader
 
 
 def compare(
     source: Source | Stream,
-    config: Config,
+    variants: Sequence[Variant],
     options: RunOptions,
     onlookers: Onlookers | None = None,
 ) -> dict[str, Any]:
     """Run SLAM with every map over one source; write a run folder for each, `comparison.json` and
-    the report of both; return what the JSON holds.
+    the report of all; return what the JSON holds.
 
-    `options.resume` is the folder of an earlier comparison. Ends early like `slam.runs.single.run`.
+    The variants differ only in what each has for itself. `options.resume` is the folder of an
+    earlier comparison of the same ones. Ends early like `slam.runs.single.run`.
     """
+    config = variants[0].config
+    against = config.compare.track_against
+    known = ["own", "gt", *(variant.name for variant in variants)]
+    if against not in known:
+        raise SlamError(f"compare.track_against must be one of {', '.join(known)}; got {against}")
     onlookers = Onlookers() if onlookers is None else onlookers
     if not config.deterministic:
         keeper = EffortKeeper(config.compare.min_fps)
         onlookers = replace(onlookers, watchers=[keeper, *onlookers.watchers])
     folder = RunFolder(options.out)
 
-    options = replace(options, use_gt_poses=config.compare.track_against == "gt")
-    if config.compare.track_against != "own":  # nor may a map move that another's poses are in
-        config = replace(config, loops=LoopsConfig(enabled=False))
+    options = replace(options, use_gt_poses=against == "gt")
+    if against != "own":  # nor may a map move that another's poses are in
+        still = LoopsConfig(enabled=False)
+        variants = [replace(each, config=replace(each.config, loops=still)) for each in variants]
 
     def make_systems() -> list[System]:
-        return _systems(source, config, options)
+        return _systems(source, variants, against, options)
 
     def folder_of(system: System) -> RunFolder:
         return RunFolder(folder.path / system.name)
@@ -53,9 +62,9 @@ def compare(
     with logged_to(folder):
         session, shared = run_session(source, options, make_systems, folder, folder_of, onlookers)
         again = recorded(source)
-        run_dirs = [folder.path / name for name in MAPS]
+        run_dirs = [folder.path / variant.name for variant in variants]
         comparison = shared | {
-            "track_against": config.compare.track_against,
+            "track_against": against,
             "frames": session.num_frames,
             "fps": session.num_frames / session.wall_s,
         }
@@ -67,13 +76,14 @@ def compare(
     return comparison
 
 
-def _systems(source: Source | Stream, config: Config, options: RunOptions) -> list[System]:
+def _systems(
+    source: Source | Stream, variants: Sequence[Variant], against: str, options: RunOptions
+) -> list[System]:
     """Make a system for each map; one that others track against comes first."""
-    against = config.compare.track_against
     systems: list[System] = []
     leader: Leader | None = None
-    for name in sorted(MAPS, key=lambda name: name != against):
-        own = replace(config, map=name)
+    for variant in sorted(variants, key=lambda variant: variant.name != against):
+        name, own = variant.name, variant.config
         resume = None if options.resume is None else options.resume / name / "map.npz"
         places = known_places(own, resume)
         if leader is not None:
@@ -82,5 +92,5 @@ def _systems(source: Source | Stream, config: Config, options: RunOptions) -> li
             tracker = new_tracker(source, own, options, places)
             if name == against:
                 tracker = leader = Leader(tracker)
-        systems.append(new_system(source, own, tracker, places, resume, options))
+        systems.append(new_system(source, own, tracker, places, resume, options, name))
     return systems

@@ -22,7 +22,7 @@ READ_AHEAD_FRAMES = 8  # of a camera: as many come while the first ones are mapp
 class System:
     """A tracker and a map, and the config that they were made from."""
 
-    name: str  # of the kind of map
+    name: str  # of the kind of map, with its own settings if it has any
     config: Config
     slam: Slam
 

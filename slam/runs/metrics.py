@@ -54,7 +54,7 @@ def system_metrics(session: Session, system: System) -> dict[str, Any]:
     num_frames = len(journal.earlier.records) + journal.num_frames
     num_lost = journal.count(TrackState.LOST)
     return {
-        "map": system.name,
+        "map": system.config.map,
         "frames": num_frames,
         "tracked": num_frames - num_lost,
         "lost": num_lost,

@@ -196,9 +196,10 @@ def new_system(
     places: AnyPlaces,
     resume: Path | None,
     options: RunOptions,
+    name: str = "",
 ) -> System:
     """Make the system that the config names, with an empty map or with a saved one to go on with
-    or, left as it is, to localise in.
+    or, left as it is, to localise in. Without a name it is called like the kind of its map.
     """
     device = options.device.kind
     if resume is None:
@@ -214,7 +215,8 @@ def new_system(
     is_learned = config.tracking.learn_noise and not own_sigma_m(map_)
     sensor_noise = SensorNoise(is_learned, saved)
     movers = Movers() if config.tracking.reject_movers else NothingMoves()
-    journal = Journal(config.map, options.earlier)
+    name = name or config.map
+    journal = Journal(name, options.earlier)
     loops = NoLoops() if options.poses_are_given else new_loops(config, places)
     slam = Slam(tracker, map_, in_turns, unmapped, places, sensor_noise, movers, journal, loops)
-    return System(config.map, config, slam)
+    return System(name, config, slam)

@@ -16,7 +16,7 @@ class MapView:
     system that starts anew has another map.
     """
 
-    name: str  # of the kind of map: tsdf, neural
+    name: str  # of the system
     map: Map
     result: TrackResult
 

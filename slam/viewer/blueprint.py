@@ -1,5 +1,6 @@
 """Where everything is in the viewer: entity paths and the layout that it opens with."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ PLOTS = {  # the plots with a curve for each map, and their titles
 }
 EYE_M, TARGET_M = (0.0, -2.7, -2.4), (0.0, 0.3, 2.5)  # from above and behind the first camera
 BACKGROUND = (24, 26, 31)
+MOST_BESIDE = 4  # maps in a line
 
 
 def map_image(name: str, what: str) -> str:
@@ -61,12 +63,13 @@ def _beside(rooms: "list[View]", names: Sequence[str], plots: "list[View]") -> "
 
 
 def _below(rooms: "list[View]", names: Sequence[str], plots: "list[View]") -> "Container":
-    """Lay out two maps side by side: their images below them."""
+    """Lay out several maps side by side: their images below them."""
     import rerun.blueprint as rrb
 
     top, bottom = _images(names)
     images = rrb.Vertical(rrb.Horizontal(*top), rrb.Horizontal(*bottom))
-    upper = rrb.Horizontal(*rooms)
+    num_lines = math.ceil(len(rooms) / MOST_BESIDE)
+    upper = rrb.Grid(*rooms, grid_columns=math.ceil(len(rooms) / num_lines))
     return rrb.Vertical(upper, images, rrb.Horizontal(*plots), row_shares=[5.0, 3.6, 1.8])
 
 

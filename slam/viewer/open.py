@@ -24,7 +24,7 @@ def open_viewer(
     say: Callable[[str], None],
     host: str = "127.0.0.1",
 ) -> Viewer:
-    """Open a viewer of a run with one or two maps.
+    """Open a viewer of a run with one or more maps.
 
     `where` is none, rerun (a window), web (a page served on the address `host`, which `say` is
     told) or a path that ends in .rrd. `truth` are true poses to show and to score against: see

@@ -1,5 +1,6 @@
 """A run on a rerun recording: a window, a web page or a file."""
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 GREY = (140, 140, 140)  # seen on black and on white
 # of what belongs to a map
 COLORS = {"tsdf": (102, 194, 255), "neural": (255, 159, 67), "implicit": (134, 208, 118)}
+FURTHER_COLORS = ((203, 153, 255), (255, 122, 150), (255, 221, 89), (122, 226, 192))
 LIVE_WIDTH, RENDERED_WIDTH = 320, 128
 MESH_S = 0.035  # of a view
 FLUSH_S = 2.0
@@ -53,7 +55,7 @@ class RerunScreen:
         self._recording = rr.RecordingStream("twinmap")
         self._recording.set_log_time_enabled(False)
         self._connect = connect
-        self._names = names
+        self._colors = colors_of(names)
         self._truth = truth
         self._process = process
         self._systems: list[ShownSystem] = []
@@ -128,10 +130,10 @@ class RerunScreen:
         self._start_s = newest.frame.timestamp_s
         self._log(LEGEND, rr.Image(pictures.legend()), static=True)
         self._log(FPS, rr.SeriesLines(colors=GREY, names="all"), static=True)
-        for name in self._names:
+        for name, color in self._colors.items():
             self._log(f"/{name}", rr.ViewCoordinates.RDF, static=True)
             for plot in PLOTS:
-                style = rr.SeriesLines(colors=COLORS[name], names=name)
+                style = rr.SeriesLines(colors=color, names=name)
                 self._log(curve(name, plot), style, static=True)
 
     def _meet(self, newest: Snapshot) -> None:
@@ -140,7 +142,7 @@ class RerunScreen:
             if k < len(self._systems) and self._systems[k].map is view.map:
                 continue
             system = ShownSystem(
-                self._recording, view.name, COLORS[view.name], view.map, self._truth
+                self._recording, view.name, self._colors[view.name], view.map, self._truth
             )
             if k < len(self._systems):
                 system.clear()
@@ -185,6 +187,12 @@ class RerunScreen:
 
     def _log(self, path: str, logged: Any, static: bool = False) -> None:
         self._recording.log(path, logged, static=static, strict=True)
+
+
+def colors_of(names: Sequence[str]) -> dict[str, archetypes.Color]:
+    """Return the colour of each system: that of its kind of map, others where it has settings."""
+    further = itertools.cycle(FURTHER_COLORS)
+    return {name: COLORS[name] if name in COLORS else next(further) for name in names}
 
 
 def _is_of(row: FrameRow, newest: Snapshot) -> bool:

@@ -31,11 +31,14 @@ def test_the_short_help_shows_what_most_people_need(capsys):
     assert len(text.splitlines()) < 60
 
 
-@pytest.mark.parametrize("command", ["run", "compare"])
+@pytest.mark.parametrize("command", ["run", "compare", "batch"])
 def test_the_whole_help_shows_every_field_that_is_used(capsys, command):
     text = shown(capsys, command, "--help", "all")
     for setting in settings():
-        is_used = setting.section != "compare" if command == "run" else setting.name != "map"
+        has_comparison, has_map = command == "compare", command == "run"
+        is_used = (has_comparison or setting.section != "compare") and (
+            has_map or setting.name != "map"
+        )
         option = re.escape(f"--{setting.name.replace('_', '-')}")
         assert bool(re.search(rf"^  {option} ", text, re.MULTILINE)) == is_used
     line = next(line for line in text.splitlines() if "--playback.min-depth-m" in line)

@@ -43,6 +43,8 @@ def test_systems_are_compared(three, tmp_path, recording):
     difference = scores["mesh_difference"]
     means_cm = [difference["of"][name]["mean_cm"] for name in names]
     np.testing.assert_allclose(means_cm, [3.0, 4.0, 4.0], atol=0.01)
+    pairs_cm = {pair: found["mean_cm"] for pair, found in difference["pairs"].items()}
+    assert pairs_cm == pytest.approx({"<a> - b": 1.0, "<a> - c": 3.0, "b - c": 4.0}, abs=0.01)
     assert difference["within_1_cm"] == 0.0
     assert difference["within_5_cm"] == 1.0
     json.dumps(scores)

@@ -125,7 +125,9 @@ def test_only_what_the_views_see_is_compared(wall):
     seen = wall(2.0)
     aside = replace(seen, vertices_m=seen.vertices_m + np.array([4, 0, 2], dtype=np.float32))
     surfaces = [Surface(seen), Surface(joined(wall(2.01), aside))]
-    whole, (first, second) = mesh_differences(surfaces, CAMERA, np.eye(4)[None])
+    found = mesh_differences(surfaces, CAMERA, np.eye(4)[None])
+    whole, (first, second) = found.whole, found.each
+    assert found.pairs == {(0, 1): whole}
     assert first.mean_cm == pytest.approx(1.0, abs=0.01)
     assert second.p95_cm == pytest.approx(1.0, abs=0.01)
     assert whole.within_5_cm == 1.0

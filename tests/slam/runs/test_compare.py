@@ -1,4 +1,4 @@
-"""Whole comparisons: two systems on one source."""
+"""Whole comparisons: two or more systems on one source."""
 
 import json
 from dataclasses import replace
@@ -13,10 +13,11 @@ from slam.cli import main
 from slam.config import CompareConfig, Config, NeuralConfig, PlaybackConfig, TsdfConfig
 from slam.errors import SlamError
 from slam.evaluation.trajectory import evaluate_trajectory
-from slam.maps.factory import MAPS, new_map
+from slam.maps.factory import new_map
 from slam.runs.compare import compare
 from slam.runs.folder import load_run
 from slam.runs.single import RunOptions, run
+from slam.runs.variants import variants_of
 from slam.tracking.base import TrackResult, TrackState
 from slam.tracking.followed import FollowedPoses, Leader
 
@@ -26,10 +27,17 @@ CONFIG = Config(
     tsdf=TsdfConfig(voxel_size_m=0.02),
     neural=NeuralConfig(budget_mb=512),
 )
+BOTH = ("tsdf", "neural")
+COARSE = "neural-fine-spacing-m-0.05"
+THREE = "tsdf,neural,neural:neural.fine-spacing-m=0.05"
+
+
+def variants(config=CONFIG, maps="tsdf,neural"):
+    return variants_of(maps, config)
 
 
 def against(name):
-    return replace(CONFIG, compare=CompareConfig(track_against=name))
+    return variants(replace(CONFIG, compare=CompareConfig(track_against=name)))
 
 
 def options(out: Path, **others) -> RunOptions:
@@ -39,7 +47,7 @@ def options(out: Path, **others) -> RunOptions:
 @pytest.fixture(scope="module")
 def compared(room, tmp_path_factory):
     folder = tmp_path_factory.mktemp("compared")
-    comparison = compare(room, CONFIG, options(folder))
+    comparison = compare(room, variants(), options(folder))
     return folder, comparison
 
 
@@ -57,10 +65,10 @@ def without_report(monkeypatch):
 def test_a_comparison_leaves_a_run_folder_for_each_map(compared, room):
     folder, comparison = compared
     assert {path.name for path in folder.iterdir()} == {
-        *MAPS, "comparison.json", "report.html", "run.log"
+        *BOTH, "comparison.json", "report.html", "run.log"
     }  # fmt: skip
     assert json.loads((folder / "comparison.json").read_text()).keys() == comparison.keys()
-    for name in MAPS:
+    for name in BOTH:
         finished = load_run(folder / name)
         assert finished.config == replace(CONFIG, map=name)
         assert finished.metrics["frames"] == comparison["maps"][name]["frames"]
@@ -74,28 +82,54 @@ def test_a_comparison_leaves_a_run_folder_for_each_map(compared, room):
 
 def test_no_system_knows_that_it_is_compared(compared, room, tmp_path):
     folder, _ = compared
-    for name in MAPS:
+    for name in BOTH:
         run(room, replace(CONFIG, map=name), options(tmp_path / name))
         for file in ("trajectory.txt", "trajectory_online.txt", "mesh.ply"):
             assert (folder / name / file).read_bytes() == (tmp_path / name / file).read_bytes()
 
 
 @pytest.mark.usefixtures("without_report")
-@pytest.mark.parametrize("leader", MAPS)
+def test_a_map_twice_with_other_settings_beside_a_third(compared, room, tmp_path):
+    """What each leaves is what it leaves in other company; the last one's poses are all's."""
+    own, _ = compared
+    comparison = compare(room, variants(maps=THREE), options(tmp_path / "own"))
+    assert list(comparison["maps"]) == ["tsdf", "neural", COARSE]
+    assert [metrics["map"] for metrics in comparison["maps"].values()] == [*BOTH, "neural"]
+    for name in BOTH:
+        for file in ("trajectory.txt", "mesh.ply"):
+            wanted = (own / name / file).read_bytes()
+            assert (tmp_path / "own" / name / file).read_bytes() == wanted
+    coarse = load_run(tmp_path / "own" / COARSE)
+    assert coarse.config.neural == replace(CONFIG.neural, fine_spacing_m=0.05)
+    assert coarse.metrics["map_mb"] < comparison["maps"]["neural"]["map_mb"]
+    followed = replace(CONFIG, compare=CompareConfig(track_against=COARSE))
+    compare(room, variants(followed, THREE), options(tmp_path / "followed"))
+    file = "trajectory_online.txt"
+    wanted = (tmp_path / "own" / COARSE / file).read_bytes()
+    for name in (*BOTH, COARSE):
+        assert (tmp_path / "followed" / name / file).read_bytes() == wanted
+    resumed = options(tmp_path / "resumed", resume=tmp_path / "own", localize_only=True)
+    again = compare(room, variants(maps=THREE), resumed)
+    assert [metrics["tracked"] for metrics in again["maps"].values()] == 3 * [again["frames"]]
+    assert load_run(tmp_path / "resumed" / COARSE).config.neural.fine_spacing_m == 0.05
+
+
+@pytest.mark.usefixtures("without_report")
+@pytest.mark.parametrize("leader", BOTH)
 def test_both_maps_get_the_poses_of_one(compared, room, tmp_path, leader):
     own, _ = compared
     comparison = compare(room, against(leader), options(tmp_path))
     assert comparison["track_against"] == leader
     file = "trajectory_online.txt"
     expected = (own / leader / file).read_bytes()
-    for name in MAPS:
+    for name in BOTH:
         assert (tmp_path / name / file).read_bytes() == expected
 
 
 @pytest.mark.usefixtures("without_report")
 def test_both_maps_get_the_true_poses(room, tmp_path):
     compare(room, against("gt"), options(tmp_path))
-    for name in MAPS:
+    for name in BOTH:
         online = load_run(tmp_path / name).online_trajectory
         assert online is not None
         assert evaluate_trajectory(online, room.ground_truth()).ate_rmse_m < 1e-6
@@ -110,8 +144,8 @@ def test_true_poses_that_are_not_there(room, tmp_path, monkeypatch):
 @pytest.mark.usefixtures("without_report")
 def test_the_maps_of_a_comparison_are_localised_in(compared, room, tmp_path):
     folder, _ = compared
-    comparison = compare(room, CONFIG, options(tmp_path, resume=folder, localize_only=True))
-    for name in MAPS:
+    comparison = compare(room, variants(), options(tmp_path, resume=folder, localize_only=True))
+    for name in BOTH:
         assert comparison["maps"][name]["ate_rmse_m"] < 0.001
         assert all(np.isnan(record.mapping_ms) for record in load_run(tmp_path / name).frames)
 
@@ -132,7 +166,7 @@ def test_a_map_that_raises_ends_the_comparison_and_both_are_written(room, tmp_pa
 
     monkeypatch.setattr(slam.runs.single, "new_map", broken_map)
     with pytest.raises(RuntimeError, match="the map broke"):
-        compare(room, CONFIG, options(tmp_path))
+        compare(room, variants(), options(tmp_path))
     assert len(load_run(tmp_path / "tsdf").trajectory) in (7, 8)
     assert len(load_run(tmp_path / "neural").trajectory) == 7
 
@@ -166,6 +200,22 @@ def test_the_command_says_what_each_map_did(tmp_path, capsys):
     assert "neural: 5 frames" in said
 
 
+def test_the_command_compares_whatever_it_is_told(tmp_path, capsys):
+    pytest.importorskip("open3d", exc_type=ImportError)
+    words = ["compare", "synthetic:room", "--limit", "4", "--out", str(tmp_path)]
+    maps = "tsdf:tsdf.voxel-size-m=0.03,tsdf:tsdf.voxel-size-m=0.05,neural:neural.budget-mb=512"
+    assert main([*words, "--maps", maps]) == 0
+    names = ["tsdf-voxel-size-m-0.03", "tsdf-voxel-size-m-0.05", "neural-budget-mb-512"]
+    said = capsys.readouterr().out
+    assert "for all 3" in said
+    assert [line.partition(":")[0] for line in said.splitlines()[1:4]] == names
+    comparison = json.loads((tmp_path / "comparison.json").read_text())
+    assert list(comparison["maps"]) == names
+    assert len(comparison["mesh_difference"]["pairs"]) == 3
+    page = (tmp_path / "report.html").read_text()
+    assert f"Comparison of {names[0]}, {names[1]} and {names[2]}" in page
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -173,6 +223,10 @@ def test_the_command_says_what_each_map_did(tmp_path, capsys):
         (["--localize-only"], "--localize-only needs the map"),
         (["--resume", "nowhere"], "nowhere"),
         (["--compare.min-fps", "0"], "compare.min_fps"),
+        (["--maps", "neural"], "--maps neural: a comparison needs two maps"),
+        (["--maps", "tsdf,octree"], "there is no map 'octree', only tsdf, neural, implicit"),
+        (["--track-against", "octree"], "one of own, gt, tsdf, neural; got octree"),
+        (["--maps", "neural,neural:neural.rays=0"], "neural.rays must be at least 1, got 0"),
     ],
 )
 def test_a_wrong_option_is_one_line(tmp_path, capsys, words, message):

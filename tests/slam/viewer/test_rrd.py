@@ -14,6 +14,7 @@ from slam.tracking.base import TrackState
 from slam.viewer.base import Viewer
 from slam.viewer.blueprint import PLOTS
 from slam.viewer.open import open_viewer
+from slam.viewer.rerun_screen import colors_of
 
 pytest.importorskip("rerun", reason="rerun-sdk is not installed")
 NAMES = ("tsdf", "neural")
@@ -106,6 +107,20 @@ def test_one_map_without_truth_has_neither_a_second_one_nor_an_ate(
     entities = Recording(tmp_path / "one.rrd").tables.keys()
     assert not [entity for entity in entities if "neural" in entity or "true_path" in entity]
     assert "/images/difference" not in entities
+
+
+def test_three_maps_have_their_own_place_and_colour(tmp_path, make_maps, run_through):
+    maps, more = make_maps(), make_maps()
+    maps["neural-rays-512"] = more["neural"]
+    viewer = open_file(tmp_path / "three.rrd", names=tuple(maps))
+    for snapshot in run_through(maps, slice(0, 4)):
+        viewer.show(snapshot)
+    viewer.close()
+    entities = Recording(tmp_path / "three.rrd").tables.keys()
+    for name in maps:
+        assert any(entity.startswith(f"/{name}/mesh/") for entity in entities)
+        assert {f"/images/{name}/color", f"/plots/map_mb/{name}"} <= entities
+    assert len(set(colors_of([*maps, "neural-rays-256"]).values())) == 4
 
 
 def test_a_system_that_starts_anew_clears_what_it_had(tmp_path, make_maps, run_through):

@@ -2,6 +2,9 @@
 
 import itertools
 import os
+import re
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +18,9 @@ from slam.viewer.open import open_viewer
 
 pytest.importorskip("rerun", reason="rerun-sdk is not installed")
 SIZE = {"width": 1280, "height": 800}
-PANES = {"tsdf": np.s_[100:320, 20:620], "neural": np.s_[100:320, 660:1260]}  # v, u
 COVERED = 0.05  # of a pane; a camera and its axes alone cover less than a hundredth
 LIMIT_S = 120.0
+SLAM = "import sys; from slam.cli import main; sys.exit(main())"
 
 
 @pytest.fixture
@@ -27,10 +30,27 @@ def page(browser):
     page.close()
 
 
-def covered(image: np.ndarray, name: str) -> float:
-    """Return how much of a pane shows something else than its background."""
-    difference = np.abs(image[PANES[name]].astype(int) - BACKGROUND).max(axis=2)
-    return float((difference > 24).mean())
+def covered(image: np.ndarray, num_maps: int) -> list[float]:
+    """Return how much of each map's pane shows something else than its background; nothing where
+    all of it does: a page that is still loading.
+    """
+    edges = np.linspace(0, SIZE["width"], num_maps + 1).astype(int)
+    shares = []
+    for left, right in itertools.pairwise(edges):
+        pane = image[100:320, left + 20 : right - 20].astype(int)
+        share = float((np.abs(pane - BACKGROUND).max(axis=2) > 24).mean())
+        shares.append(share if share < 1.0 else 0.0)
+    return shares
+
+
+def picture_of(page) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR_RGB)
+
+
+def keep(image: np.ndarray, name: str, tmp_path: Path) -> None:
+    folder = Path(os.environ.get("TWINMAP_ARTEFACTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(folder / name), image[..., ::-1])
 
 
 def is_of_this_machine(url: str) -> bool:
@@ -56,11 +76,10 @@ def test_both_maps_grow_on_the_page_and_nothing_leaves_the_machine(
         newest = next(snapshots) or newest
         page.wait_for_timeout(200)
         if index % 10 == 9:
-            data = np.frombuffer(page.screenshot(), np.uint8)
-            image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
-            if all(covered(image, name) > COVERED for name in PANES):
+            image = picture_of(page)
+            if min(covered(image, 2)) > COVERED:
                 break
-            assert time.monotonic() < deadline_s, [covered(image, name) for name in PANES]
+            assert time.monotonic() < deadline_s, covered(image, 2)
     viewer.finish()
     page.get_by_text("The run has ended. Its last view stays").wait_for(timeout=20_000)
     assert viewer.is_watched
@@ -68,7 +87,37 @@ def test_both_maps_grow_on_the_page_and_nothing_leaves_the_machine(
     while viewer.is_watched:
         time.sleep(0.01)
     viewer.close()
-    folder = Path(os.environ.get("TWINMAP_ARTEFACTS", tmp_path))
-    folder.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(folder / "viewer.png"), image[..., ::-1])
+    keep(image, "viewer.png", tmp_path)
     assert [url for url in sent if not is_of_this_machine(url)] == []
+
+
+@pytest.mark.timeout(420)
+def test_three_maps_of_a_comparison_are_seen(page, tmp_path):
+    """The command as a person starts it: it ends when its page is closed."""
+    maps = "tsdf,neural,neural:neural.fine-spacing-m=0.05"
+    words = ["compare", "synthetic:room", "--limit", "20", "--maps", maps, "--viewer", "web"]
+    log = tmp_path / "said.txt"
+    with log.open("w") as said:
+        comparison = subprocess.Popen(
+            [sys.executable, "-c", SLAM, *words, "--out", str(tmp_path / "out")],
+            stdout=said, stderr=said, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    try:
+        deadline_s = time.monotonic() + LIMIT_S
+        while (found := re.search(r"the viewer is at (\S+)", log.read_text())) is None:
+            assert comparison.poll() is None, log.read_text()
+            assert time.monotonic() < deadline_s
+            time.sleep(0.1)
+        page.goto(found[1])
+        page.get_by_text("The run has ended. Its last view stays").wait_for(timeout=120_000)
+        deadline_s = time.monotonic() + LIMIT_S
+        while min(covered(image := picture_of(page), 3)) <= COVERED:
+            assert time.monotonic() < deadline_s, (covered(image, 3), log.read_text())
+            page.wait_for_timeout(1000)
+        keep(image, "three_maps.png", tmp_path)
+        page.close()
+        assert comparison.wait(timeout=60.0) == 0, log.read_text()
+    finally:
+        comparison.kill()
+        comparison.wait()
+    assert "for all 3" in log.read_text()
