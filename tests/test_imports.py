@@ -192,6 +192,24 @@ def test_heavy_packages_are_imported_where_they_are_used(modules):
     )
 
 
+def test_ray_is_known_to_the_runner_of_batches_only(modules):
+    """And what a node loads for a job loads no kernels, which count their cores at that time."""
+    none_of(
+        module.offences(["ray"]) for module in modules if module.name != "slam.batch.ray_runner"
+    )
+    loads_no_kernels = ("slam.batch", "slam.config", "slam.errors")
+    none_of(
+        module.offences(["slam", "kernels", "numba"], but=loads_no_kernels, at_load_only=True)
+        for module in modules
+        if module.name in ("slam.batch", "slam.batch.job", "slam.batch.ray_task")
+    )
+    none_of(
+        module.offences(["slam.batch"])
+        for module in modules
+        if not module.is_in("slam.batch", "slam.cli")
+    )
+
+
 def test_cuda_is_imported_where_it_is_used(modules):
     none_of(
         module.offences([*ON_CUDA, "numba.cuda"], at_load_only=True)

@@ -33,6 +33,33 @@ def add_session_options(
     )
 
 
+def add_batch_options(parser: argparse.ArgumentParser, uses: Sequence[str]) -> None:
+    """Add what `batch` takes beside its sources."""
+    add_maps(parser)
+    parser.add_argument(
+        "--set",
+        dest="sweeps",
+        action="append",
+        default=[],
+        metavar="SECTION.FIELD=VALUE,VALUE",
+        help="run with each of these values; of several --set, with every combination",
+    )
+    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="runs of each")
+    add_config(parser, uses)
+    add_device(parser)
+    parser.add_argument("--out", type=Path, default=Path("runs/batch"), help="default: runs/batch")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="jobs at once; 1: in this process, without Ray"
+    )
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="of a Ray cluster; without, one is started on this machine"
+    )
+    parser.add_argument("--cpus", type=int, metavar="N", help="of a job; default: all of a node")
+    parser.add_argument(
+        "--gpus", type=float, metavar="N", help="of a job; default: 1 where nodes have any"
+    )
+
+
 def add_maps(parser: argparse.ArgumentParser) -> None:
     """Add the maps of `compare` and `batch`."""
     parser.add_argument(

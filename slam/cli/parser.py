@@ -11,6 +11,7 @@ from slam.cli import run as sessions
 from slam.cli import tools
 from slam.cli.fields import described, given_fields, with_known_fields
 from slam.cli.options import (
+    add_batch_options,
     add_config,
     add_device,
     add_maps,
@@ -117,6 +118,13 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--resume", type=Path, metavar="DIR", help="go on with the maps of a comparison"
     )
+
+    batch = add(
+        "batch", "run every recording with every map and setting, into one table", tools.batch,
+        SESSION,
+    )  # fmt: skip
+    batch.add_argument("sources", nargs="+", metavar="SOURCE", help=SOURCE)
+    add_batch_options(batch, SESSION)
 
     evaluate = add("eval", "score finished runs, and compare several", tools.evaluate)
     evaluate.add_argument(

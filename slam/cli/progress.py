@@ -2,10 +2,16 @@
 
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from slam.viewer.base import Snapshot
+
+if TYPE_CHECKING:
+    from slam.batch.batch import State
+
+BATCH_BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 
 
 def say(text: str) -> None:
@@ -42,6 +48,38 @@ def summary(metrics: dict) -> str:
     if metrics.get("ate_rmse_m") is not None:
         parts.append(f"ATE {100 * metrics['ate_rmse_m']:.3f} cm")
     return "; ".join(parts)
+
+
+class BatchProgress:
+    """A bar of jobs, with the time that is left, and a line for each that failed."""
+
+    def __init__(self, num_jobs: int) -> None:
+        self._num_jobs = num_jobs
+        self._num_failures = 0
+        self._bar: tqdm | None = None
+
+    def __call__(self, state: "State") -> None:
+        """Show how far a batch is."""
+        if self._bar is None:
+            self._bar = tqdm(total=self._num_jobs, unit="run", bar_format=BATCH_BAR)
+        for outcome in state.failures[self._num_failures :]:
+            tell(f"failed: {outcome.job}: {outcome.error}")
+        self._num_failures = len(state.failures)
+        left_s = state.left_s
+        parts = [f"{state.num_kept} done before"] if state.num_kept else []
+        parts += [f"{self._num_failures} failed"] if self._num_failures else []
+        if left_s:
+            parts.append(f"about {tqdm.format_interval(int(left_s))} left")
+        with suppress(OSError):
+            self._bar.set_postfix_str(", ".join(parts), refresh=False)
+            self._bar.update(len(state.outcomes) - self._bar.n)
+            self._bar.refresh()
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            with suppress(OSError):
+                self._bar.close()
 
 
 class Progress:

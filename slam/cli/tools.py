@@ -4,16 +4,67 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from slam.cli.fields import require_noise
-from slam.cli.progress import Progress, say, say_scores, summary
-from slam.cli.signals import interruptible
+from slam.cli.progress import BatchProgress, Progress, say, say_scores, summary, tell
+from slam.cli.signals import ended_by_signals, interruptible
 from slam.config_file import load_config
 from slam.errors import SlamError
 
+if TYPE_CHECKING:
+    from slam.batch.runner import Runner
+
 BENCH_LIMIT = "300"  # frames, which are kept in memory
+
+
+def batch(options: argparse.Namespace, given: Mapping[str, str]) -> int:
+    from slam.batch.batch import batch as run_batch
+    from slam.batch.plan import plan, sweeps_of
+
+    config = load_config(options.config, given)
+    sweeps = sweeps_of(options.sweeps)
+    if not any(name.startswith("noise.") for name in sweeps):
+        require_noise(config, given)
+    jobs = plan(options.sources, options.maps, sweeps, options.repeat, config, options.device)
+    with ExitStack() as stack:
+        runner = _runner(options, stack)
+        progress = stack.enter_context(closing(BatchProgress(len(jobs))))
+        try:
+            state = run_batch(jobs, options.out.absolute(), runner, progress)
+        except KeyboardInterrupt:
+            tell(f"interrupted: the same command goes on from what is in {options.out}")
+            raise
+    for outcome in state.failures:
+        say(f"failed: {outcome.job}: {outcome.error}")
+    num_done = len(jobs) - len(state.failures)
+    say(f"{num_done} of {len(jobs)} runs done: {options.out / 'report.html'}, batch.csv, batch.tex")
+    return 0 if num_done else 1
+
+
+def _runner(options: argparse.Namespace, stack: ExitStack) -> "Runner":
+    for name in ("workers", "cpus", "gpus"):
+        number = getattr(options, name)
+        if number is not None and number < (name != "gpus"):
+            raise SlamError(f"--{name} {number:g}: at least {1 if name != 'gpus' else 0}")
+    if options.workers != 1:
+        from slam.batch.ray_runner import ray_runner
+
+        stack.enter_context(ended_by_signals(is_restored=not options.is_own_process))
+        return stack.enter_context(
+            ray_runner(options.ray, options.cpus, options.gpus, options.workers, options.device)
+        )
+    for name in ("ray", "cpus", "gpus"):
+        if getattr(options, name) is not None:
+            raise SlamError(f"--{name} has no effect with --workers 1, which does without Ray")
+    from slam.batch.runner import InTurn
+    from slam.control.controls import Controls
+
+    ending = stack.enter_context(ended_by_signals(is_restored=not options.is_own_process))
+    ending.controls = Controls()
+    return InTurn(ending.controls)
 
 
 def evaluate(options: argparse.Namespace, given: Mapping[str, str]) -> int:

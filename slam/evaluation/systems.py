@@ -34,8 +34,8 @@ def load_systems(paths: Sequence[Path], names: Sequence[str] | None = None) -> l
     return [_load(path, name) for path, name in zip(paths, names, strict=True)]
 
 
-def system_colors(systems: Sequence[SystemRun]) -> list[str]:
-    """Return the colour of each system in a report."""
+def system_colors(systems: Sequence[object]) -> list[str]:
+    """Return the colour of each system, or other method, in a report."""
     return [_COLORS[k % len(_COLORS)] for k in range(len(systems))]
 
 

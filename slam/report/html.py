@@ -19,6 +19,7 @@ i.dot { display: inline-block; width: 0.7em; height: 0.7em; border-radius: 50%;
         margin-right: 0.4em; }
 img { max-width: 100%; display: block; }
 img.plot { margin: 0.4em 0 1em; }
+div.scroll { overflow-x: auto; margin: 0.6em 0 1.2em; }
 div.columns { column-gap: 44px; }
 div.columns table { width: 100%; break-inside: avoid; margin: 0 0 1.3em; }
 table { border-collapse: collapse; font-size: 14px; }
@@ -55,6 +56,7 @@ class Cell:
 
     value: str
     is_best: bool = False
+    address: str = ""  # of what it leads to
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,11 @@ def tables(contents: Sequence[Table]) -> str:
     return f'<div class="columns" style="columns:{250 + 95 * num_values}px">{body}</div>\n'
 
 
+def scrolling(body: str) -> str:
+    """Return HTML that moves sideways where it is wider than the page."""
+    return f'<div class="scroll">{body}</div>\n'
+
+
 def unfolding(title: str, body: str) -> str:
     """Return HTML that unfolds below its title."""
     return f"<details><summary>{text(title)}</summary>{body}</details>\n"
@@ -155,7 +162,10 @@ def _headed(name: str, color: str | None) -> str:
 
 def _cell(cell: Cell) -> str:
     style = "number best" if cell.is_best else "number"
-    return f'<td class="{style}">{text(cell.value)}</td>'
+    content = text(cell.value)
+    if cell.address:
+        content = f'<a href="{text(cell.address)}">{content}</a>'
+    return f'<td class="{style}">{content}</td>'
 
 
 def _data(image: bytes) -> str:

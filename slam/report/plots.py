@@ -39,6 +39,17 @@ class Path:
     positions_m: Float64[np.ndarray, "n 3"]
 
 
+@dataclass(frozen=True)
+class Range:
+    """Medians, least and largest values of a method at several places; NaN where it has none."""
+
+    name: str
+    color: str
+    median: Float64[np.ndarray, "n"]
+    low: Float64[np.ndarray, "n"]
+    high: Float64[np.ndarray, "n"]
+
+
 def plot_paths(paths: Sequence[Path], true_m: Float64[np.ndarray, "m 3"] | None) -> bytes:
     """Draw the paths from above and from the side, and where they start."""
     figure = Figure(figsize=(_WIDTH_IN, 4.6), layout="constrained")
@@ -156,6 +167,24 @@ def plot_depth_errors(errors: Sequence[tuple[str, str, Float32[np.ndarray, "_n"]
         "error (cm; the outer bins hold all beyond; left: the mesh is in front)",
         "pixels (%)",
     )
+    return _png(figure)
+
+
+def plot_ranges(title: str, y_label: str, places: Sequence[str], ranges: Sequence[Range]) -> bytes:
+    """Draw what several methods reach at each of some places, side by side."""
+    figure, axes = _single_axes(3.4)
+    step = 0.7 / len(ranges)
+    for k, each in enumerate(ranges):
+        x = np.arange(len(places)) + step * (k - 0.5 * (len(ranges) - 1))
+        beyond = np.stack([each.median - each.low, each.high - each.median])
+        axes.bar(x, each.median, 0.9 * step, color=each.color, alpha=0.85, label=each.name)
+        axes.errorbar(x, each.median, beyond, fmt="none", ecolor=_INK, elinewidth=1.0, capsize=2.5)
+    axes.set_xticks(range(len(places)), places)
+    for tick in axes.get_xticklabels() if max(map(len, places)) * len(places) > 90 else ():
+        tick.set(rotation=20.0, ha="right")
+    axes.margins(y=0.2)
+    axes.legend(frameon=False, loc="upper left", ncols=min(len(ranges), 4))
+    _label(axes, title, "", y_label)
     return _png(figure)
 
 

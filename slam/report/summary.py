@@ -1,7 +1,7 @@
 """The figures of a report: which metrics are shown, in which units, and which value is best."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -119,13 +119,16 @@ _GROUPS: dict[str, list[Row]] = {
     ],
 }
 
+ROWS = {row.path: row for rows in _GROUPS.values() for row in rows}  # of all metrics, by path
+TITLES = {row.path: title for title, rows in _GROUPS.items() for row in rows}  # of their tables
+
 
 def summary_tables(systems: Sequence[SystemRun], colors: Sequence[str | None]) -> list[Table]:
     """Return the tables of all metrics that any of the systems has."""
     names = [system.name if len(systems) > 1 else "" for system in systems]
     tables = []
     for title, rows in _GROUPS.items():
-        shown = [(row, [_found(system.metrics, row.path) for system in systems]) for row in rows]
+        shown = [(row, [found(system.metrics, row.path) for system in systems]) for row in rows]
         cells = [
             (row.label, _cells(row, values))
             for row, values in shown
@@ -149,7 +152,7 @@ def summary_note(systems: Sequence[SystemRun]) -> str:
     return f"{_COMPARED_NOTE} {NOTES.strip()}" if len(systems) > 1 else NOTES.strip()
 
 
-def _found(metrics: dict[str, Any], path: str) -> Any:
+def found(metrics: Mapping[str, Any], path: str) -> Any:
     """Follow a dotted path; None if there is nothing, or a number that is not finite."""
     value: Any = metrics
     for name in path.split("."):
@@ -165,7 +168,7 @@ def _cells(row: Row, values: Sequence[Any]) -> list[Cell]:
     is_whole = row.factor == 1.0 and all(
         isinstance(value, int) for value in values if value is not None
     )
-    decimals = 0 if is_whole else _decimals(numbers)
+    decimals = 0 if is_whole else decimals_of(numbers)
     texts = [
         NOTHING
         if value is None
@@ -185,7 +188,8 @@ def _best(row: Row, numbers: Sequence[float], decimals: int) -> str | None:
     return f"{(min if row.better == 'low' else max)(numbers):.{decimals}f}"
 
 
-def _decimals(numbers: Sequence[float]) -> int:
+def decimals_of(numbers: Sequence[float]) -> int:
+    """Return how many decimals show three digits of the smallest number, three at most."""
     smallest = min((abs(number) for number in numbers if number), default=1.0)
     return min(max(2 - math.floor(math.log10(smallest)), 0), 3)
 

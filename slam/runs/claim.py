@@ -10,8 +10,8 @@ from slam.errors import SlamError
 
 RESULTS = (
     "config.yaml", "trajectory.txt", "trajectory_*.txt", "frames.csv", "loops.csv", "metrics.json",
-    "comparison.json", "report.html", "mesh.ply", "mesh_*.ply", "map.npz", "map.safetensors",
-    "*.part",
+    "comparison.json", "job.json", "report.html", "mesh.ply", "mesh_*.ply", "map.npz",
+    "map.safetensors", "*.part",
 )  # fmt: skip
 
 
