@@ -8,7 +8,7 @@ from kernels.tsdf import TsdfBlocks
 
 NEAR_VOXELS = 0.5  # the gap between two blocks that moved apart is filled from as far
 LEAST_KNOWN = 0.51  # share of a cell: more than half, or known space would grow each time
-BEND_REACH = 2.0  # ranges of a cell's distances, about voxels: beyond no surface is near
+BEND_REACH = 1.0  # ranges of a cell's distances: beyond, no surface is near
 
 
 def resample_blocks(

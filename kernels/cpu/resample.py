@@ -8,7 +8,10 @@ from numba import prange
 
 from kernels.cpu.compile import kernel, parallel_kernel
 from kernels.resample import NEAR_VOXELS
+from kernels.scalar.compile import inline
 from kernels.scalar.resample import (
+    HELD,
+    MISSED,
     has_position,
     old_origin,
     read_block,
@@ -47,11 +50,14 @@ def _bounds(R, base, axis):
 
 
 @kernel
-def _add(index, blocks, slot, R, base, kinds, sums):
-    """Add what one old block gives to the sums of a new one's voxels."""
+def _add(index, blocks, slot, R, base, wanted, kinds, sums):
+    """Add what one old block gives to the sums of those of a new one's voxels that it has in the
+    wanted way.
+    """
     x0, x1 = _bounds(R, base, 0)
     y0, y1 = _bounds(R, base, 1)
     z0, z1 = _bounds(R, base, 2)
+    known = blocks.weight[slot]
     for vx in range(x0, x1):
         for vy in range(y0, y1):
             px, py = np.float32(vx), np.float32(vy)
@@ -61,18 +67,16 @@ def _add(index, blocks, slot, R, base, kinds, sums):
             for vz in range(z0, z1):
                 pz = np.float32(vz)
                 x, y, z = row_x + R[0, 2] * pz, row_y + R[1, 2] * pz, row_z + R[2, 2] * pz
-                kind = has_position(x, y, z)
                 i = (vx << 6) | (vy << 3) | vz
-                if kind == 0 or kind < kinds[i]:
+                if has_position(x, y, z) != wanted or kinds[i] > wanted:
+                    continue
+                if _is_unknown(known, x, y, z):
                     continue
                 weight, distance, color_weight, red, green, blue, marked = read_block(
                     index, blocks, slot, x, y, z
                 )
                 if weight > ZERO:
-                    if kind > kinds[i]:
-                        kinds[i] = kind
-                        for k in range(NUM_SUMS):
-                            sums[k, i] = ZERO
+                    kinds[i] = wanted
                     sums[0, i] += weight
                     sums[1, i] += weight * distance
                     sums[2, i] += color_weight
@@ -80,6 +84,21 @@ def _add(index, blocks, slot, R, base, kinds, sums):
                     sums[4, i] += color_weight * green
                     sums[5, i] += color_weight * blue
                     sums[6, i] += weight * marked
+
+
+@inline
+def _is_unknown(weight, x, y, z):
+    """Whether a cell lies inside a block and knows nothing: most do that know little."""
+    i, j, k = np.uint32(max(x, ZERO)), np.uint32(max(y, ZERO)), np.uint32(max(z, ZERO))
+    if max(i, j, k) >= np.uint32(7):
+        return False
+    c = np.uint32((i << np.uint32(6)) | (j << np.uint32(3)) | k)
+    low = weight[c] | weight[c + np.uint32(1)] | weight[c + np.uint32(8)] | weight[c + np.uint32(9)]
+    c = np.uint32(c + np.uint32(64))
+    high = (
+        weight[c] | weight[c + np.uint32(1)] | weight[c + np.uint32(8)] | weight[c + np.uint32(9)]
+    )
+    return (low | high) == 0
 
 
 @kernel
@@ -109,11 +128,13 @@ def _resample(index, blocks, Ts_old_new, coords, starts, sources, max_weight, re
         for k in range(np.int64(part), coords.shape[0], NUM_CHUNKS):
             kinds[:] = 0
             sums[:] = ZERO
-            for source in range(starts[k], starts[k + 1]):
-                slot = sources[source]
-                for axis in range(3):
-                    base[axis] = old_origin(Ts_old_new[slot], coords[k], index.coords[slot], axis)
-                    for column in range(3):
-                        R[axis, column] = np.float32(Ts_old_new[slot, axis, column])
-                _add(index, blocks, slot, R, base, kinds, sums)
+            for wanted in (HELD, MISSED):
+                for source in range(starts[k], starts[k + 1]):
+                    slot = sources[source]
+                    T, old_coord = Ts_old_new[slot], index.coords[slot]
+                    for axis in range(3):
+                        base[axis] = old_origin(T, coords[k], old_coord, axis)
+                        for column in range(3):
+                            R[axis, column] = np.float32(T[axis, column])
+                    _add(index, blocks, slot, R, base, wanted, kinds, sums)
             _write(sums, most, result.sdf[k], result.weight[k], result.color[k])

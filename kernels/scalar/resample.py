@@ -67,28 +67,36 @@ def read_block(index, blocks, slot, x, y, z):
     known, weight, distance, marked = ZERO, ZERO, ZERO, ZERO
     low, high = MOST, -MOST
     colored, color_weight, red, green, blue = ZERO, ZERO, ZERO, ZERO, ZERO
+    is_inside = (lx < 7) & (ly < 7) & (lz < 7)
     for c in range(8):
         share = corner_weight(c, fx, fy, fz)
-        if share > ZERO:
-            vx, vy, vz = lx + (c >> 2), ly + ((c >> 1) & 1), lz + (c & 1)
+        vx, vy, vz = lx + (c >> 2), ly + ((c >> 1) & 1), lz + (c & 1)
+        # unsigned: a negative index would be wrapped around, which takes a branch
+        voxel = np.uint32(((vx & 7) << 6) | ((vy & 7) << 3) | (vz & 7))
+        s = slot
+        if not is_inside:
             d = ((vx >> 3) << 2) | ((vy >> 3) << 1) | (vz >> 3)
             s = slot if d == 0 else index.neighbors[slot, d]
-            voxel = ((vx & 7) << 6) | ((vy & 7) << 3) | (vz & 7)
-            if s >= 0 and blocks.weight[s, voxel] > 0:
-                known += share
-                weight += share * np.float32(blocks.weight[s, voxel])
-                sdf = np.float32(blocks.sdf[s, voxel])
-                distance += share * sdf
-                low, high = min(low, sdf), max(high, sdf)
-                if blocks.color[s, 0, voxel] > 0:
-                    marked += share
-                w = np.float32(blocks.color[s, 3, voxel])
-                if w > ZERO:
-                    colored += share
-                    color_weight += share * w
-                    red += share * np.float32(blocks.color[s, 0, voxel])
-                    green += share * np.float32(blocks.color[s, 1, voxel])
-                    blue += share * np.float32(blocks.color[s, 2, voxel])
+            if s < 0:
+                continue
+        block = np.uint32(s)
+        w = np.float32(blocks.weight[block, voxel])
+        if w > ZERO and share > ZERO:
+            sdf = np.float32(blocks.sdf[block, voxel])
+            known += share
+            weight += share * w
+            distance += share * sdf
+            low, high = min(low, sdf), max(high, sdf)
+            r = np.float32(blocks.color[block, 0, voxel])
+            if r > ZERO:
+                marked += share
+            w = np.float32(blocks.color[block, 3, voxel])
+            if w > ZERO:
+                colored += share
+                color_weight += share * w
+                red += share * r
+                green += share * np.float32(blocks.color[block, 1, voxel])
+                blue += share * np.float32(blocks.color[block, 2, voxel])
     if known < LEAST:
         return ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
     bend = ZERO
@@ -109,34 +117,38 @@ def curvature(index, blocks, slot, lx, ly, lz, fx, fy, fz):
     """
     nx, ny, nz = lx + np.int32(fx + HALF), ly + np.int32(fy + HALF), lz + np.int32(fz + HALF)
     total = ZERO
-    for axis in range(3):
-        vx, vy, vz, f = lx - 1, ny, nz, fx
-        sx, sy, sz = 1, 0, 0
-        if axis == 1:
-            vx, vy, vz, f = nx, ly - 1, nz, fy
-            sx, sy, sz = 0, 1, 0
-        elif axis == 2:
-            vx, vy, vz, f = nx, ny, lz - 1, fz
-            sx, sy, sz = 0, 0, 1
-        share = f * (ONE - f) * HALF
-        if share > ZERO and min(vx, vy, vz) >= 0:
-            known = True
-            before, lower, upper, behind = ZERO, ZERO, ZERO, ZERO
-            for k in range(4):
-                x, y, z = vx + k * sx, vy + k * sy, vz + k * sz
-                d = ((x >> 3) << 2) | ((y >> 3) << 1) | (z >> 3)
-                s = slot if d == 0 else index.neighbors[slot, d]
-                voxel = ((x & 7) << 6) | ((y & 7) << 3) | (z & 7)
-                if s < 0 or blocks.weight[s, voxel] == 0:
-                    known = False
-                    break
-                before, lower, upper = lower, upper, behind
-                behind = np.float32(blocks.sdf[s, voxel])
-            first = before - lower - lower + upper
-            second = lower - upper - upper + behind
-            if known and first * second > ZERO:
-                total += share * (first if abs(first) < abs(second) else second)
+    if lx > 0:
+        total += _bend(index, blocks, slot, lx - 1, ny, nz, 1, 0, 0, fx)
+    if ly > 0:
+        total += _bend(index, blocks, slot, nx, ly - 1, nz, 0, 1, 0, fy)
+    if lz > 0:
+        total += _bend(index, blocks, slot, nx, ny, lz - 1, 0, 0, 1, fz)
     return total
+
+
+@inline
+def _bend(index, blocks, slot, vx, vy, vz, sx, sy, sz, f):
+    """Return the part of one axis, of a line of four voxels."""
+    before_w, before = _voxel(index, blocks, slot, vx, vy, vz)
+    lower_w, lower = _voxel(index, blocks, slot, vx + sx, vy + sy, vz + sz)
+    upper_w, upper = _voxel(index, blocks, slot, vx + 2 * sx, vy + 2 * sy, vz + 2 * sz)
+    behind_w, behind = _voxel(index, blocks, slot, vx + 3 * sx, vy + 3 * sy, vz + 3 * sz)
+    first = before - lower - lower + upper
+    second = lower - upper - upper + behind
+    smaller = first if abs(first) < abs(second) else second
+    is_curve = (min(before_w, lower_w, upper_w, behind_w) > ZERO) & (first * second > ZERO)
+    return f * (ONE - f) * HALF * smaller if is_curve else ZERO
+
+
+@inline
+def _voxel(index, blocks, slot, vx, vy, vz):
+    """Return weight and distance of a voxel in a block or the next one up."""
+    d = ((vx >> 3) << 2) | ((vy >> 3) << 1) | (vz >> 3)
+    s = slot if d == 0 else index.neighbors[slot, d]
+    if s < 0:
+        return ZERO, ZERO
+    block, voxel = np.uint32(s), np.uint32(((vx & 7) << 6) | ((vy & 7) << 3) | (vz & 7))
+    return np.float32(blocks.weight[block, voxel]), np.float32(blocks.sdf[block, voxel])
 
 
 @inline

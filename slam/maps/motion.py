@@ -14,6 +14,7 @@ from slam.errors import SlamError
 from slam.geometry import inverse, se3_exp, se3_log
 
 LEAST_VOXELS = 0.5  # what moves by less is left: re-reading costs more than it repairs
+JUMP_M = 20.0  # by which only pieces of map move differently: they are built far apart
 ROUNDING = 1e-6  # voxels
 BLOCKS_AT_ONCE = 1 << 13
 _OFFSETS = np.stack(np.unravel_index(np.arange(27), (3, 3, 3)), axis=-1)
@@ -43,7 +44,8 @@ class Motion:
 
     def at(self, frames: Float32[np.ndarray, "n"]) -> Float64[np.ndarray, "n 4 4"]:
         """Return the motion at frames, between its own at constant speed, beyond them as at the
-        end; none at all for NaN, a frame that nobody knows.
+        end; none at all for NaN, a frame that nobody knows. What is between two pieces of map that
+        come together goes with the earlier one.
         """
         wanted, inverse_of = np.unique(np.rint(frames), return_inverse=True)
         return np.array([self._at(float(frame)) for frame in wanted]).reshape(-1, 4, 4)[inverse_of]
@@ -55,8 +57,11 @@ class Motion:
         before, after = self.Ts_new_old[low], self.Ts_new_old[high]
         if low == high or (before == after).all():
             return before
+        between = inverse(before) @ after
+        if np.linalg.norm(between[:3, 3]) > JUMP_M:
+            return before
         share = (frame - self.frames[low]) / (self.frames[high] - self.frames[low])
-        return before @ se3_exp(share * se3_log(inverse(before) @ after))
+        return before @ se3_exp(share * se3_log(between))
 
     def _around(self, frames):
         """Return the numbers of the own frames at or before others, and at or behind them."""

@@ -20,7 +20,7 @@ from slam.maps.motion import (
 )
 from slam.maps.tsdf.storage import Storage
 
-SLICE = 512  # new blocks that are read at a time, in about 10 ms
+SLICE = 256  # new blocks that are read at a time, in about 10 ms
 COPIES = 8  # blocks are copied in the time that one is read in
 
 

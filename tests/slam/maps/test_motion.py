@@ -24,6 +24,13 @@ def test_motions_are_in_between_at_constant_speed():
         np.testing.assert_allclose(T, se3_exp(share * twist), atol=1e-12)
 
 
+def test_nothing_is_in_between_two_pieces():
+    """The second is built far away and brought to the first; it begins at frame 30."""
+    motion = Motion.of(np.array([0, 20, 30]), along_x(0.0, 0.0, -200.0))
+    frames = np.array([20, 29, 30, 31], np.float32)
+    np.testing.assert_array_equal(motion.at(frames)[:, 0, 3], [0.0, 0.0, -200.0, -200.0])
+
+
 def test_a_motion_after_another_is_their_product():
     random = np.random.default_rng(0)
     frames = np.array([0, 5, 9])

@@ -10,6 +10,8 @@ import pytest
 
 from slam.config import Config, TsdfConfig
 from slam.errors import SlamError
+from slam.graph.detector import Loop
+from slam.graph.pose_graph import Edge
 from slam.journal import FrameRecord
 from slam.maps.base import Mesh
 from slam.runs.folder import RunFolder, load_run
@@ -97,14 +99,14 @@ def test_full_disk_costs_only_what_does_not_fit(tmp_path, capsys):
     log_file = folder.log_handler()
     log_file.handle(logging.LogRecord("slam", logging.INFO, "", 1, "a" * 500, None, None))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8000, limits[1]))
     try:
         for _ in range(3):
-            log_file.handle(logging.LogRecord("slam", logging.INFO, "", 1, "b" * 1900, None, None))
+            log_file.handle(logging.LogRecord("slam", logging.INFO, "", 1, "b" * 7900, None, None))
         with pytest.raises(SlamError, match=r"cannot write .*report\.html: File too large"):
             folder.write_all(
                 lambda: folder.write_config(CONFIG),
-                lambda: folder.write_report("x" * 4000),
+                lambda: folder.write_report("x" * 16000),
                 lambda: folder.write_trajectory(TRAJECTORY),
                 lambda: folder.write_metrics({"frames": 2}),
             )
@@ -165,3 +167,17 @@ def test_no_folder_is_an_error_of_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SlamError, match=r"cannot create run folder .*exists"):
         RunFolder(tmp_path / "file")
+
+
+def test_loops_are_a_table(tmp_path):
+    edge = Edge(0, 1, np.eye(4), np.eye(6))
+    loops = [Loop(edge, (3, 700), 41, 0.0123, 0.4, ""), Loop(edge, (9, 800), 25, 1.5, 9.0, "no")]
+    folder = RunFolder(tmp_path)
+    folder.write_loops([])
+    assert not (tmp_path / "loops.csv").exists()
+    folder.write_loops(loops)
+    rows = (tmp_path / "loops.csv").read_text().splitlines()
+    assert rows == [
+        "old_frame,frame,matches,offset_m,offset_deg,refusal", "3,700,41,0.0123,0.4,",
+        "9,800,25,1.5,9,no",
+    ]  # fmt: skip

@@ -1,0 +1,35 @@
+"""Trajectory and mesh of pieces that never joined."""
+
+import numpy as np
+
+from slam.maps.base import Mesh
+from slam.runs.pieces import largest_first, surface_of
+from slam.tracking.pieces import APART_M
+from slam.trajectory import Trajectory
+
+
+def trajectory(*pieces: int) -> Trajectory:
+    Ts = np.tile(np.eye(4), (len(pieces), 1, 1))
+    Ts[:, 0, 3] = APART_M * np.array(pieces, np.float64) + 1.0
+    return Trajectory(np.arange(len(pieces)) / 30, Ts)
+
+
+def test_the_largest_piece_comes_first():
+    whole = trajectory(0, 0, 1, 1, 1, 2, 0, 1)
+    parts = largest_first(whole)
+    assert list(parts) == [1, 0, 2]
+    assert [len(part) for part in parts.values()] == [4, 3, 1]
+    np.testing.assert_array_equal(parts[0].timestamps_s, whole.timestamps_s[[0, 1, 6]])
+    assert list(largest_first(trajectory(0, 0))) == [0]
+    assert largest_first(Trajectory.empty()) == {}
+
+
+def test_a_mesh_is_cut_between_pieces():
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
+    vertices = np.concatenate([corners, corners + np.float32([APART_M, 0, 0])])
+    triangles = np.array([[0, 1, 2], [3, 4, 5]], np.int32)
+    mesh = Mesh(vertices, np.zeros((6, 3), np.uint8), triangles)
+    for piece in (0, 1):
+        part = surface_of(mesh, piece)
+        assert len(part.triangles) == 1
+        np.testing.assert_array_equal(part.vertices_m, vertices[3 * piece : 3 * piece + 3])
