@@ -4,8 +4,9 @@
 `forgetting`: the maps are built along `synthetic:apartment` with its true poses. From the frame on
 which the camera leaves the first room, views of that room are rendered again and again and their
 depth is compared with the exact one; the last seconds of the walk are in that room again. Drawn are
-the neural map (a grid), the implicit map (one network, which replays its keyframes) and the
-implicit map without replay (`implicit.window` 1).
+the neural map (a grid), the implicit map with iMAP's encoding (one network, which replays its
+keyframes), the same without replay (`implicit.window` 1), and the hash, whose features are local,
+without it.
 
 `convergence`: the implicit map learns some frames of `synthetic:room`, round after round, with each
 encoding. Drawn over the seconds of computing: by how much its distances are off within 5 cm of the
@@ -199,12 +200,15 @@ def study_forgetting(options: argparse.Namespace) -> Any:
     source = open_synthetic("apartment")
     indices = range(0, len(source.timestamps_s), options.stride)[: options.limit or None]
     base = without_time_budget(Config())
-    network = replace(base, map="implicit")
-    alone = replace(network, implicit=replace(network.implicit, window=1))
+    fourier, hashed = (
+        replace(base, map="implicit", implicit=replace(base.implicit, encoding=encoding))
+        for encoding in ("fourier", "hash")
+    )
     configs = {
         "grid (neural)": replace(base, map="neural"),
-        "one network (implicit)": network,
-        "one network, without replay": alone,
+        "one network (implicit, fourier)": fourier,
+        "the same without replay": replace(fourier, implicit=replace(fourier.implicit, window=1)),
+        "hash, without replay": replace(hashed, implicit=replace(hashed.implicit, window=1)),
     }
     found = forgetting(configs, source, indices)
     draw_forgetting(found, options.out / "forgetting.png")

@@ -172,7 +172,7 @@ class ImplicitConfig:
     """The implicit map: one network for all of the scene."""
 
     encoding: Literal["fourier", "siren", "hash", "none"] = setting(
-        "fourier", "what the network makes of a point before its layers"
+        "hash", "what the network makes of a point before its layers; fourier is iMAP's"
     )
     output: Literal["sdf", "occupancy", "density"] = setting(
         "sdf", "what the network says of a point, and with it how it is trained"

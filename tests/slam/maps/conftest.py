@@ -82,8 +82,8 @@ def make_implicit() -> Callable:
 
     def make(**config) -> ImplicitMap:
         values = {
-            "layers": 2, "width": 64, "points": 1024, "first_steps": 100, "budget_ms": 0.0,
-            "rate": 0.005,
+            "encoding": "fourier", "layers": 2, "width": 64, "points": 1024, "first_steps": 100,
+            "budget_ms": 0.0, "rate": 0.005,
         } | config  # fmt: skip
         return ImplicitMap(ImplicitConfig(**values), DepthNoise.rendered())
 

@@ -18,7 +18,7 @@ def frame(see):
 
 
 def trainer_of(**config) -> Trainer:
-    config = ImplicitConfig(width=32, layers=2, **config)
+    config = ImplicitConfig(**{"encoding": "fourier", "width": 32, "layers": 2} | config)
     return Trainer(config, Network(config))
 
 
