@@ -180,7 +180,7 @@ class ImplicitConfig:
     layers: int | None = setting(None, "hidden layers; none: 4, of hash 2")
     width: int | None = setting(None, "neurons of a hidden layer; none: 256, of hash 64")
     frequency_per_m: float | None = setting(
-        None, "standard deviation of the frequencies; none: 0.5, of siren 0.25", of="fourier, siren"
+        None, "standard deviation of the frequencies; none: 0.5, of siren 0.15", of="fourier, siren"
     )
     hash_levels: int = setting(8, "levels of features", of="hash")
     hash_coarse_m: float = setting(1.0, "between the vertices of the coarsest level", of="hash")
@@ -199,7 +199,7 @@ class ImplicitConfig:
     steps: int = setting(10, "of training on a mapped frame, at most")
     first_steps: int = setting(200, "of training on the first frame")
     budget_ms: float = setting(600.0, "of a frame: no step starts after this; 0 = no limit")
-    rate: float | None = setting(None, "of learning (Adam); none: 0.002, of siren 0.0005")
+    rate: float | None = setting(None, "of learning (Adam); none: 0.002, of siren 0.0001")
     color_weight: float = setting(2.0, "of the colour's squared error, beside the geometry's loss")
     adjust_poses: bool = setting(True, "refine those of the keyframes (bundle adjustment)")
     budget_mb: int = setting(1024, "no more memory than this for what was observed")

@@ -23,7 +23,8 @@ from slam.maps.implicit.replay import Replayed
 
 NEAR_M = 0.2  # free space is sampled from here on
 NUM_FREE = 12  # samples of a rendered ray before the band
-RATE, SIREN_RATE = 0.002, 0.0005  # unless the config says otherwise
+# unless the config says otherwise; a sine's argument is 30 times its weights', so it takes less
+RATE, SIREN_RATE = 0.002, 0.0001
 HASH_RATE = 5.0  # of a hash's entries, beside the layers: each is met seldom
 SEED = 0
 NORMAL_MAD = 1.4826  # standard deviation of a normal distribution over its median deviation
