@@ -175,7 +175,7 @@ def surface_errors(map_: Map, surface: Surface) -> dict[str, float]:
 def draw_convergence(found: Mapping[str, Any], path: Path) -> None:
     """Plot errors over seconds."""
     figure = Figure(figsize=(8.0, 3.4), layout="constrained")
-    panels = {"mean_cm": "error of the distance near surface, mean, cm", "psnr_db": "colour, dB"}
+    panels = {"mean_cm": "distance near surface off by, cm", "psnr_db": "colour, dB"}
     for place, (key, label) in enumerate(panels.items()):
         axes = figure.add_subplot(1, 2, place + 1)
         for name, rows in found["rows"].items():
