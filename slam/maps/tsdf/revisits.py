@@ -1,7 +1,7 @@
 """Blocks that come into view again: a second pass that has drifted is not averaged into the first.
 
-For a second or two both what was there and what is new are also kept apart. Then most blocks show
-the same surface twice, and the average is right; or most do not, because the second pass has
+For a second or two both what was there and what is new are also kept apart. Then many blocks show
+the same surface twice, and the average is right; or hardly any do, because the second pass has
 drifted: then it takes the place of the average, and the first is held until a correction brings the
 two together.
 """
@@ -23,6 +23,7 @@ MOST_BLOCKS = 1 << 14  # of one revisit; what comes into view beyond is averaged
 GATHERED = 30  # frames, in which blocks join a revisit
 WATCHED = 60  # frames, after which it ends
 LEAST_VERDICTS = 24  # blocks; fewer tell too little
+MOST_OFF = 0.9  # of the verdicts, that things moved and thin walls explain
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,13 @@ class Revisit:
         return slots
 
     def has_drifted(self, sizes: Sizes) -> bool:
-        """Tell whether most of the blocks show a surface at two places."""
+        """Tell whether all but a few of the blocks show a surface at two places."""
         count = self.fresh.count
         found = sizes.verdicts(
             picked(self._old, np.arange(count)), picked(self.fresh.blocks, np.arange(count))
         )
         num_off, num_equal = (int((found == verdict).sum()) for verdict in (DIFFER, AGREE))
-        return num_off >= LEAST_VERDICTS and num_off > num_equal
+        return num_off >= LEAST_VERDICTS and num_off > MOST_OFF * (num_off + num_equal)
 
     def part(self, storage: Storage, held: Storage, number: int) -> Storage:
         """Put the new readings in the place of the average, and add the old voxels to `held`, which
