@@ -17,7 +17,7 @@ LEAST_VOXELS = 0.5  # what moves by less is left: re-reading costs more than it 
 JUMP_M = 20.0  # by which only pieces of map move differently: they are built far apart
 ROUNDING = 1e-6  # voxels
 BLOCKS_AT_ONCE = 1 << 13
-_OFFSETS = np.stack(np.unravel_index(np.arange(27), (3, 3, 3)), axis=-1)
+_OFFSETS = np.stack(np.unravel_index(np.arange(27), (3, 3, 3)), axis=-1).astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,24 @@ class Motion:
         end; none at all for NaN, a frame that nobody knows. What is between two pieces of map that
         come together goes with the earlier one.
         """
-        wanted, inverse_of = np.unique(np.rint(frames), return_inverse=True)
-        return np.array([self._at(float(frame)) for frame in wanted]).reshape(-1, 4, 4)[inverse_of]
+        wanted, back = np.unique(np.rint(frames).astype(np.float64), return_inverse=True)
+        is_known = np.isfinite(wanted)
+        result = np.tile(np.eye(4), (len(wanted), 1, 1))
+        low, high = self._around(wanted[is_known])
+        span = np.maximum(self.frames[high] - self.frames[low], 1)
+        shares = np.clip((wanted[is_known] - self.frames[low]) / span, 0.0, 1.0)
+        result[is_known] = self.Ts_new_old[low] @ _exps(shares[:, None] * self._twists()[low])
+        return result[back]
 
-    def _at(self, frame: float) -> Float64[np.ndarray, "4 4"]:
-        if np.isnan(frame):
-            return np.eye(4)
-        low, high = (int(k) for k in self._around(np.float64(frame)))
-        before, after = self.Ts_new_old[low], self.Ts_new_old[high]
-        if low == high or (before == after).all():
-            return before
-        between = inverse(before) @ after
-        if np.linalg.norm(between[:3, 3]) > JUMP_M:
-            return before
-        share = (frame - self.frames[low]) / (self.frames[high] - self.frames[low])
-        return before @ se3_exp(share * se3_log(between))
+    def _twists(self) -> Float64[np.ndarray, "k 6"]:
+        """Return the way from the motion of each frame to that of the next one."""
+        pairs = zip(self.Ts_new_old[:-1], self.Ts_new_old[1:], strict=True)
+        between = [inverse(before) @ after for before, after in pairs]
+        is_jump = [np.linalg.norm(T[:3, 3]) > JUMP_M or (T == np.eye(4)).all() for T in between]
+        twists = [
+            np.zeros(6) if jumps else se3_log(T) for T, jumps in zip(between, is_jump, strict=True)
+        ]
+        return np.array([*twists, np.zeros(6)])
 
     def _around(self, frames):
         """Return the numbers of the own frames at or before others, and at or behind them."""
@@ -113,6 +116,23 @@ class Motion:
         return Motion(self.frames, applied), Motion(self.frames, np.array(rest))
 
 
+def _exps(twists: Float64[np.ndarray, "n 6"]) -> Float64[np.ndarray, "n 4 4"]:
+    """Return the transforms of twists (v, omega), as `slam.geometry.se3_exp` does for one."""
+    v, omega = twists[:, :3], twists[:, 3:]
+    squared = (omega * omega).sum(axis=1, keepdims=True)
+    angle = np.sqrt(np.maximum(squared, 1e-8))  # below, the limits are right to the last digit
+    a, b = np.sin(angle) / angle, (1.0 - np.cos(angle)) / angle**2
+    c = (1.0 - a) / angle**2
+    across = np.cross(omega, v)
+    Ts = np.tile(np.eye(4), (len(twists), 1, 1))
+    eye = np.eye(3)
+    outer = omega[:, :, None] * omega[:, None, :] - squared[:, :, None] * eye
+    hats = np.cross(omega[:, None, :], eye).transpose(0, 2, 1)
+    Ts[:, :3, :3] += a[:, :, None] * hats + b[:, :, None] * outer
+    Ts[:, :3, 3] = v + b * across + c * np.cross(omega, across)
+    return Ts
+
+
 class Reach(NamedTuple):
     """Which new blocks old ones come to lie in: block k takes `sources[starts[k]:starts[k + 1]]`;
     the nearest of them is `nearest[k]`.
@@ -122,6 +142,10 @@ class Reach(NamedTuple):
     starts: Int32[np.ndarray, "t_plus_1"]
     sources: Int32[np.ndarray, "s"]
     nearest: Int32[np.ndarray, "t"]
+
+    def changed(self, is_moved: Bool[np.ndarray, "n"]) -> Bool[np.ndarray, "t"]:
+        """Tell which new blocks are no copies of one that stays."""
+        return is_moved[self.nearest] | (np.diff(self.starts) > 1)
 
     def part(self, which: Int64[np.ndarray, "k"]) -> "Reach":
         """Return some of the new blocks."""
@@ -233,8 +257,8 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
 
 def _blocks_in(middle, half) -> tuple[np.ndarray, np.ndarray]:
     """Return the first and last block, along each axis, with a voxel within bounds."""
-    low = np.ceil(middle - half - ROUNDING).astype(np.int64) >> 3
-    high = np.floor(middle + half + ROUNDING).astype(np.int64) >> 3
+    low = np.ceil(middle - half - ROUNDING).astype(np.int32) >> 3
+    high = np.floor(middle + half + ROUNDING).astype(np.int32) >> 3
     return low, high
 
 

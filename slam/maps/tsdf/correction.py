@@ -1,7 +1,7 @@
 """A TSDF map's blocks on their way to where a correction puts them."""
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32
+from jaxtyping import Float32, Float64, Int32
 
 from kernels import blocks as block_ops
 from kernels.reference.blocks import pack
@@ -46,7 +46,7 @@ class Resampling:
         self._reach = grouped(self._pairs)
         # what was in view lately comes last: little of it will have to be read twice
         self._order = np.argsort(self._newest(storage), kind="stable")
-        costs = np.where(self._is_read(self._reach), COPIES, 1)
+        costs = np.where(self._reach.changed(self._is_moved), COPIES, 1)
         self._costs = np.cumsum(costs[self._order])
         self._num_done = 0
         self._done_at = np.full(len(self._order), -1, np.int32)
@@ -97,12 +97,8 @@ class Resampling:
         for which in np.split(np.arange(len(reach.coords)), range(SLICE, len(reach.coords), SLICE)):
             self._make(storage, reach.part(which))
         changed = [coords[: len(self._is_moved)][self._is_moved]]
-        changed += [part.coords[self._is_read(part)] for part in (self._reach, reach)]
+        changed += [part.coords[part.changed(self._is_moved)] for part in (self._reach, reach)]
         return self._new, block_centers(np.concatenate(changed), self._voxel_size_m)
-
-    def _is_read(self, reach: Reach) -> Bool[np.ndarray, "t"]:
-        """Tell which new blocks are no copies of what stays."""
-        return self._is_moved[reach.nearest] | (np.diff(reach.starts) > 1)
 
     def _make(self, storage: Storage, reach: Reach) -> None:
         """Make new blocks, and keep those that hold anything or are there already."""
@@ -125,7 +121,7 @@ class Resampling:
 
     def _made(self, storage: Storage, reach: Reach) -> TsdfBlocks:
         """Return the voxels of new blocks."""
-        is_read = self._is_read(reach)
+        is_read = reach.changed(self._is_moved)
         made = new_blocks(len(reach.coords))
         stays, moves = np.flatnonzero(~is_read), np.flatnonzero(is_read)
         part = reach.part(moves)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slam.errors import SlamError
-from slam.geometry import se3_exp
+from slam.geometry import se3_exp, se3_log
 from slam.maps.motion import Motion, grouped, in_voxels, inverses, is_moved, reached
 
 VOXEL_M = 0.02
@@ -22,6 +22,19 @@ def test_motions_are_in_between_at_constant_speed():
     frames = np.array([0, 10, 15, 30, 99, np.nan], np.float32)
     for T, share in zip(motion.at(frames), (0.0, 0.0, 0.25, 1.0, 1.0, 0.0), strict=True):
         np.testing.assert_allclose(T, se3_exp(share * twist), atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-6, 1e-3, 1.0])
+def test_many_frames_move_as_each_would(scale: float):
+    random = np.random.default_rng(1)
+    twists = random.normal(size=(5, 6)) * scale
+    Ts = np.array([se3_exp(twist) for twist in twists])
+    motion = Motion.of(np.arange(0, 50, 10), Ts)
+    for frame in range(41):
+        low = min(frame // 10, 3)
+        step = se3_log(np.linalg.inv(Ts[low]) @ Ts[low + 1])
+        expected = Ts[low] @ se3_exp((frame / 10 - low) * step)
+        np.testing.assert_allclose(motion.at(np.array([frame], np.float32))[0], expected, atol=1e-8)
 
 
 def test_nothing_is_in_between_two_pieces():

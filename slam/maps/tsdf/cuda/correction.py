@@ -17,7 +17,6 @@ from slam.maps.motion import (
     inverses,
     is_moved,
     reached,
-    unpacked,
 )
 from slam.maps.tsdf.cuda.storage import TsdfStorage
 
@@ -41,8 +40,7 @@ def move(
     index, voxels = storage.index, storage.voxels
     coords = to_host(index.coords[: len(frames)])
     Ts: Float64[np.ndarray, "n 4 4"] = in_voxels(motion.at(frames), voxel_size_m)
-    pairs = reached(coords, Ts)
-    reach = grouped(pairs)
+    reach = grouped(reached(coords, Ts))
     Ts_old_new, new_coords, starts, sources = to_device((inverses(Ts), *reach[:3]))
     made: Any = resample_blocks(index, voxels, Ts_old_new, new_coords, starts, sources, max_weight)
     is_kept = (made.weight.view(torch.int16) != 0).any(dim=1)
@@ -56,8 +54,7 @@ def move(
     voxels.weight.view(torch.int16)[slots] = made.weight.view(torch.int16)[kept]
     voxels.color[slots] = made.color[kept]
     moves = is_moved(Ts)
-    new = unpacked(np.unique(pairs.keys[moves[pairs.sources]]))
-    both = np.concatenate([coords[moves], new])
+    both = np.concatenate([coords[moves], reach.coords[reach.changed(moves)]])
     anchors = frames[reach.nearest[to_host(kept)]]
     return Moved(slots, anchors, block_centers(both, voxel_size_m))
 
