@@ -37,3 +37,12 @@ def opened_map_file(path: Path) -> Iterator[tuple[dict[str, Any], Mapping[str, n
     ) as error:  # fmt: skip
         reason = " ".join(str(error).split()) or type(error).__name__
         raise SlamError(f"{path} is not a readable map file: {reason}") from error
+
+
+def check_format(header: Mapping[str, Any], name: str, version: int) -> None:
+    """Refuse a file of another format, or of a version that is newer than this program's."""
+    if header["format"] != name or header["version"] > version:
+        raise SlamError(
+            f"it holds {header['format']} version {header['version']}; "
+            f"this program reads {name} up to version {version}"
+        )

@@ -30,7 +30,7 @@ from slam.maps.implicit.observed import Observed
 from slam.maps.implicit.training import Trainer
 from slam.maps.keyframe_file import check, checked, keyframe_headers, ray_arrays, read_keyframes
 from slam.maps.keyframes import Keyframes
-from slam.maps.map_file import opened_map_file
+from slam.maps.map_file import check_format, opened_map_file
 from slam.maps.sizes import check_implicit
 from slam.meshio import replaced_file
 
@@ -87,11 +87,7 @@ def write_implicit(path: Path, content: ImplicitContent, beside: Mapping[str, An
 def read_implicit(path: Path, device: torch.device) -> ImplicitContent:
     """Read a map file; whatever is wrong with it is one line."""
     with opened_map_file(path) as (header, arrays):
-        if header["format"] != FORMAT or header["version"] > VERSION:
-            raise SlamError(
-                f"it holds {header['format']} version {header['version']}; "
-                f"this program reads {FORMAT} up to version {VERSION}"
-            )
+        check_format(header, FORMAT, VERSION)
         config = build(ImplicitConfig, header["config"])
         check_implicit(config)
         network = _read_network(config, arrays).to(device)

@@ -31,7 +31,7 @@ from slam.config_file import build
 from slam.errors import SlamError
 from slam.maps.keyframe_file import check, checked, keyframe_headers, ray_arrays, read_keyframes
 from slam.maps.keyframes import Keyframes
-from slam.maps.map_file import opened_map_file
+from slam.maps.map_file import check_format, opened_map_file
 from slam.maps.neural.grid import Grid, new_decoders
 from slam.maps.sizes import check_neural
 from slam.meshio import replaced_file
@@ -85,11 +85,7 @@ def write_neural(path: Path, content: NeuralContent, beside: Mapping[str, Any]) 
 def read_neural(path: Path) -> NeuralContent:
     """Read a map file; whatever is wrong with it is one line."""
     with opened_map_file(path) as (header, arrays):
-        if header["format"] != FORMAT or header["version"] > VERSION:
-            raise SlamError(
-                f"it holds {header['format']} version {header['version']}; "
-                f"this program reads {FORMAT} up to version {VERSION}"
-            )
+        check_format(header, FORMAT, VERSION)
         config = build(NeuralConfig, header["config"])
         check_neural(config)
         decoders = new_decoders()

@@ -24,7 +24,7 @@ from slam.camera import DepthNoise
 from slam.config import TsdfConfig
 from slam.config_file import build
 from slam.errors import SlamError
-from slam.maps.map_file import opened_map_file
+from slam.maps.map_file import check_format, opened_map_file
 from slam.maps.sizes import check_tsdf
 from slam.meshio import replaced_file
 
@@ -70,11 +70,7 @@ def write_tsdf(path: Path, content: TsdfContent, beside: Mapping[str, Any]) -> N
 def read_tsdf(path: Path) -> TsdfContent:
     """Read a map file; whatever is wrong with it is one line."""
     with opened_map_file(path) as (header, arrays):
-        if header["format"] != FORMAT or header["version"] > VERSION:
-            raise SlamError(
-                f"it holds {header['format']} version {header['version']}; "
-                f"this program reads {FORMAT} up to version {VERSION}"
-            )
+        check_format(header, FORMAT, VERSION)
         config = build(TsdfConfig, header["config"])
         check_tsdf(config)
         content = TsdfContent(
