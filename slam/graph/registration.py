@@ -127,7 +127,7 @@ def _photometric(
 
 
 def _added(parts: Sequence[NormalEquations]) -> NormalEquations:
-    return NormalEquations(*(sum(values[1:], values[0]) for values in zip(*parts, strict=True)))
+    return NormalEquations._make(sum(of[1:], of[0]) for of in zip(*parts, strict=True))
 
 
 def _doubt(

@@ -239,14 +239,14 @@ def _reached(coords, Ts_new_old, slots) -> Pairs:
     low, high = _blocks_in(middle, half * (4.0 + NEAR_VOXELS))
     held_low, held_high = _blocks_in(middle - 2.0 * ROUNDING, half * 4.0)  # 8 is not held
     new = low[:, None] + _OFFSETS
-    is_reached = (new <= high[:, None]).all(axis=2)
-    is_held = ((new >= held_low[:, None]) & (new <= held_high[:, None])).all(axis=2)
+    is_reached = np.all(new <= high[:, None], axis=2)
+    is_held = np.all((new >= held_low[:, None]) & (new <= held_high[:, None]), axis=2)
     which = np.nonzero(is_reached)[0]
     chosen = new[is_reached]
     distances = np.linalg.norm(8.0 * chosen + 4.0 - middle[which], axis=1)
     return Pairs(
         pack(chosen), slots[which].astype(np.int32), distances.astype(np.float32),
-        is_held[is_reached],
+        np.asarray(is_held)[is_reached],
     )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ class FusedMap(ABC):
             mesh = self._own_mesh()
         else:
             mesh = self._mesh_at(voxel_size_m)
-        is_read = (self._nearest(mesh.vertices_m)[:, [0, 3]] > 0).any(axis=1)
+        is_read = np.any(self._nearest(mesh.vertices_m)[:, [0, 3]] > 0, axis=1)
         # a map file of before has no marks; without colour either, nothing tells
         return mesh.without(~is_read) if is_read.any() else mesh
 
