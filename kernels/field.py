@@ -7,11 +7,13 @@ layer of ReLUs and no biases, so zero features decode to zero:
     coarse(phi_c) = phi_c[0] + w2 . relu(W1^T phi_c)                 in units of coarse_truncation_m
     middle(phi_m) = phi_m[0] + w2 . relu(W1^T phi_m)                 in units of truncation_m
     fine(phi_f, phi_m) = phi_f[0] + w2 . (relu(W1^T [phi_f, phi_m]) - relu(W1^T [0, phi_m]))
-    color(phi_k) = 1/2 + phi_k[:3] + W2^T relu(W1^T phi_k)           RGB in 0..1
+    color(phi_k) = phi_k[:3] + W2^T relu(W1^T phi_k)                 of RGB in 0..1
 
-The signed distance is base + fine (NICE-SLAM's middle + fine residual, Zhu et al. 2022), where base
-is the fused mean distance at the fine vertices if the field is seeded, else the middle level. A
-point is observed where the mean is known at all eight fine vertices round it.
+The signed distance is base + fine (NICE-SLAM has middle + fine, Zhu et al. 2022) and the colour is
+base + color. The base is fused distance and colour on a TSDF grid of its own, finer than all
+levels; fine and color are residuals, 0 where their level does not exist. A point is observed where
+the base is known at all eight voxels round it. The base's colour is interpolated between those of
+them that have one.
 
 A vertex is RECORD floats, together in memory: its features, their gradient, and the sums that its
 optimiser keeps.
@@ -23,7 +25,7 @@ import numpy as np
 
 from kernels.blocks import BlockIndex
 from kernels.dispatch import check_array, implementation
-from kernels.tsdf import TsdfBlocks
+from kernels.tsdf import TsdfGrid
 
 NUM_FEATURES = 4
 RECORD = 12
@@ -31,7 +33,7 @@ HIDDEN_COLOR = 16
 MEMORY, SQUARE_MEMORY = 0.1, 0.01  # 1 - beta of `update_decoder`
 FEATURES, GRADIENT, SUM = 0, 4, 8  # where each starts in a record
 COARSE, MIDDLE, FINE, COLOR = range(4)
-CURVATURE = SUM  # a colour vertex sums its curvature instead: see `relax`; 0 = never taught
+CURVATURE = SUM  # a colour vertex sums its curvature instead: see `relax`
 NUM_BAND = 3  # samples of a ray about its reading: on it, and a pair before and behind it
 NUM_SAMPLES = NUM_BAND + 1  # and one in free space
 BELL_WIDTH = 0.15  # of the rendering weight 1 / (1 + (s / width)^2)^2, in truncations
@@ -67,12 +69,10 @@ class Field(NamedTuple):
     middle: Level
     fine: Level
     color: Level
-    mean: TsdfBlocks  # fused distances by the fine level's slots
+    base: TsdfGrid  # fused distance and colour
     decoders: Decoders
     truncation_m: np.float32
     coarse_truncation_m: np.float32
-    sdf_unit_m: np.float32  # of `mean`
-    is_seeded: bool
 
 
 class RayBatch(NamedTuple):
@@ -144,8 +144,7 @@ def predict(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def color(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Decode RGB at world points (n, 3): uint8 (n, 3), and is_known bool (n,).
 
-    Only vertices that a reading has taught take part; where there is none, the colour is unknown
-    and 0.
+    It is known where the base has a colour, and else 0.
     """
     check_array("points", points, "float32", (None, 3))
     return implementation("field_query", points).color(field, points)
@@ -162,26 +161,23 @@ def gradients(
         coarse: (coarse - t_c)^2 at band samples nearer than coarse_truncation_m / 2, and
                 min(coarse - FREE_COARSE, 0)^2 at the free one
         middle: (middle - t)^2 at band samples, min(middle - 1, 0)^2 at the free one
-        near:   (s - t)^2 at band samples, whose base is constant
+        near:   (s - t)^2 at band samples
         free:   min(s - 1, 0)^2 at the free one
         depth:  (sum w_i z_i / sum w_i)^2, z_i = t_i without clipping, over band samples:
                 rendered minus measured depth along the normal; zero for the true field, since the
                 samples are symmetric
-        color:  |sum w_i color_i / sum w_i - rgb|^2 over the band samples that have colour
+        color:  |sum w_i color_i / sum w_i - rgb|^2 over the band samples where the base has a
+                colour and the colour level exists
 
     with w = 1 / (1 + (s / BELL_WIDTH)^2)^2. A sample takes no part on a level that does not exist
     there; depth and colour need at least one. Coarse and middle features learn from their own
-    losses only, fine ones from near, free, depth and colour, as in NICE-SLAM.
-    A colour vertex that nothing has taught (CURVATURE 0) counts as having the features interpolated
-    from the cell's corners that are, or zeros, and keeps those of the first sample that touches it.
-    On the colour level a corner whose block is missing is replaced by the nearest one in the
-    point's own block.
+    losses only, fine ones from near, free, depth and colour, as in NICE-SLAM; the base is constant.
 
     Returns losses, the colour decoder's gradient, and per level the vertices touched first by this
     call (int32, slot * 512 + vertex, each once): all corners of the cells of samples that have a
     gradient, or on the colour level a curvature. On a GPU nothing is read back: losses are tensors,
     the lists have a place for each corner of each sample, -1 where it is not listed (`adagrad` and
-    `relax` leave that out), and which sample is a vertex' first is not said.
+    `relax` leave that out).
     """
     _check_batch(batch)
     return implementation("field_step", batch.points).gradients(field, batch, weights)
@@ -199,17 +195,18 @@ def adagrad(level: Level, touched: np.ndarray, rate: float, smoothness: float) -
     implementation("field_step", touched).adagrad(level, touched, rate, smoothness)
 
 
-def relax(level: Level, touched: np.ndarray, limit: float) -> None:
-    """Move touched colour vertices by their gradient over their curvature, in place.
+def relax(level: Level, touched: np.ndarray, limit: float, prior: float) -> None:
+    """Move touched colour vertices by their gradient over the sum of their curvature and `prior`,
+    in place.
 
     `gradients` adds to a vertex's curvature its share of what moving the whole cell would add to
-    that of the loss, 2 color r w_i / sum w_i / num_rays times the trilinear weight: so the first
-    step of a vertex takes on the colour that was seen, the n-th a share of about 1 / n of the
-    error, and no less than the last reading over its sum with `limit` (SIRT, Gilbert 1972, with a
-    memory). Gradients are zeroed, and curvatures then cut at `limit`.
+    that of the loss, 2 color r w_i / sum w_i / num_rays times the trilinear weight: so the n-th
+    reading of a vertex moves it by a share of about 1 / n of the error, less while the curvature is
+    below `prior`, and no less than the last reading over its sum with `limit` (SIRT, Gilbert 1972,
+    with a memory). Gradients are zeroed, and curvatures then cut at `limit`.
     """
     check_array("touched", touched, "int32", (None,))
-    implementation("field_step", touched).relax(level, touched, limit)
+    implementation("field_step", touched).relax(level, touched, limit, prior)
 
 
 def new_moments() -> tuple[DecoderGradient, DecoderGradient]:

@@ -28,7 +28,7 @@ from slam.bench.machine import machine
 from slam.config import NeuralConfig
 from slam.frame import Frame
 from slam.maps.neural.map import NeuralMap
-from slam.maps.neural.training import NEAR_M
+from slam.maps.neural.training import NEAR_M, color_bounds
 from slam.maps.readings import surface_readings
 from slam.sources.synthetic import open_synthetic
 
@@ -75,7 +75,7 @@ def step_ms(config: NeuralConfig, field: Field, batch: RayBatch) -> tuple[float,
     field_ops.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0)
     field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0)
     field_ops.adagrad(field.fine, touched[2], config.fine_rate, config.smoothness / num_rays)
-    field_ops.relax(field.color, touched[3], config.color_memory * 2.0 * weights.color / num_rays)
+    field_ops.relax(field.color, touched[3], *color_bounds(replace(config, rays=num_rays)))
     return 1e3 * (middle_s - start_s), 1e3 * (time.perf_counter() - middle_s)
 
 

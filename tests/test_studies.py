@@ -76,6 +76,23 @@ def test_surface_that_no_reading_shows_is_counted(tmp_path, monkeypatch: pytest.
     assert study.shares(run, source)[0] == pytest.approx(0.5, abs=0.02)
 
 
+def test_what_residuals_add_is_a_table(capsys, monkeypatch: pytest.MonkeyPatch):
+    study = load("residual_study", monkeypatch)
+    small = replace(study.TIMELESS, budget_mb=256, rays=256, first_steps=1, steps=1)
+    variants = {
+        "base alone": replace(small, first_steps=0, steps=0), "and what is learned": small,
+    }  # fmt: skip
+    monkeypatch.setattr(study, "TIMELESS", small)
+    monkeypatch.setattr(study, "VARIANTS", variants)
+    assert study.main(["synthetic:room", "--limit", "12"]) == 0
+    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()]
+    assert [row[0].strip() for row in rows[2:]] == ["TSDF", *variants, "and polished"]
+    for row in rows[2:]:
+        color_db, depth_cm = map(float, row[1:3])
+        assert color_db > 20
+        assert depth_cm < 1.0
+
+
 @pytest.fixture
 def methods(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))

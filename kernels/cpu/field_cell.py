@@ -6,23 +6,21 @@ Rows are made unsigned before they index: a signed index costs a branch for coun
 import numpy as np
 
 from kernels.cpu.cell import locate
-from kernels.field import CURVATURE
 from kernels.scalar.cell import corner_weight
 from kernels.scalar.compile import inline
 from kernels.scalar.field_cell import corner_row
 from kernels.scalar.hashing import find
 
-ONE = np.float32(1.0)
+PER_255 = np.float32(1.0 / 255.0)
 NOWHERE = np.int32(1 << 30)  # a block coordinate that no point has
 
 
 @inline
-def find_cell(index, x, y, z, last, rows, is_clamped=False):
+def find_cell(index, x, y, z, last, rows):
     """Write the rows (slot * 512 + vertex) of a cell's eight corners; x, y, z in spacings.
 
     `last` int32 (4,) remembers block and slot of the last point: neighbours share them. Returns
-    whether all corners exist, and the fractions. With `is_clamped` a corner in a missing block is
-    replaced by the nearest one in the point's own block.
+    whether all corners exist, and the fractions.
     """
     bx, lx, fx = locate(x)
     by, ly, fy = locate(y)
@@ -39,7 +37,7 @@ def find_cell(index, x, y, z, last, rows, is_clamped=False):
                 rows[c] = first + ((c >> 2) << 6) + (((c >> 1) & 1) << 3) + (c & 1)
         else:
             for c in range(8):
-                rows[c] = corner_row(index, slot, lx, ly, lz, c, is_clamped)
+                rows[c] = corner_row(index, slot, lx, ly, lz, c)
                 exists = exists and rows[c] >= 0
     return exists, fx, fy, fz
 
@@ -62,29 +60,8 @@ def interpolate(records, rows, fx, fy, fz, x, first, i):
 
 
 @inline
-def interpolate_taught(records, rows, fx, fy, fz, x, first, i):
-    """The same over those corners that a reading has taught; zeros and False where none is."""
-    a0, a1, a2, a3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-    total = np.float32(0)
-    for c in range(8):
-        row = np.uint64(rows[c])
-        weight = corner_weight(c, fx, fy, fz) if records[row, CURVATURE] > 0 else np.float32(0)
-        total += weight
-        a0 += weight * records[row, 0]
-        a1 += weight * records[row, 1]
-        a2 += weight * records[row, 2]
-        a3 += weight * records[row, 3]
-    per_total = ONE / total if total > 0 else np.float32(0)
-    x[first, i] = a0 * per_total
-    x[first + 1, i] = a1 * per_total
-    x[first + 2, i] = a2 * per_total
-    x[first + 3, i] = a3 * per_total
-    return total > 0
-
-
-@inline
-def mean_distance(sdf, weight, rows, fx, fy, fz):
-    """Interpolate the fused mean (raw units) of a cell; return whether all corners know it."""
+def base_distance(sdf, weight, rows, fx, fy, fz):
+    """Interpolate the fused distance (raw units) of a cell; return whether all corners know it."""
     known = True
     total = np.float32(0)
     for c in range(8):
@@ -92,3 +69,18 @@ def mean_distance(sdf, weight, rows, fx, fy, fz):
         known = known and weight[row] > 0
         total += corner_weight(c, fx, fy, fz) * np.float32(sdf[row])
     return known, total
+
+
+@inline
+def base_color(color, rows, fx, fy, fz):
+    """Interpolate the fused colour between the corners that have one; return whether any has."""
+    red, green, blue, total = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for c in range(8):
+        rgbw, voxel = color[np.uint64(rows[c] >> 9)], np.uint64(rows[c] & 511)
+        weight = corner_weight(c, fx, fy, fz) if rgbw[3, voxel] > 0 else np.float32(0)
+        total += weight
+        red += weight * np.float32(rgbw[0, voxel])
+        green += weight * np.float32(rgbw[1, voxel])
+        blue += weight * np.float32(rgbw[2, voxel])
+    per_total = PER_255 / total if total > 0 else np.float32(0)
+    return total > 0, red * per_total, green * per_total, blue * per_total

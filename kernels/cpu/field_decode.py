@@ -59,9 +59,10 @@ def decode_fine(w1, w2, x, n, out, g):
 
 @inline
 def decode_color(w1, w2, x, n, rgb):
+    """Add the colour residual to rgb."""
     for i in range(n):
         for c in range(3):
-            rgb[c, i] = np.float32(0.5) + x[12 + c, i]
+            rgb[c, i] += x[12 + c, i]
     for k in range(HIDDEN_COLOR):
         for i in range(n):
             pre = w1[0, k] * x[12, i] + w1[1, k] * x[13, i]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from kernels.cpu.field_cell import NOWHERE, find_cell, interpolate, interpolate_taught
-from kernels.field import COLOR, NUM_FEATURES, NUM_SAMPLES
+from kernels.cpu.field_cell import NOWHERE, base_color, base_distance, find_cell, interpolate
+from kernels.field import NUM_BAND, NUM_FEATURES, NUM_SAMPLES
 from kernels.scalar.compile import inline
 
 ZERO = np.float32(0.0)
@@ -25,16 +25,39 @@ def gather(index, records, spacing_m, l, points, first, n, x, rows, fractions, e
         if i % NUM_SAMPLES < end:
             found, fx, fy, fz = find_cell(
                 index, points[s, 0] * per_spacing, points[s, 1] * per_spacing,
-                points[s, 2] * per_spacing, last, cell, l == COLOR,
+                points[s, 2] * per_spacing, last, cell,
             )  # fmt: skip
             if found:
                 for c in range(8):
                     rows[l, s, c] = cell[c]
                 fractions[l, s, 0], fractions[l, s, 1], fractions[l, s, 2] = fx, fy, fz
-                if l == COLOR:
-                    interpolate_taught(records, cell, fx, fy, fz, x, l * NUM_FEATURES, i)
-                else:
-                    interpolate(records, cell, fx, fy, fz, x, l * NUM_FEATURES, i)
+                interpolate(records, cell, fx, fy, fz, x, l * NUM_FEATURES, i)
         if not found:
             for q in range(NUM_FEATURES):
                 x[l * NUM_FEATURES + q, i] = ZERO
+
+
+@inline
+def gather_base(index, voxels, spacing_m, unit, points, first, n, known, out, has_color, rgb):
+    """Look up and interpolate distance, in truncations, and colour of the base; the latter of the
+    band samples alone.
+    """
+    per_spacing = ONE / spacing_m
+    sdf, weight = voxels.sdf.reshape(-1), voxels.weight.reshape(-1)
+    last = np.full(4, NOWHERE, np.int32)
+    cell = np.empty(8, np.int32)
+    for i in range(n):
+        s = first + i
+        known[i], has_color[i], out[i] = False, False, ZERO
+        rgb[0, i], rgb[1, i], rgb[2, i] = ZERO, ZERO, ZERO
+        found, fx, fy, fz = find_cell(
+            index, points[s, 0] * per_spacing, points[s, 1] * per_spacing,
+            points[s, 2] * per_spacing, last, cell,
+        )  # fmt: skip
+        if found:
+            known[i], distance = base_distance(sdf, weight, cell, fx, fy, fz)
+            out[i] = distance * unit
+            if known[i] and i % NUM_SAMPLES < NUM_BAND:
+                has_color[i], rgb[0, i], rgb[1, i], rgb[2, i] = base_color(
+                    voxels.color, cell, fx, fy, fz
+                )

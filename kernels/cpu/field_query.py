@@ -49,19 +49,19 @@ def _features_with_slope(records, rows, fx, fy, fz, value, first, i):
 
 
 def query(field, points):
-    fine, middle = field.fine, field.middle
+    base, fine, middle = field.base, field.fine, field.middle
     return _query(
+        base.blocks, base.voxels.sdf, base.voxels.weight, base.voxel_size_m, base.sdf_unit_m,
         fine.blocks, fine.vertices, fine.spacing_m,
-        middle.blocks, middle.vertices, middle.spacing_m,
-        field.mean.sdf, field.mean.weight, field.decoders, field.truncation_m, field.sdf_unit_m,
-        field.is_seeded, points,
+        middle.blocks, middle.vertices, middle.spacing_m, field.decoders, field.truncation_m,
+        points,
     )  # fmt: skip
 
 
 @parallel_kernel
 def _query(
-    fine_index, fine_vertices, fine_m, middle_index, middle_vertices, middle_m,
-    mean_sdf, mean_weight, decoders, truncation, sdf_unit_m, is_seeded, points,
+    base_index, base_sdf, base_weight, base_m, sdf_unit_m, fine_index, fine_vertices, fine_m,
+    middle_index, middle_vertices, middle_m, decoders, truncation, points,
 ):  # fmt: skip
     num_points = points.shape[0]
     sdf_m = np.zeros(num_points, np.float32)
@@ -69,11 +69,10 @@ def _query(
     is_valid = np.zeros(num_points, np.bool_)
     fine_records = fine_vertices.reshape(-1, RECORD)
     middle_records = middle_vertices.reshape(-1, RECORD)
-    mean_sdf = mean_sdf.reshape(-1)
-    mean_weight = mean_weight.reshape(-1)
-    per_fine, per_middle = ONE / fine_m, ONE / middle_m
+    base_sdf = base_sdf.reshape(-1)
+    base_weight = base_weight.reshape(-1)
+    per_base, per_fine, per_middle = ONE / base_m, ONE / fine_m, ONE / middle_m
     w1, w2 = decoders.fine_w1, decoders.fine_w2
-    v1, v2 = decoders.middle_w1, decoders.middle_w2
     unit = sdf_unit_m / truncation
     for part in prange((num_points + CHUNK - 1) // CHUNK):
         first = np.int64(part) * CHUNK
@@ -81,38 +80,46 @@ def _query(
         x = np.empty((8, 4, CHUNK), np.float32)  # feature, value and derivatives, point
         base = np.empty((1, 4, CHUNK), np.float32)
         numbers = np.empty(CHUNK, np.int64)
+        last_base = np.full(4, NOWHERE, np.int32)
         last_fine = np.full(4, NOWHERE, np.int32)
         last_middle = np.full(4, NOWHERE, np.int32)
         rows = np.empty(8, np.int32)
         n = 0
         for i in range(first, last):
             found, fx, fy, fz = find_cell(
-                fine_index, points[i, 0] * per_fine, points[i, 1] * per_fine,
-                points[i, 2] * per_fine, last_fine, rows,
+                base_index, points[i, 0] * per_base, points[i, 1] * per_base,
+                points[i, 2] * per_base, last_base, rows,
             )  # fmt: skip
             if not found:
                 continue
             known = True
             for c in range(8):
-                known = known and mean_weight[rows[c]] > 0
+                known = known and base_weight[rows[c]] > 0
             if not known:
                 continue
             _with_slope(
                 base, 0, fx, fy, fz,
-                np.float32(mean_sdf[rows[0]]), np.float32(mean_sdf[rows[1]]),
-                np.float32(mean_sdf[rows[2]]), np.float32(mean_sdf[rows[3]]),
-                np.float32(mean_sdf[rows[4]]), np.float32(mean_sdf[rows[5]]),
-                np.float32(mean_sdf[rows[6]]), np.float32(mean_sdf[rows[7]]), n,
+                np.float32(base_sdf[rows[0]]), np.float32(base_sdf[rows[1]]),
+                np.float32(base_sdf[rows[2]]), np.float32(base_sdf[rows[3]]),
+                np.float32(base_sdf[rows[4]]), np.float32(base_sdf[rows[5]]),
+                np.float32(base_sdf[rows[6]]), np.float32(base_sdf[rows[7]]), n,
             )  # fmt: skip
-            _features_with_slope(fine_records, rows, fx, fy, fz, x, 0, n)
             found, fx, fy, fz = find_cell(
-                middle_index, points[i, 0] * per_middle, points[i, 1] * per_middle,
-                points[i, 2] * per_middle, last_middle, rows,
+                fine_index, points[i, 0] * per_fine, points[i, 1] * per_fine,
+                points[i, 2] * per_fine, last_fine, rows,
             )  # fmt: skip
             if found:
-                _features_with_slope(middle_records, rows, fx, fy, fz, x, 4, n)
-            else:
-                x[4:, :, n] = ZERO
+                _features_with_slope(fine_records, rows, fx, fy, fz, x, 0, n)
+                found, fx, fy, fz = find_cell(
+                    middle_index, points[i, 0] * per_middle, points[i, 1] * per_middle,
+                    points[i, 2] * per_middle, last_middle, rows,
+                )  # fmt: skip
+                if found:
+                    _features_with_slope(middle_records, rows, fx, fy, fz, x, 4, n)
+                else:
+                    x[4:, :, n] = ZERO
+            else:  # without fine features there is no residual
+                x[:, :, n] = ZERO
             numbers[n] = i
             n += 1
         for q in range(4):  # all derivatives in truncations a metre
@@ -122,11 +129,9 @@ def _query(
                     x[4 + q, d, i] *= per_middle
         total = np.empty((4, CHUNK), np.float32)
         for d in range(4):
-            scale = unit if d == 0 else unit * per_fine
+            scale = unit if d == 0 else unit * per_base
             for i in range(n):
                 total[d, i] = base[0, d, i] * scale
-        if not is_seeded:
-            _decode_middle(v1, v2, x, n, total)
         _add_residual(w1, w2, x, n, total)
         for i in range(n):
             sdf_m[numbers[i]] = total[0, i] * truncation
@@ -134,30 +139,6 @@ def _query(
                 gradient[numbers[i], d] = total[1 + d, i] * truncation
             is_valid[numbers[i]] = True
     return sdf_m, gradient, is_valid
-
-
-@inline
-def _decode_middle(w1, w2, x, n, total):
-    """Set value and derivatives to those of the middle level, whose features are x[4:8]."""
-    g = np.empty((4, CHUNK), np.float32)
-    for i in range(n):
-        g[0, i] = ONE
-        g[1, i], g[2, i], g[3, i] = ZERO, ZERO, ZERO
-    for k in range(HIDDEN):
-        for i in range(n):
-            pre = w1[0, k] * x[4, 0, i] + w1[1, k] * x[5, 0, i]
-            pre += w1[2, k] * x[6, 0, i] + w1[3, k] * x[7, 0, i]
-            act = w2[k] if pre > ZERO else ZERO
-            g[0, i] += act * w1[0, k]
-            g[1, i] += act * w1[1, k]
-            g[2, i] += act * w1[2, k]
-            g[3, i] += act * w1[3, k]
-    for d in range(4):  # without biases the output, too, is gradient times features
-        for i in range(n):
-            total[d, i] = (
-                g[0, i] * x[4, d, i] + g[1, i] * x[5, d, i]
-                + g[2, i] * x[6, d, i] + g[3, i] * x[7, d, i]
-            )  # fmt: skip
 
 
 @inline

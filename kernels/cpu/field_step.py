@@ -9,7 +9,6 @@ import numpy as np
 from numba import prange
 
 from kernels.cpu.compile import parallel_kernel
-from kernels.cpu.field_cell import mean_distance
 from kernels.cpu.field_decode import (
     HIDDEN_COLOR,
     color_backward,
@@ -17,7 +16,7 @@ from kernels.cpu.field_decode import (
     decode_fine,
     decode_level,
 )
-from kernels.cpu.field_gather import gather
+from kernels.cpu.field_gather import gather, gather_base
 from kernels.cpu.field_update import adagrad, relax, scatter_all
 from kernels.field import (
     BELL_WIDTH,
@@ -47,9 +46,9 @@ NUM_LOSSES = 6
 
 @parallel_kernel
 def _forward_backward(
-    coarse_index, middle_index, fine_index, color_index, vertices, spacings_m, mean, decoders,
-    scales, is_seeded, points, distance_m, rgb_seen, ray_weight, weights,
-    rows, fractions, d_features, start, curvature, sums, d_w1, d_w2,
+    base_index, base_voxels, coarse_index, middle_index, fine_index, color_index, vertices,
+    spacings_m, decoders, scales, points, distance_m, rgb_seen, ray_weight, weights,
+    rows, fractions, d_features, curvature, sums, d_w1, d_w2,
 ):  # fmt: skip
     num_rays = ray_weight.shape[0]
     per_ray = ONE / np.float32(num_rays)
@@ -57,13 +56,11 @@ def _forward_backward(
     per_truncation, per_coarse = ONE / truncation, ONE / coarse_truncation
     unit = unit * per_truncation
     near, free, depth, color, coarse = weights
-    mean_sdf = mean.sdf.reshape(-1)
-    mean_weight = mean.weight.reshape(-1)
     coarse_records = vertices[COARSE].reshape(-1, RECORD)
     middle_records = vertices[MIDDLE].reshape(-1, RECORD)
     fine_records = vertices[FINE].reshape(-1, RECORD)
     color_records = vertices[COLOR].reshape(-1, RECORD)
-    coarse_m, middle_m, fine_m, color_m = spacings_m
+    coarse_m, middle_m, fine_m, color_m, base_m = spacings_m
     for part in prange((num_rays + RAYS - 1) // RAYS):
         chunk = np.int64(part)
         first_ray = chunk * RAYS
@@ -75,12 +72,14 @@ def _forward_backward(
         out_coarse = np.empty(CHUNK, np.float32)
         out_middle = np.empty(CHUNK, np.float32)
         out = np.empty(CHUNK, np.float32)
-        known = np.empty(CHUNK, np.bool_)
+        known, has_rgb = np.empty(CHUNK, np.bool_), np.empty(CHUNK, np.bool_)
         rgb = np.empty((3, CHUNK), np.float32)
         d_rgb = np.zeros((3, CHUNK), np.float32)
         d_out = np.zeros((3, CHUNK), np.float32)  # by coarse, middle and final output
         w, slope = np.empty(NUM_BAND, np.float32), np.empty(NUM_BAND, np.float32)
-        cell = np.empty(8, np.int32)
+        gather_base(
+            base_index, base_voxels, base_m, unit, points, first, n, known, out, has_rgb, rgb
+        )
         gather(
             coarse_index, coarse_records, coarse_m, COARSE, points, first, n, x, rows, fractions,
             NUM_SAMPLES,
@@ -99,18 +98,6 @@ def _forward_backward(
         )  # fmt: skip
         decode_level(decoders.coarse_w1, decoders.coarse_w2, x, 0, n, out_coarse, g)
         decode_level(decoders.middle_w1, decoders.middle_w2, x, 4, n, out_middle, g)
-        for i in range(n):
-            out[i] = out_middle[i]
-            known[i] = False
-            if rows[FINE, first + i, 0] >= 0:
-                for c in range(8):
-                    cell[c] = rows[FINE, first + i, c]
-                known[i], mean = mean_distance(
-                    mean_sdf, mean_weight, cell, fractions[FINE, first + i, 0],
-                    fractions[FINE, first + i, 1], fractions[FINE, first + i, 2],
-                )  # fmt: skip
-                if is_seeded:
-                    out[i] = mean * unit
         decode_fine(decoders.fine_w1, decoders.fine_w2, x, n, out, g)
         decode_color(decoders.color_w1, decoders.color_w2, x, n, rgb)
         loss = np.zeros(NUM_LOSSES, np.float32)
@@ -157,7 +144,7 @@ def _forward_backward(
                 slope[j] = np.float32(-4.0) * ratio * PER_BELL * bell * bell * bell
                 total += w[j]
                 total_z -= w[j] * d
-                if has_color and rows[COLOR, first + i, 0] >= 0:
+                if has_color and has_rgb[i] and rows[COLOR, first + i, 0] >= 0:
                     total_color += w[j]
                     seen0 += w[j] * rgb[0, i]
                     seen1 += w[j] * rgb[1, i]
@@ -179,7 +166,7 @@ def _forward_backward(
                 scale = TWO * color * share / total_color
                 for j in range(NUM_BAND):
                     i = r * NUM_SAMPLES + j
-                    if w[j] > ZERO and rows[COLOR, first + i, 0] >= 0:
+                    if w[j] > ZERO and has_rgb[i] and rows[COLOR, first + i, 0] >= 0:
                         curvature[first + i] = scale * w[j]
                         d_rgb[0, i] = scale * w[j] * e0
                         d_rgb[1, i] = scale * w[j] * e1
@@ -196,7 +183,6 @@ def _forward_backward(
                 d_features[first + i, 4 + q] = d_out[1, i] * g[4 + q, i]
                 d_features[first + i, 8 + q] = d_out[2, i] * g[8 + q, i]
                 d_features[first + i, 12 + q] = g[12 + q, i]
-                start[first + i, q] = x[12 + q, i]
         for k in range(NUM_LOSSES):
             sums[chunk, k] = loss[k]
 
@@ -208,7 +194,6 @@ def gradients(field, batch, weights):
     rows = np.empty((4, num_samples, 8), np.int32)
     fractions = np.empty((4, num_samples, 3), np.float32)
     d_features = np.empty((num_samples, 16), np.float32)
-    start = np.empty((num_samples, NUM_FEATURES), np.float32)
     curvature = np.empty(num_samples, np.float32)
     sums = np.empty((num_chunks, NUM_LOSSES), np.float32)
     d_w1 = np.empty((num_chunks, NUM_FEATURES, HIDDEN_COLOR), np.float32)
@@ -216,16 +201,16 @@ def gradients(field, batch, weights):
     levels = (field.coarse, field.middle, field.fine, field.color)
     # numba cannot hand tuples of tuples to the parallel loop in it
     _forward_backward(
+        field.base.blocks,
+        field.base.voxels,
         field.coarse.blocks,
         field.middle.blocks,
         field.fine.blocks,
         field.color.blocks,
         tuple(level.vertices for level in levels),
-        tuple(level.spacing_m for level in levels),
-        field.mean,
+        (*(level.spacing_m for level in levels), field.base.voxel_size_m),
         field.decoders,
-        (field.truncation_m, field.coarse_truncation_m, field.sdf_unit_m),
-        field.is_seeded,
+        (field.truncation_m, field.coarse_truncation_m, field.base.sdf_unit_m),
         batch.points.reshape(-1, 3),
         batch.distance_m,
         batch.rgb,
@@ -234,7 +219,6 @@ def gradients(field, batch, weights):
         rows,
         fractions,
         d_features,
-        start,
         curvature,
         sums,
         d_w1,
@@ -245,7 +229,7 @@ def gradients(field, batch, weights):
     scatter_all(
         field.coarse.vertices, field.coarse.marks, field.middle.vertices, field.middle.marks,
         field.fine.vertices, field.fine.marks, field.color.vertices, field.color.marks,
-        rows, fractions, d_features, start, curvature, touched, num_touched,
+        rows, fractions, d_features, curvature, touched, num_touched,
     )  # fmt: skip
     losses = Losses(*(float(loss) for loss in sums.sum(axis=0, dtype=np.float64)))
     gradient = DecoderGradient(d_w1.sum(axis=0), d_w2.sum(axis=0))

@@ -26,7 +26,7 @@ EPSILON = np.float32(1e-12)
 
 
 @kernel
-def _scatter(vertices, marks, l, rows, fractions, d_features, start, curvature, touched):
+def _scatter(vertices, marks, l, rows, fractions, d_features, curvature, touched):
     """Add the samples' gradients to the vertices; return how many were touched."""
     records = vertices.reshape(-1, RECORD)
     marks = marks.reshape(-1)
@@ -49,9 +49,6 @@ def _scatter(vertices, marks, l, rows, fractions, d_features, start, curvature, 
                 marks[row] = 1
                 touched[num_touched] = rows[l, s, c]
                 num_touched += 1
-                if l == COLOR and records[row, CURVATURE] == ZERO:  # what it counted as so far
-                    for q in range(NUM_FEATURES):
-                        records[row, FEATURES + q] = start[s, q]
             if l == COLOR:
                 records[row, CURVATURE] += weight * curvature[s]
             records[row, GRADIENT] += weight * d0
@@ -64,25 +61,19 @@ def _scatter(vertices, marks, l, rows, fractions, d_features, start, curvature, 
 @parallel_kernel
 def scatter_all(
     coarse, coarse_marks, middle, middle_marks, fine, fine_marks, color, color_marks,
-    rows, fractions, d_features, start, curvature, touched, num_touched,
+    rows, fractions, d_features, curvature, touched, num_touched,
 ):  # fmt: skip
     for part in prange(4):
         l = np.int64(part)
         out = touched[l]
         if l == COARSE:
-            num = _scatter(
-                coarse, coarse_marks, l, rows, fractions, d_features, start, curvature, out
-            )
+            num = _scatter(coarse, coarse_marks, l, rows, fractions, d_features, curvature, out)
         elif l == MIDDLE:
-            num = _scatter(
-                middle, middle_marks, l, rows, fractions, d_features, start, curvature, out
-            )
+            num = _scatter(middle, middle_marks, l, rows, fractions, d_features, curvature, out)
         elif l == FINE:
-            num = _scatter(fine, fine_marks, l, rows, fractions, d_features, start, curvature, out)
+            num = _scatter(fine, fine_marks, l, rows, fractions, d_features, curvature, out)
         else:
-            num = _scatter(
-                color, color_marks, l, rows, fractions, d_features, start, curvature, out
-            )
+            num = _scatter(color, color_marks, l, rows, fractions, d_features, curvature, out)
         num_touched[l] = num
 
 
@@ -120,7 +111,7 @@ def adagrad(level, touched, rate, smoothness):
 
 
 @parallel_kernel
-def _relax(vertices, marks, touched, limit):
+def _relax(vertices, marks, touched, limit, prior):
     records = vertices.reshape(-1, RECORD)
     marks = marks.reshape(-1)
     for part in prange(touched.shape[0]):
@@ -128,11 +119,11 @@ def _relax(vertices, marks, touched, limit):
         marks[row] = 0
         curvature = records[row, CURVATURE]
         records[row, CURVATURE] = min(curvature, limit)
-        per_curvature = ONE / (curvature + EPSILON)
+        per_curvature = ONE / (curvature + prior + EPSILON)
         for q in range(NUM_FEATURES):
             records[row, FEATURES + q] -= records[row, GRADIENT + q] * per_curvature
             records[row, GRADIENT + q] = ZERO
 
 
-def relax(level, touched, limit):
-    _relax(level.vertices, level.marks, touched, np.float32(limit))
+def relax(level, touched, limit, prior):
+    _relax(level.vertices, level.marks, touched, np.float32(limit), np.float32(prior))

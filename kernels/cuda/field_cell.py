@@ -10,7 +10,6 @@ import numpy as np
 
 from kernels.cuda.cell import locate
 from kernels.cuda.launch import device
-from kernels.field import CURVATURE
 from kernels.scalar.cell import corner_weight
 from kernels.scalar.compile import inline
 from kernels.scalar.hashing import find
@@ -18,10 +17,11 @@ from kernels.scalar.interpolate import trilinear, trilinear_gradient
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
+PER_255 = np.float32(1.0 / 255.0)
 
 
 @device
-def _find_corner(index, slot, lx, ly, lz, c, is_clamped):
+def _find_corner(index, slot, lx, ly, lz, c):
     """Return whether the block of a corner exists, and its row: `kernels.scalar.field_cell` without
     branches. Missing ones are replaced by vertices of the cell's own block.
     """
@@ -30,34 +30,28 @@ def _find_corner(index, slot, lx, ly, lz, c, is_clamped):
     neighbor = index.neighbors[np.uint64(slot), np.uint64(d)]
     there = slot if d == 0 else neighbor
     exists = there >= 0
-    if is_clamped:
-        x, y, z = (
-            x if exists else min(x, 7), y if exists else min(y, 7), z if exists else min(z, 7)
-        )  # fmt: skip
     there = there if exists else slot
     return exists, np.int32((there << 9) | ((x & 7) << 6) | ((y & 7) << 3) | (z & 7))
 
 
 @device
-def find_cell(level, x, y, z, is_clamped):
-    """Return the cell of a level round a world point; `is_clamped` as in `kernels.field`."""
-    per_spacing = ONE / level.spacing_m
+def find_cell(index, spacing_m, x, y, z):
+    """Return the cell of an index round a world point."""
+    per_spacing = ONE / spacing_m
     bx, lx, fx = locate(x * per_spacing)
     by, ly, fy = locate(y * per_spacing)
     bz, lz, fz = locate(z * per_spacing)
-    found = np.int32(find(level.blocks, bx, by, bz))
+    found = np.int32(find(index, bx, by, bz))
     slot = max(found, np.int32(0))  # of a block that can be read in any case
-    e0, r0 = _find_corner(level.blocks, slot, lx, ly, lz, 0, is_clamped)
-    e1, r1 = _find_corner(level.blocks, slot, lx, ly, lz, 1, is_clamped)
-    e2, r2 = _find_corner(level.blocks, slot, lx, ly, lz, 2, is_clamped)
-    e3, r3 = _find_corner(level.blocks, slot, lx, ly, lz, 3, is_clamped)
-    e4, r4 = _find_corner(level.blocks, slot, lx, ly, lz, 4, is_clamped)
-    e5, r5 = _find_corner(level.blocks, slot, lx, ly, lz, 5, is_clamped)
-    e6, r6 = _find_corner(level.blocks, slot, lx, ly, lz, 6, is_clamped)
-    e7, r7 = _find_corner(level.blocks, slot, lx, ly, lz, 7, is_clamped)
-    exists = found >= 0
-    if not is_clamped:
-        exists = exists & e0 & e1 & e2 & e3 & e4 & e5 & e6 & e7
+    e0, r0 = _find_corner(index, slot, lx, ly, lz, 0)
+    e1, r1 = _find_corner(index, slot, lx, ly, lz, 1)
+    e2, r2 = _find_corner(index, slot, lx, ly, lz, 2)
+    e3, r3 = _find_corner(index, slot, lx, ly, lz, 3)
+    e4, r4 = _find_corner(index, slot, lx, ly, lz, 4)
+    e5, r5 = _find_corner(index, slot, lx, ly, lz, 5)
+    e6, r6 = _find_corner(index, slot, lx, ly, lz, 6)
+    e7, r7 = _find_corner(index, slot, lx, ly, lz, 7)
+    exists = (found >= 0) & e0 & e1 & e2 & e3 & e4 & e5 & e6 & e7
     return exists, (r0, r1, r2, r3, r4, r5, r6, r7), fx, fy, fz
 
 
@@ -96,79 +90,68 @@ def interpolate(level, cell):
 
 
 @device
-def _taught_weight(curvature, c, fx, fy, fz):
-    """Return the weight of a corner among those that are taught, and its bit if it is not."""
-    weight = corner_weight(c, fx, fy, fz)
-    is_taught = curvature > ZERO
-    return weight if is_taught else ZERO, np.int32(0) if is_taught else np.int32(1 << c)
+def _distance_of(voxels, row):
+    """Return a voxel's fused distance, and whether it is known."""
+    block, voxel = np.uint64(row >> 9), np.uint64(row & 511)
+    return np.float32(voxels.sdf[block, voxel]), voxels.weight[block, voxel] > 0
 
 
 @device
-def _weighted(weights, values):
-    low = weights[0] * values[0] + weights[1] * values[1]
-    low += weights[2] * values[2] + weights[3] * values[3]
-    high = weights[4] * values[4] + weights[5] * values[5]
-    high += weights[6] * values[6] + weights[7] * values[7]
-    return low + high
-
-
-@device
-def interpolate_taught(level, cell):
-    """Return whether a reading has taught any corner of a colour cell, which of them none has (a
-    bit each), and the features of those that are taught, zeros without one.
-    """
-    exists, rows, fx, fy, fz = cell
-    a0, a1, a2, a3 = ZERO, ZERO, ZERO, ZERO
-    is_taught, untaught = False, np.int32(0)
-    if exists:
-        k = _corners(level.vertices, rows, CURVATURE)
-        w0, u0 = _taught_weight(k[0], 0, fx, fy, fz)
-        w1, u1 = _taught_weight(k[1], 1, fx, fy, fz)
-        w2, u2 = _taught_weight(k[2], 2, fx, fy, fz)
-        w3, u3 = _taught_weight(k[3], 3, fx, fy, fz)
-        w4, u4 = _taught_weight(k[4], 4, fx, fy, fz)
-        w5, u5 = _taught_weight(k[5], 5, fx, fy, fz)
-        w6, u6 = _taught_weight(k[6], 6, fx, fy, fz)
-        w7, u7 = _taught_weight(k[7], 7, fx, fy, fz)
-        untaught = np.int32(u0 | u1 | u2 | u3 | u4 | u5 | u6 | u7)
-        total = (w0 + w1 + w2 + w3) + (w4 + w5 + w6 + w7)
-        is_taught = total > ZERO
-        per_total = ONE / total if is_taught else ZERO
-        weights = (w0, w1, w2, w3, w4, w5, w6, w7)
-        a0 = _weighted(weights, _corners(level.vertices, rows, 0)) * per_total
-        a1 = _weighted(weights, _corners(level.vertices, rows, 1)) * per_total
-        a2 = _weighted(weights, _corners(level.vertices, rows, 2)) * per_total
-        a3 = _weighted(weights, _corners(level.vertices, rows, 3)) * per_total
-    return is_taught, untaught, a0, a1, a2, a3
-
-
-@device
-def _mean_of(mean, row):
-    """Return a vertex' fused mean, and whether it is known."""
-    block, vertex = np.uint64(row >> 9), np.uint64(row & 511)
-    return np.float32(mean.sdf[block, vertex]), mean.weight[block, vertex] > 0
-
-
-@device
-def mean_with_slope(mean, cell):
-    """Return whether all corners of a fine cell know their mean distance, that interpolated, and
+def base_with_slope(voxels, cell):
+    """Return whether all corners of a cell of the base know their distance, that interpolated, and
     its derivatives by the fractions, all in its units.
     """
     exists, rows, fx, fy, fz = cell
     is_known, value, dx, dy, dz = False, ZERO, ZERO, ZERO, ZERO
     if exists:
-        a0, k0 = _mean_of(mean, rows[0])
-        a1, k1 = _mean_of(mean, rows[1])
-        a2, k2 = _mean_of(mean, rows[2])
-        a3, k3 = _mean_of(mean, rows[3])
-        a4, k4 = _mean_of(mean, rows[4])
-        a5, k5 = _mean_of(mean, rows[5])
-        a6, k6 = _mean_of(mean, rows[6])
-        a7, k7 = _mean_of(mean, rows[7])
+        a0, k0 = _distance_of(voxels, rows[0])
+        a1, k1 = _distance_of(voxels, rows[1])
+        a2, k2 = _distance_of(voxels, rows[2])
+        a3, k3 = _distance_of(voxels, rows[3])
+        a4, k4 = _distance_of(voxels, rows[4])
+        a5, k5 = _distance_of(voxels, rows[5])
+        a6, k6 = _distance_of(voxels, rows[6])
+        a7, k7 = _distance_of(voxels, rows[7])
         is_known = k0 & k1 & k2 & k3 & k4 & k5 & k6 & k7
         corner = (a0, a1, a2, a3, a4, a5, a6, a7)
         value, dx, dy, dz = trilinear_gradient(corner, fx, fy, fz)
     return is_known, value, dx, dy, dz
+
+
+@device
+def _color_of(color, row, c, fx, fy, fz):
+    """Return the weight of a corner if it has a colour, else 0, and that times its colour."""
+    block, voxel = np.uint64(row >> 9), np.uint64(row & 511)
+    weight = corner_weight(c, fx, fy, fz) if color[block, 3, voxel] > 0 else ZERO
+    red = weight * np.float32(color[block, 0, voxel])
+    green = weight * np.float32(color[block, 1, voxel])
+    return weight, red, green, weight * np.float32(color[block, 2, voxel])
+
+
+@device
+def base_color(voxels, cell):
+    """Return whether any corner of a cell of the base has a colour, and that interpolated between
+    those that do, 0..1.
+    """
+    exists, rows, fx, fy, fz = cell
+    has_color, red, green, blue = False, ZERO, ZERO, ZERO
+    if exists:
+        color = voxels.color
+        w0, r0, g0, b0 = _color_of(color, rows[0], 0, fx, fy, fz)
+        w1, r1, g1, b1 = _color_of(color, rows[1], 1, fx, fy, fz)
+        w2, r2, g2, b2 = _color_of(color, rows[2], 2, fx, fy, fz)
+        w3, r3, g3, b3 = _color_of(color, rows[3], 3, fx, fy, fz)
+        w4, r4, g4, b4 = _color_of(color, rows[4], 4, fx, fy, fz)
+        w5, r5, g5, b5 = _color_of(color, rows[5], 5, fx, fy, fz)
+        w6, r6, g6, b6 = _color_of(color, rows[6], 6, fx, fy, fz)
+        w7, r7, g7, b7 = _color_of(color, rows[7], 7, fx, fy, fz)
+        total = w0 + w1 + w2 + w3 + w4 + w5 + w6 + w7
+        has_color = total > ZERO
+        per_total = PER_255 / total if has_color else ZERO
+        red = (r0 + r1 + r2 + r3 + r4 + r5 + r6 + r7) * per_total
+        green = (g0 + g1 + g2 + g3 + g4 + g5 + g6 + g7) * per_total
+        blue = (b0 + b1 + b2 + b3 + b4 + b5 + b6 + b7) * per_total
+    return has_color, red, green, blue
 
 
 @device

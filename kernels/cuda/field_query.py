@@ -5,13 +5,7 @@ import torch
 from numba import cuda
 
 from kernels.cuda.arrays import empty
-from kernels.cuda.field_cell import (
-    find_cell,
-    interpolate,
-    interpolate_taught,
-    mean_with_slope,
-    slope,
-)
+from kernels.cuda.field_cell import base_color, base_with_slope, find_cell, interpolate, slope
 from kernels.cuda.launch import device, kernel, launch_over
 from kernels.field import NUM_FEATURES
 from kernels.scalar.field_decode import (
@@ -19,7 +13,6 @@ from kernels.scalar.field_decode import (
     as_byte,
     decode,
     decode_color,
-    decode_gradient,
     residual_gradient,
 )
 
@@ -53,35 +46,31 @@ def load_decoders(decoders, t, num_threads, fine_w1, fine_w2, middle_w1, middle_
 def sample_with(field, fine_w1, fine_w2, middle_w1, middle_w2, x, y, z):
     """Do `sample` with the field's decoders from elsewhere."""
     sdf_m, gx, gy, gz = ZERO, ZERO, ZERO, ZERO
-    fine_cell = find_cell(field.fine, x, y, z, False)
-    is_known, mean, mx, my, mz = mean_with_slope(field.mean, fine_cell)
+    base, fine, middle = field.base, field.fine, field.middle
+    base_cell = find_cell(base.blocks, base.voxel_size_m, x, y, z)
+    is_known, value, bx, by, bz = base_with_slope(base.voxels, base_cell)
     if is_known:
-        middle_cell = find_cell(field.middle, x, y, z, False)
-        x0, x1, x2, x3 = interpolate(field.fine, fine_cell)
-        m0, m1, m2, m3 = interpolate(field.middle, middle_cell)
-        g0, g1, g2, g3, d0, d1, d2, d3 = residual_gradient(
-            fine_w1, fine_w2, x0, x1, x2, x3, m0, m1, m2, m3
-        )
-        unit = field.sdf_unit_m / field.truncation_m
-        sdf_m = mean * unit
-        if not field.is_seeded:
-            unit = sdf_m = ZERO
-            h0, h1, h2, h3 = decode_gradient(middle_w1, middle_w2, m0, m1, m2, m3)
-            d0, d1, d2, d3 = d0 + h0, d1 + h1, d2 + h2, d3 + h3
-        sdf_m += g0 * x0 + g1 * x1 + g2 * x2 + g3 * x3
-        sdf_m += d0 * m0 + d1 * m1 + d2 * m2 + d3 * m3
-        gx, gy, gz = slope(field.fine, fine_cell, g0, g1, g2, g3)
-        per_spacing = ONE / field.fine.spacing_m
-        gx, gy, gz = (gx + unit * mx), (gy + unit * my), (gz + unit * mz)
-        gx, gy, gz = gx * per_spacing, gy * per_spacing, gz * per_spacing
-        if middle_cell[0]:
-            hx, hy, hz = slope(field.middle, middle_cell, d0, d1, d2, d3)
-            per_spacing = ONE / field.middle.spacing_m
-            gx, gy, gz = gx + hx * per_spacing, gy + hy * per_spacing, gz + hz * per_spacing
-        truncation_m = field.truncation_m
-        sdf_m, gx, gy, gz = (
-            sdf_m * truncation_m, gx * truncation_m, gy * truncation_m, gz * truncation_m
-        )  # fmt: skip
+        sdf_m = value * base.sdf_unit_m
+        scale = base.sdf_unit_m / base.voxel_size_m
+        gx, gy, gz = bx * scale, by * scale, bz * scale
+        fine_cell = find_cell(fine.blocks, fine.spacing_m, x, y, z)
+        if fine_cell[0]:
+            middle_cell = find_cell(middle.blocks, middle.spacing_m, x, y, z)
+            x0, x1, x2, x3 = interpolate(fine, fine_cell)
+            m0, m1, m2, m3 = interpolate(middle, middle_cell)
+            g0, g1, g2, g3, d0, d1, d2, d3 = residual_gradient(
+                fine_w1, fine_w2, x0, x1, x2, x3, m0, m1, m2, m3
+            )
+            residual = g0 * x0 + g1 * x1 + g2 * x2 + g3 * x3
+            residual += d0 * m0 + d1 * m1 + d2 * m2 + d3 * m3
+            sdf_m += residual * field.truncation_m
+            hx, hy, hz = slope(fine, fine_cell, g0, g1, g2, g3)
+            scale = field.truncation_m / fine.spacing_m
+            gx, gy, gz = gx + hx * scale, gy + hy * scale, gz + hz * scale
+            if middle_cell[0]:
+                hx, hy, hz = slope(middle, middle_cell, d0, d1, d2, d3)
+                scale = field.truncation_m / middle.spacing_m
+                gx, gy, gz = gx + hx * scale, gy + hy * scale, gz + hz * scale
     return is_known, sdf_m, gx, gy, gz
 
 
@@ -107,7 +96,7 @@ def query(field, points):
 def _predict(level, w1, w2, truncation_m, points, sdf_m, is_known):
     i = cuda.grid(1)
     if i < points.shape[0]:
-        cell = find_cell(level, points[i, 0], points[i, 1], points[i, 2], False)
+        cell = find_cell(level.blocks, level.spacing_m, points[i, 0], points[i, 1], points[i, 2])
         x0, x1, x2, x3 = interpolate(level, cell)
         sdf_m[i] = decode(w1, w2, x0, x1, x2, x3) * truncation_m  # zeros decode to zero
         is_known[i] = cell[0]
@@ -124,32 +113,31 @@ def predict(field, points):
 
 
 @device
-def sample_color(level, w1, w2, x, y, z):
+def sample_color(field, x, y, z):
     """Return whether the colour is known at a world point, and red, green and blue, uint8."""
-    is_taught, _, x0, x1, x2, x3 = interpolate_taught(level, find_cell(level, x, y, z, True))
+    base, level, decoders = field.base, field.color, field.decoders
+    base_cell = find_cell(base.blocks, base.voxel_size_m, x, y, z)
+    is_known, r, g, b = base_color(base.voxels, base_cell)
     red, green, blue = np.uint8(0), np.uint8(0), np.uint8(0)
-    if is_taught:
-        r, g, b = decode_color(w1, w2, x0, x1, x2, x3)
-        red, green, blue = as_byte(r), as_byte(g), as_byte(b)
-    return is_taught, red, green, blue
+    if is_known:
+        cell = find_cell(level.blocks, level.spacing_m, x, y, z)
+        x0, x1, x2, x3 = interpolate(level, cell)  # zeros decode to nothing
+        dr, dg, db = decode_color(decoders.color_w1, decoders.color_w2, x0, x1, x2, x3)
+        red, green, blue = as_byte(r + dr), as_byte(g + dg), as_byte(b + db)
+    return is_known, red, green, blue
 
 
 @kernel
-def _color(level, w1, w2, points, rgb, is_known):
+def _color(field, points, rgb, is_known):
     i = cuda.grid(1)
     if i < points.shape[0]:
-        is_taught, red, green, blue = sample_color(
-            level, w1, w2, points[i, 0], points[i, 1], points[i, 2]
-        )
+        has_color, red, green, blue = sample_color(field, points[i, 0], points[i, 1], points[i, 2])
         rgb[i, 0], rgb[i, 1], rgb[i, 2] = red, green, blue
-        is_known[i] = is_taught
+        is_known[i] = has_color
 
 
 def color(field, points):
     num_points = points.shape[0]
     rgb, is_known = empty((num_points, 3), torch.uint8), empty((num_points,), torch.bool)
-    launch_over(
-        _color, num_points, field.color, field.decoders.color_w1, field.decoders.color_w2, points,
-        rgb, is_known,
-    )  # fmt: skip
+    launch_over(_color, num_points, field, points, rgb, is_known)
     return rgb, is_known

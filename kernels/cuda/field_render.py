@@ -1,4 +1,4 @@
-"""Rendering the neural field on CUDA: the mean is traced, then all else is one launch. Contract in
+"""Rendering the neural field on CUDA: the base is traced, then all else is one launch. Contract in
 `kernels.field_render`.
 """
 
@@ -20,8 +20,8 @@ UNSEEN = np.uint8(UNSEEN_GRAY)
 
 def render(field, image_size, intrinsics, T_world_camera, depth_range_m):
     rendered = tsdf_ops.raycast(
-        field.fine.blocks, field.mean, image_size, intrinsics, T_world_camera,
-        float(field.fine.spacing_m), float(field.sdf_unit_m), float(field.truncation_m),
+        field.base.blocks, field.base.voxels, image_size, intrinsics, T_world_camera,
+        float(field.base.voxel_size_m), float(field.base.sdf_unit_m), float(field.truncation_m),
         depth_range_m,
     )  # fmt: skip
     launch_over(
@@ -33,7 +33,7 @@ def render(field, image_size, intrinsics, T_world_camera, depth_range_m):
 
 @kernel
 def _finish(field, intrinsics, T_world_camera, depth_m, normals, color):
-    """Step along each pixel's ray from the mean's surface onto the field's."""
+    """Step along each pixel's ray from the base's surface onto the field's."""
     i = cuda.grid(1)
     w = depth_m.shape[1]
     if i < depth_m.shape[0] * w:
@@ -63,10 +63,7 @@ def _finish(field, intrinsics, T_world_camera, depth_m, normals, color):
                         normals[v, u, 1] = gy * per_length
                         normals[v, u, 2] = gz * per_length
             depth_m[v, u] = z
-            decoders = field.decoders
-            is_taught, red, green, blue = sample_color(
-                field.color, decoders.color_w1, decoders.color_w2, p_x, p_y, p_z
-            )
-            if not is_taught:
+            has_color, red, green, blue = sample_color(field, p_x, p_y, p_z)
+            if not has_color:
                 red, green, blue = UNSEEN, UNSEEN, UNSEEN
             color[v, u, 0], color[v, u, 1], color[v, u, 2] = red, green, blue

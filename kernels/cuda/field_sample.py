@@ -6,7 +6,7 @@ The sample is number s of all; l counts levels as in `kernels.field`.
 
 import numpy as np
 
-from kernels.cuda.field_cell import find_cell, interpolate, interpolate_taught, mean_with_slope
+from kernels.cuda.field_cell import base_color, base_with_slope, find_cell, interpolate
 from kernels.cuda.launch import device
 from kernels.field import COLOR, FINE
 from kernels.scalar.field_decode import (
@@ -57,7 +57,7 @@ def evaluate(level, l, w1, w2, x, y, z, rows, fractions, s):
     """Return whether a level knows a point, the output of its decoder there, the four features, and
     the gradient by them.
     """
-    cell = find_cell(level, x, y, z, False)
+    cell = find_cell(level.blocks, level.spacing_m, x, y, z)
     exists, _, _, _, _ = cell
     x0, x1, x2, x3 = interpolate(level, cell)
     store_cell(l, cell, exists, rows, fractions, s)
@@ -67,17 +67,16 @@ def evaluate(level, l, w1, w2, x, y, z, rows, fractions, s):
 
 
 @device
-def evaluate_fine(field, w1, w2, x, y, z, base, m0, m1, m2, m3, rows, fractions, s):
+def evaluate_fine(field, w1, w2, x, y, z, base_cell, m0, m1, m2, m3, rows, fractions, s):
     """Return whether a point's distance is known, that in truncations, and its gradient by the four
-    fine features; `base` and m are the middle level's output and features.
+    fine features; m are the middle level's features.
     """
-    cell = find_cell(field.fine, x, y, z, False)
+    cell = find_cell(field.fine.blocks, field.fine.spacing_m, x, y, z)
     exists, _, _, _, _ = cell
     x0, x1, x2, x3 = interpolate(field.fine, cell)
     store_cell(FINE, cell, exists, rows, fractions, s)
-    is_known, mean, _, _, _ = mean_with_slope(field.mean, cell)
-    if field.is_seeded:
-        base = mean * (field.sdf_unit_m * (ONE / field.truncation_m))
+    is_known, raw, _, _, _ = base_with_slope(field.base.voxels, base_cell)
+    base = raw * (field.base.sdf_unit_m * (ONE / field.truncation_m))
     g0, g1, g2, g3, h0, h1, h2, h3 = residual_gradient(w1, w2, x0, x1, x2, x3, m0, m1, m2, m3)
     value = base + g0 * x0 + g1 * x1 + g2 * x2 + g3 * x3
     value += h0 * m0 + h1 * m1 + h2 * m2 + h3 * m3
@@ -85,19 +84,20 @@ def evaluate_fine(field, w1, w2, x, y, z, base, m0, m1, m2, m3, rows, fractions,
 
 
 @device
-def evaluate_color(field, w1, w2, x, y, z, is_in_band, rows, fractions, start, untaught, s):
+def evaluate_color(field, w1, w2, x, y, z, base_cell, is_in_band, rows, fractions, s):
     """Return whether a point in the band has a colour, its features and the colour, else zeros."""
-    cell = find_cell(field.color, x, y, z, True)
+    cell = find_cell(field.color.blocks, field.color.spacing_m, x, y, z)
     exists, _, _, _, _ = cell
-    exists = exists and is_in_band
+    has_color, red, green, blue = base_color(field.base.voxels, base_cell)
+    exists = exists and is_in_band and has_color
     store_cell(COLOR, cell, exists, rows, fractions, s)
     k0, k1, k2, k3 = ZERO, ZERO, ZERO, ZERO
-    red, green, blue = ZERO, ZERO, ZERO
     if exists:
-        _, bits, k0, k1, k2, k3 = interpolate_taught(field.color, cell)
-        start[0, s], start[1, s], start[2, s], start[3, s] = k0, k1, k2, k3
-        untaught[s] = bits
-        red, green, blue = decode_color(w1, w2, k0, k1, k2, k3)
+        k0, k1, k2, k3 = interpolate(field.color, cell)
+        dr, dg, db = decode_color(w1, w2, k0, k1, k2, k3)
+        red, green, blue = red + dr, green + dg, blue + db
+    else:
+        red, green, blue = ZERO, ZERO, ZERO
     return exists, k0, k1, k2, k3, red, green, blue
 
 

@@ -35,6 +35,7 @@ from kernels.cuda.field_block import (
     sum_color_gradient,
     sum_of_band,
 )
+from kernels.cuda.field_cell import find_cell
 from kernels.cuda.field_sample import (
     color_gradient,
     evaluate,
@@ -77,9 +78,7 @@ def _bell(value):
 
 
 @kernel
-def _forward_backward(
-    field, batch, weights, rows, fractions, d_features, start, curvature, untaught, sums
-):
+def _forward_backward(field, batch, weights, rows, fractions, d_features, curvature, sums):
     """Compute the losses of all samples, and their gradients by features and the colour decoder."""
     s = cuda.grid(1)
     t = s % THREADS
@@ -130,17 +129,18 @@ def _forward_backward(
         losses[0, t] = share * e * e
         store_gradient(d_features, COARSE, s, TWO * weights.coarse * share * e, h0, h1, h2, h3)
 
-        exists, base, m0, m1, m2, m3, h0, h1, h2, h3 = evaluate(
+        exists, value, m0, m1, m2, m3, h0, h1, h2, h3 = evaluate(
             field.middle, MIDDLE, middle_w1, middle_w2, x, y, z, rows, fractions, s
         )
         e = ZERO
         if exists:
-            e = base - target if j < NUM_BAND else min(base - ONE, ZERO)
+            e = value - target if j < NUM_BAND else min(value - ONE, ZERO)
         losses[1, t] = share * e * e
         store_gradient(d_features, MIDDLE, s, TWO * share * e, h0, h1, h2, h3)
 
+        base_cell = find_cell(field.base.blocks, field.base.voxel_size_m, x, y, z)
         is_known, value, g0, g1, g2, g3 = evaluate_fine(
-            field, fine_w1, fine_w2, x, y, z, base, m0, m1, m2, m3, rows, fractions, s
+            field, fine_w1, fine_w2, x, y, z, base_cell, m0, m1, m2, m3, rows, fractions, s
         )
         if is_known and j == NUM_BAND:
             e = min(value - ONE, ZERO)
@@ -153,7 +153,7 @@ def _forward_backward(
             w, slope = _bell(value)
 
         is_seen, k0, k1, k2, k3, red, green, blue = evaluate_color(
-            field, color_w1, color_w2, x, y, z, j < NUM_BAND, rows, fractions, start, untaught, s
+            field, color_w1, color_w2, x, y, z, base_cell, j < NUM_BAND, rows, fractions, s
         )
         if is_seen and batch.rgb[ray, 0] >= ZERO:
             w_color = w
@@ -216,15 +216,13 @@ def gradients(field, batch, weights):
     rows = empty((4, 8, num_samples), torch.int32)
     fractions = empty((4, 3, num_samples), torch.float32)
     d_features = empty((4, NUM_FEATURES, num_samples), torch.float32)
-    start = empty((NUM_FEATURES, num_samples), torch.float32)
     curvature = empty((num_samples,), torch.float32)
-    untaught = empty((num_samples,), torch.int32)
     sums: Any = zeros((NUM_SUMS,), torch.float32)
     launch(
         _forward_backward, (num_rays + RAYS - 1) // RAYS, THREADS, field, batch, weights, rows,
-        fractions, d_features, start, curvature, untaught, sums,
+        fractions, d_features, curvature, sums,
     )  # fmt: skip
-    touched = scatter(field, rows, fractions, d_features, start, curvature, untaught)
+    touched = scatter(field, rows, fractions, d_features, curvature)
     gradient = DecoderGradient(
         sums[FIRST_W1:FIRST_W2].view(NUM_FEATURES, HIDDEN_COLOR),
         sums[FIRST_W2:].view(HIDDEN_COLOR, 3),

@@ -48,7 +48,7 @@ def _add(level, row, weight, d0, d1, d2, d3):
 
 
 @kernel
-def _scatter(field, rows, fractions, d_features, start, curvature, untaught, touched):
+def _scatter(field, rows, fractions, d_features, curvature, touched):
     """A thread a corner of a sample's cell. It alone writes its place in the list of the touched:
     so that is written in full, and nobody counts.
     """
@@ -68,10 +68,6 @@ def _scatter(field, rows, fractions, d_features, start, curvature, untaught, tou
                 if curvature[s] != ZERO:
                     is_first = _add(field.color, row, weight, d0, d1, d2, d3)
                     record = record_of(field.color.vertices, row)
-                    # asked before any thread of this launch could teach it
-                    if is_first and (untaught[s] >> c) & 1:
-                        for q in range(NUM_FEATURES):
-                            record[FEATURES + q] = start[q, s]
                     cuda.atomic.add(record, CURVATURE, weight * curvature[s])
             elif d0 != ZERO or d1 != ZERO or d2 != ZERO or d3 != ZERO:  # not known to be free
                 if l == COARSE:
@@ -83,14 +79,13 @@ def _scatter(field, rows, fractions, d_features, start, curvature, untaught, tou
         touched[l, c * num_samples + s] = row if is_first else np.int32(-1)
 
 
-def scatter(field, rows, fractions, d_features, start, curvature, untaught):
+def scatter(field, rows, fractions, d_features, curvature):
     """Add the samples' gradients to the vertices; return those touched first, int32 (4, 8 n), -1 in
     between.
     """
     touched = empty((4, 8 * rows.shape[2]), torch.int32)
     launch_over(
-        _scatter, touched.numel(), field, rows, fractions, d_features, start, curvature, untaught,
-        touched,
+        _scatter, touched.numel(), field, rows, fractions, d_features, curvature, touched,
     )  # fmt: skip
     return touched
 
@@ -139,7 +134,7 @@ def adagrad(level, touched, rate, smoothness):
 
 
 @kernel
-def _relax(level, touched, limit):
+def _relax(level, touched, limit, prior):
     i = cuda.grid(1)
     if i < touched.shape[0]:
         row = touched[i]
@@ -147,15 +142,15 @@ def _relax(level, touched, limit):
             level.marks[np.uint64(row >> 9), np.uint64(row & 511)] = 0
             record = record_of(level.vertices, row)
             curvature = record[CURVATURE]
-            per_curvature = ONE / (curvature + EPSILON)
+            per_curvature = ONE / (curvature + prior + EPSILON)
             record[CURVATURE] = min(curvature, limit)
             for q in range(NUM_FEATURES):
                 record[FEATURES + q] -= record[GRADIENT + q] * per_curvature
                 record[GRADIENT + q] = ZERO
 
 
-def relax(level, touched, limit):
-    launch_over(_relax, len(touched), level, touched, float(limit))
+def relax(level, touched, limit, prior):
+    launch_over(_relax, len(touched), level, touched, float(limit), float(prior))
 
 
 @device

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from kernels.blocks import BlockIndex
-from kernels.field import CURVATURE, FEATURES, NUM_FEATURES, RECORD, Level
+from kernels.field import FEATURES, NUM_FEATURES, RECORD, Level
 from kernels.reference.blocks import find_blocks
-from kernels.tsdf import TsdfBlocks
+from kernels.tsdf import TsdfGrid
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,23 +32,19 @@ class Cells(NamedTuple):
         return (self.shares[:, :, None] * corners).sum(dim=1)
 
 
-def find_cells(level: Level, points: Tensor, is_clamped: bool = False) -> Cells:
-    """Return the cells round world points (n, 3).
-
-    A cell needs the blocks of all its corners; with `is_clamped` only the point's own: corners in
-    others that are missing are replaced by the nearest ones in that.
-    """
+def find_cells(index: BlockIndex, spacing_m: np.float32, points: Tensor) -> Cells:
+    """Return the cells round world points (n, 3). A cell needs the blocks of all its corners."""
     import torch
 
-    positions = points * float(np.float32(1.0) / level.spacing_m)
+    positions = points * float(np.float32(1.0) / spacing_m)
     lowest = positions.detach().floor()
-    rows, exists = _corner_rows(level.blocks, lowest.long(), is_clamped)
+    rows, exists = _corner_rows(index, lowest.long())
     fractions = (positions - lowest)[:, None]
     x, y, z = torch.where(torch.from_numpy(CORNERS) > 0, fractions, 1.0 - fractions).unbind(-1)
     return Cells(rows, x * y * z * exists[:, None], exists)
 
 
-def _corner_rows(index: BlockIndex, lowest: Tensor, is_clamped: bool) -> tuple[Tensor, Tensor]:
+def _corner_rows(index: BlockIndex, lowest: Tensor) -> tuple[Tensor, Tensor]:
     import torch
 
     slots = torch.from_numpy(find_blocks(index, (lowest >> 3).numpy())).long()
@@ -57,13 +53,7 @@ def _corner_rows(index: BlockIndex, lowest: Tensor, is_clamped: bool) -> tuple[T
     step = (x >> 3) * 4 + (y >> 3) * 2 + (z >> 3)
     neighbors = torch.from_numpy(index.neighbors).flatten()
     corner_slots = neighbors[slots.clamp(min=0)[:, None] * 8 + step]
-    exists = slots >= 0
-    if is_clamped:
-        is_missing = corner_slots < 0
-        x, y, z = torch.where(is_missing[..., None], corners.clamp(max=7), corners).unbind(-1)
-        corner_slots = torch.where(is_missing, slots[:, None], corner_slots)
-    else:
-        exists = exists & (corner_slots >= 0).all(dim=1)
+    exists = (slots >= 0) & (corner_slots >= 0).all(dim=1)
     rows = corner_slots * 512 + (x & 7) * 64 + (y & 7) * 8 + (z & 7)
     return rows * exists[:, None], exists
 
@@ -81,29 +71,24 @@ def read_features(level: Level, cells: Cells) -> Tensor:
     return features.index_select(0, cells.rows.flatten()).view(-1, 8, NUM_FEATURES)
 
 
-def read_taught(level: Level, cells: Cells) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what the corners of colour cells count as (n, 8, NUM_FEATURES), and interpolated
-    (n, NUM_FEATURES); also say where there is a corner that a reading has taught.
+def read_base(base: TsdfGrid, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Interpolate the fused distance in metres, and say where all corners know it; the fused colour
+    (n, 3), and where any corner has one.
     """
     import torch
 
-    corners = read_features(level, cells)
-    curvature = records_of(level)[:, CURVATURE].index_select(0, cells.rows.flatten())
-    is_taught = (curvature > 0).view(-1, 8)
-    shares = cells.shares * is_taught
+    cells = find_cells(base.blocks, base.voxel_size_m, points)
+    voxels = base.voxels
+    sdf = torch.from_numpy(voxels.sdf).flatten()[cells.rows]
+    weight = torch.from_numpy(voxels.weight.view(np.int16)).flatten()[cells.rows]  # only 0 matters
+    sdf_m = (cells.shares * sdf).sum(dim=1) * float(base.sdf_unit_m)
+    is_known = cells.exists & (weight != 0).all(dim=1)
+    rgbw = torch.from_numpy(voxels.color).movedim(1, 2)[cells.rows >> 9, cells.rows & 511]
+    shares = cells.shares.detach() * (rgbw[..., 3] > 0)
     total = shares.sum(dim=1)
-    per_total = 1.0 / total.where(total > 0, 1.0)
-    phi = (shares[:, :, None] * corners).sum(dim=1) * per_total[:, None]
-    return torch.where(is_taught[:, :, None], corners, phi[:, None]), phi, total > 0
-
-
-def read_mean(mean: TsdfBlocks, cells: Cells) -> tuple[Tensor, Tensor]:
-    """Interpolate the fused mean distance, in its units; also say where all corners know it."""
-    import torch
-
-    sdf = torch.from_numpy(mean.sdf).flatten()[cells.rows]
-    weight = torch.from_numpy(mean.weight.view(np.int16)).flatten()[cells.rows]  # only 0 matters
-    return (cells.shares * sdf).sum(dim=1), cells.exists & (weight != 0).all(dim=1)
+    per_total = 1.0 / (255.0 * total.where(total > 0, 1.0))
+    rgb = (shares[..., None] * rgbw[..., :3]).sum(dim=1) * per_total[:, None]
+    return sdf_m, is_known, rgb, total > 0
 
 
 def decode(phi: Tensor, w1: Tensor, w2: Tensor) -> Tensor:
@@ -118,5 +103,5 @@ def decode_fine(phi: Tensor, phi_middle: Tensor, w1: Tensor, w2: Tensor) -> Tens
 
 
 def decode_color(phi: Tensor, w1: Tensor, w2: Tensor) -> Tensor:
-    """Decode RGB (n, 3), about 0..1."""
-    return 0.5 + phi[:, :3] + (phi @ w1).relu() @ w2
+    """Decode what is to be added to RGB (n, 3)."""
+    return phi[:, :3] + (phi @ w1).relu() @ w2

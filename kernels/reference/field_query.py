@@ -1,17 +1,23 @@
 """Point evaluation of the neural field in torch: the definition. The gradient is autograd's."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from kernels.field import Field
+from kernels.field import Field, Level
 from kernels.reference.field_cell import (
     decode,
     decode_color,
     decode_fine,
     find_cells,
+    read_base,
     read_features,
-    read_mean,
-    read_taught,
 )
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def query(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -20,16 +26,10 @@ def query(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
 
     where = torch.tensor(points, requires_grad=True)
     weights = {name: torch.from_numpy(w) for name, w in field.decoders._asdict().items()}
-    fine, middle = find_cells(field.fine, where), find_cells(field.middle, where)
-    mean, is_valid = read_mean(field.mean, fine)
-    phi_fine = fine.interpolate(read_features(field.fine, fine))
-    phi_middle = middle.interpolate(read_features(field.middle, middle))
-    if field.is_seeded:
-        base = mean * float(field.sdf_unit_m / field.truncation_m)
-    else:
-        base = decode(phi_middle, weights["middle_w1"], weights["middle_w2"])
+    base_m, is_valid, _, _ = read_base(field.base, where)
+    phi_fine, phi_middle = (_features(level, where) for level in (field.fine, field.middle))
     residual = decode_fine(phi_fine, phi_middle, weights["fine_w1"], weights["fine_w2"])
-    sdf_m = (base + residual) * float(field.truncation_m) * is_valid
+    sdf_m = (base_m + residual * float(field.truncation_m)) * is_valid
     (gradient,) = torch.autograd.grad(sdf_m.sum(), where)
     return sdf_m.detach().numpy(), gradient.numpy(), is_valid.numpy()
 
@@ -39,8 +39,9 @@ def predict(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import torch
 
     w1, w2 = map(torch.from_numpy, (field.decoders.coarse_w1, field.decoders.coarse_w2))
-    cells = find_cells(field.coarse, torch.from_numpy(points))
-    phi = cells.interpolate(read_features(field.coarse, cells))
+    coarse = field.coarse
+    cells = find_cells(coarse.blocks, coarse.spacing_m, torch.from_numpy(points))
+    phi = cells.interpolate(read_features(coarse, cells))
     sdf_m = decode(phi, w1, w2) * float(field.coarse_truncation_m)
     return sdf_m.numpy(), cells.exists.numpy()
 
@@ -50,8 +51,15 @@ def color(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import torch
 
     w1, w2 = map(torch.from_numpy, (field.decoders.color_w1, field.decoders.color_w2))
-    cells = find_cells(field.color, torch.from_numpy(points), is_clamped=True)
-    _, phi, is_known = read_taught(field.color, cells)
-    rgb = 255.0 * decode_color(phi, w1, w2).clamp(0.0, 1.0) + 0.5  # the cast rounds down
+    where = torch.from_numpy(points)
+    _, _, base, is_known = read_base(field.base, where)
+    rgb = base + decode_color(_features(field.color, where), w1, w2)
+    rgb = 255.0 * rgb.clamp(0.0, 1.0) + 0.5  # the cast rounds down
     rgb = rgb * is_known[:, None]
     return rgb.to(torch.uint8).numpy(), is_known.numpy()
+
+
+def _features(level: Level, points: Tensor) -> Tensor:
+    """Interpolate the features (n, 4) of a level at points; 0 where it is not there."""
+    cells = find_cells(level.blocks, level.spacing_m, points)
+    return cells.interpolate(read_features(level, cells))

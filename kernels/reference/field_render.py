@@ -19,8 +19,9 @@ def render(
     """See `kernels.field_render.render`."""
     T = T_world_camera
     traced = tsdf_ops.raycast(
-        field.fine.blocks, field.mean, image_size, intrinsics, T, float(field.fine.spacing_m),
-        float(field.sdf_unit_m), float(field.truncation_m), depth_range_m,
+        field.base.blocks, field.base.voxels, image_size, intrinsics, T,
+        float(field.base.voxel_size_m), float(field.base.sdf_unit_m), float(field.truncation_m),
+        depth_range_m,
     )  # fmt: skip
     v, u = np.nonzero(traced.depth_m)
     fx, fy, cx, cy = intrinsics.astype(np.float64)

@@ -1,7 +1,7 @@
 """The training step of the neural field in torch: the definition. Autograd finds the gradients.
 
-The leaves are the features at the corners of the samples' cells, those of colour as what they count
-as; what reaches them is added up by vertex.
+The leaves are the features at the corners of the samples' cells; what reaches them is added up by
+vertex.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ from kernels.reference.field_cell import (
     decode_color,
     decode_fine,
     find_cells,
+    read_base,
     read_features,
-    read_mean,
-    read_taught,
     records_of,
 )
 
@@ -75,22 +74,22 @@ def gradients(
     batch = RayBatch(*(array[batch.weight != 0] for array in batch))
     levels = (field.coarse, field.middle, field.fine, field.color)
     points = torch.from_numpy(batch.points).view(-1, 3)
-    cells = [find_cells(level, points, is_clamped=level is field.color) for level in levels]
-    corners = [read_features(*level) for level in zip(levels[:COLOR], cells[:COLOR], strict=True)]
-    color_corners, color_start, _ = read_taught(field.color, cells[COLOR])
-    corners = [corner.requires_grad_() for corner in (*corners, color_corners)]
+    cells = [find_cells(level.blocks, level.spacing_m, points) for level in levels]
+    corners = [read_features(*level) for level in zip(levels, cells, strict=True)]
+    corners = [corner.requires_grad_() for corner in corners]
     decoders = {name: torch.from_numpy(w) for name, w in field.decoders._asdict().items()}
     learned = [decoders[name].detach().requires_grad_() for name in DecoderGradient._fields]
     decoders.update(zip(DecoderGradient._fields, learned, strict=True))
 
-    by_ray, color_shares = _losses(field, batch, _evaluate(field, decoders, cells, corners))
+    outputs = _evaluate(field, decoders, points, cells, corners)
+    by_ray, color_shares = _losses(field, batch, outputs)
     ray_shares = torch.from_numpy(batch.weight / np.float32(num_rays))
     losses = ray_shares @ by_ray
     factors = torch.tensor([getattr(weights, name, 1.0) for name in Losses._fields])
     by_leaf = torch.autograd.grad(losses @ factors, [*corners, *learned])
 
     curvature = 2.0 * weights.color * ray_shares[:, None] * color_shares
-    _teach(field.color, cells[COLOR], color_start, curvature.flatten())
+    _add_curvature(field.color, cells[COLOR], curvature.flatten())
     takes_part = [(by_corner != 0).flatten(1).any(dim=1) for by_corner in by_leaf[:COLOR]]
     takes_part.append(curvature.flatten() > 0)
     touched = [
@@ -105,23 +104,25 @@ def gradients(
 
 
 def _evaluate(
-    field: Field, decoders: dict[str, Tensor], cells: list[Cells], corners: list[Tensor]
+    field: Field,
+    decoders: dict[str, Tensor],
+    points: Tensor,
+    cells: list[Cells],
+    corners: list[Tensor],
 ) -> Outputs:
     phi = [cell.interpolate(corner) for cell, corner in zip(cells, corners, strict=True)]
     coarse = decode(phi[COARSE], decoders["coarse_w1"], decoders["coarse_w2"])
     middle = decode(phi[MIDDLE], decoders["middle_w1"], decoders["middle_w2"])
-    mean, is_observed = read_mean(field.mean, cells[FINE])
+    base_m, is_observed, base_rgb, has_color = read_base(field.base, points)
+    base = base_m / float(field.truncation_m)
     # coarser features learn from their own losses only: here they are constants
-    base = (
-        mean * float(field.sdf_unit_m / field.truncation_m) if field.is_seeded else middle.detach()
-    )
     residual = decode_fine(
         phi[FINE], phi[MIDDLE].detach(), decoders["fine_w1"], decoders["fine_w2"]
     )
-    rgb = decode_color(phi[COLOR], decoders["color_w1"], decoders["color_w2"])
+    rgb = base_rgb + decode_color(phi[COLOR], decoders["color_w1"], decoders["color_w2"])
     outputs = Outputs(
         coarse, cells[COARSE].exists, middle, cells[MIDDLE].exists, base + residual, is_observed,
-        rgb, cells[COLOR].exists,
+        rgb, cells[COLOR].exists & has_color,
     )  # fmt: skip
     return Outputs(*(values.unflatten(0, (-1, NUM_SAMPLES)) for values in outputs))
 
@@ -178,20 +179,10 @@ def _shares(weights: Tensor) -> Tensor:
     return weights / total.where(total > 0, 1.0)
 
 
-def _teach(level: Level, cells: Cells, start: Tensor, curvature: Tensor) -> None:
-    """Add curvatures by samples (n,) to the vertices. Those that no sample has touched before keep
-    what they counted as in the first that does, `start`.
-    """
-    import torch
-
-    records, marks = records_of(level), torch.from_numpy(level.marks).flatten()
-    is_new = (records[:, CURVATURE][cells.rows] == 0) & (marks[cells.rows] == 0)
-    is_new &= curvature[:, None] > 0
-    new, first = np.unique(cells.rows[is_new].numpy(), return_index=True)
-    samples = is_new.nonzero()[:, 0][first]
-    records[new, FEATURES : FEATURES + NUM_FEATURES] = start[samples]
+def _add_curvature(level: Level, cells: Cells, curvature: Tensor) -> None:
+    """Add curvatures by samples (n,) to the vertices."""
     shares = curvature[:, None] * cells.shares
-    records[:, CURVATURE].index_add_(0, cells.rows.flatten(), shares.flatten())
+    records_of(level)[:, CURVATURE].index_add_(0, cells.rows.flatten(), shares.flatten())
 
 
 def _scatter(level: Level, cells: Cells, by_corner: Tensor, takes_part: Tensor) -> np.ndarray:
@@ -226,7 +217,7 @@ def adagrad(level: Level, touched: np.ndarray, rate: float, smoothness: float) -
     torch.from_numpy(level.marks).flatten()[rows] = 0
 
 
-def relax(level: Level, touched: np.ndarray, limit: float) -> None:
+def relax(level: Level, touched: np.ndarray, limit: float, prior: float) -> None:
     """See `kernels.field.relax`."""
     import torch
 
@@ -234,7 +225,9 @@ def relax(level: Level, touched: np.ndarray, limit: float) -> None:
     rows = torch.from_numpy(touched).long()
     record = records.index_select(0, rows)
     gradient, curvature = record[:, GRADIENT : GRADIENT + NUM_FEATURES], record[:, CURVATURE]
-    record[:, FEATURES : FEATURES + NUM_FEATURES] -= gradient / (curvature + EPSILON)[:, None]
+    record[:, FEATURES : FEATURES + NUM_FEATURES] -= (
+        gradient / (curvature + (prior + EPSILON))[:, None]
+    )
     gradient.zero_()
     curvature.clamp_(max=limit)
     records[rows] = record

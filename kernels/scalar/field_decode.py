@@ -67,8 +67,8 @@ def residual_gradient(w1, w2, x0, x1, x2, x3, m0, m1, m2, m3):
 
 @inline
 def decode_color(w1, w2, x0, x1, x2, x3):
-    """Return red, green and blue, about 0..1."""
-    red, green, blue = HALF + x0, HALF + x1, HALF + x2
+    """Return what is to be added to red, green and blue, which are 0..1."""
+    red, green, blue = x0, x1, x2
     for k in range(HIDDEN_COLOR):
         pre = max(w1[0, k] * x0 + w1[1, k] * x1 + w1[2, k] * x2 + w1[3, k] * x3, ZERO)
         red += pre * w2[k, 0]

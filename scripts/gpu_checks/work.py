@@ -42,8 +42,8 @@ FULL = Workload(CAMERA, room.walk().period_frames, num_frames=600, num_compared=
 TINY = Workload(
     CAMERA.scaled(0.15), 2, 2, 2, 0.08, 0.06, 32, DepthNoise(0.006, 0.006, 0.0),
     NeuralConfig(
-        first_steps=1, steps=1, rays=48, ray_cell=8, fine_spacing_m=0.08, color_spacing_m=0.08,
-        truncation_m=0.2,
+        first_steps=1, steps=1, rays=48, ray_cell=8, base_spacing_m=0.08, fine_spacing_m=0.16,
+        color_spacing_m=0.1, truncation_m=0.2,
     ),
 )  # fmt: skip
 

@@ -60,7 +60,7 @@ def rendering_scores(run: Run, source: Source) -> RenderingScores | None:
     if not scores:
         logger.warning("no rendering scores: no held-out frame was tracked")
         return None
-    return _summary(scores)
+    return summary(scores)
 
 
 def compare(frame: Frame, rendering: Rendering) -> FrameScores:
@@ -87,7 +87,8 @@ def psnr_db(a: UInt8[np.ndarray, "*pixels 3"], b: UInt8[np.ndarray, "*pixels 3"]
     return float(10.0 * np.log10(255.0**2 / squared_error)) if squared_error else float("inf")
 
 
-def _summary(scores: Sequence[FrameScores]) -> RenderingScores:
+def summary(scores: Sequence[FrameScores]) -> RenderingScores:
+    """Return the scores of several frames as one."""
     num_depths = sum(frame.num_depths for frame in scores)
     difference_m = sum(frame.depth_difference_m for frame in scores)
     return RenderingScores(

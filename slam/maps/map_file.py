@@ -39,10 +39,10 @@ def opened_map_file(path: Path) -> Iterator[tuple[dict[str, Any], Mapping[str, n
         raise SlamError(f"{path} is not a readable map file: {reason}") from error
 
 
-def check_format(header: Mapping[str, Any], name: str, version: int) -> None:
-    """Refuse a file of another format, or of a version that is newer than this program's."""
-    if header["format"] != name or header["version"] > version:
+def check_format(header: Mapping[str, Any], name: str, version: int, oldest: int = 1) -> None:
+    """Refuse a file of another format, or of a version that this program does not read."""
+    if header["format"] != name or not oldest <= header["version"] <= version:
         raise SlamError(
-            f"it holds {header['format']} version {header['version']}; "
-            f"this program reads {name} up to version {version}"
+            f"it holds {header['format']} version {header['version']}; this program reads {name} "
+            + (f"version {version}" if oldest == version else f"up to version {version}")
         )

@@ -15,32 +15,31 @@ def sizes(case: Case) -> tuple[int, ...]:
 
 @check
 def field_query(case: Case) -> None:
-    for is_seeded in (True, False):
-        field = random_field(case.random, is_seeded)
-        for num_points in sizes(case):
-            points = random_points(case.random, (num_points,))
-            with using("reference"):
-                wanted = field_ops.query(field, points)
-            got = to_host(field_ops.query(on_device(field), to_device(points)))
-            what = f"{num_points} points, seeded {is_seeded}"
-            limit = case.limit(1e-5, 3e-6)
-            case.close(f"distance at {what}", got[0], wanted[0], limit * TRUNCATION_M, limit)
-            # a ReLU whose input rounds to its other side turns a part of the gradient off or on
-            largest = np.abs(wanted[1]).max(initial=0.0)
-            case.close(
-                f"gradient at {what}", got[1], wanted[1], 1e-5 * largest, flips=1e-3, cap=largest
-            )
-            case.equal(f"is observed at {what}", got[2], wanted[2])
-            unknown = ~wanted[2]
-            is_zero = not got[0][unknown].any() and not got[1][unknown].any()
-            case.true(f"zeros where nothing is at {what}", is_zero)
-            share = wanted[2].mean() if num_points > 100 else 0.5
-            case.true(f"{share:.2f} observed at {what}", 0.3 < share < 0.95)
+    field = random_field(case.random)
+    for num_points in sizes(case):
+        points = random_points(case.random, (num_points,))
+        with using("reference"):
+            wanted = field_ops.query(field, points)
+        got = to_host(field_ops.query(on_device(field), to_device(points)))
+        what = f"{num_points} points"
+        limit = case.limit(1e-5, 3e-6)
+        case.close(f"distance at {what}", got[0], wanted[0], limit * TRUNCATION_M, limit)
+        # a ReLU whose input rounds to its other side turns a part of the gradient off or on
+        largest = np.abs(wanted[1]).max(initial=0.0)
+        case.close(
+            f"gradient at {what}", got[1], wanted[1], 1e-5 * largest, flips=1e-3, cap=largest
+        )
+        case.equal(f"is observed at {what}", got[2], wanted[2])
+        unknown = ~wanted[2]
+        is_zero = not got[0][unknown].any() and not got[1][unknown].any()
+        case.true(f"zeros where nothing is at {what}", is_zero)
+        share = wanted[2].mean() if num_points > 100 else 0.5
+        case.true(f"{share:.2f} observed at {what}", 0.3 < share < 0.95)
 
 
 @check
 def field_predict(case: Case) -> None:
-    field = random_field(case.random, True)
+    field = random_field(case.random)
     for num_points in sizes(case):
         points = random_points(case.random, (num_points,))
         with using("reference"):
@@ -55,7 +54,7 @@ def field_predict(case: Case) -> None:
 
 @check
 def field_color(case: Case) -> None:
-    field = random_field(case.random, True)
+    field = random_field(case.random)
     for num_points in sizes(case):
         points = random_points(case.random, (num_points,))
         with using("reference"):

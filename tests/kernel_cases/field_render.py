@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernel_cases.check import Case, gpu_check, to_device, to_host
-from kernel_cases.random_field import SPACINGS_M, UNIT_M, on_device, random_field
+from kernel_cases.random_field import BASE_M, UNIT_M, on_device, random_field
 from kernels.dispatch import using
 from kernels.field import FEATURES, NUM_FEATURES, Field
 from kernels.field_render import render
@@ -14,17 +14,19 @@ RADIUS_M = 0.2
 
 
 def ball(random: np.random.Generator) -> Field:
-    """Return a field whose mean is a ball round the origin; features move the surface by
+    """Return a field whose base is a ball round the origin; features move the surface by
     millimetres.
     """
-    field = random_field(random, True)
+    field = random_field(random)
     for level in (field.middle, field.fine):
         level.vertices[..., FEATURES : FEATURES + NUM_FEATURES] *= 0.1
-    coords = field.fine.blocks.coords[: field.fine.blocks.num_blocks[0], None]
-    vertices = (8 * coords + np.argwhere(np.ones((8, 8, 8)))) * SPACINGS_M["fine"]
-    sdf_m = np.linalg.norm(vertices, axis=-1) - RADIUS_M
-    field.mean.sdf[: len(coords)] = np.clip(np.round(sdf_m / UNIT_M), -32000, 32000)
-    field.mean.weight[field.mean.weight > 0] = 256  # the raycasts' hits differ a little
+    index, voxels = field.base.blocks, field.base.voxels
+    coords = index.coords[: index.num_blocks[0], None]
+    centers = (8 * coords + np.argwhere(np.ones((8, 8, 8)))) * BASE_M
+    sdf_m = np.linalg.norm(centers, axis=-1) - RADIUS_M
+    voxels.sdf[: len(coords)] = np.clip(np.round(sdf_m / UNIT_M), -32000, 32000)
+    voxels.weight[voxels.weight > 0] = 256  # the raycasts' hits differ a little
+    voxels.color[:] = voxels.color[:1, :, :1]  # and colours change from voxel to voxel
     return field
 
 

@@ -32,11 +32,12 @@ def movers_found(case: Case) -> None:
     compare_index(case, "free space", index, all_coords(index))
 
     view = np.where((u > 0.3 * w) & (u < 0.6 * w) & (v > 0.2 * h), np.float32(1.1), wall_m)
-    field = random_field(case.random, True)  # about where something moves
+    field = random_field(case.random)  # about where something moves
     shares = []
-    for name, spread in (("far", 1e3), ("near", 1.0)):  # of the field's surfaces
-        mean = field.mean._replace(sdf=np.clip(field.mean.sdf * spread, -32000, 32000).astype("i2"))
-        known = field._replace(mean=mean)
+    for name, spread in (("far", 1e3), ("near", 0.1)):  # of the field's surfaces
+        voxels = field.base.voxels
+        sdf = np.clip(voxels.sdf * spread, -32000, 32000).astype("i2")
+        known = field._replace(base=field.base._replace(voxels=voxels._replace(sdf=sdf)))
         arguments = (view, *frame[1:3])
         with using("reference"):
             wanted = movers.without_movers(host, known, *arguments)

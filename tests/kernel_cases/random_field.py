@@ -6,6 +6,7 @@ from kernel_cases.check import to_device, to_host
 from kernels import blocks as block_ops
 from kernels import field as field_ops
 from kernels import tsdf as tsdf_ops
+from kernels.blocks import BlockIndex
 from kernels.field import (
     CURVATURE,
     FEATURES,
@@ -16,22 +17,29 @@ from kernels.field import (
     Level,
     RayBatch,
 )
+from kernels.tsdf import TsdfGrid
 
 # powers of two: dividing by them is exact, so that all backends find the same cells
 SPACINGS_M = {"coarse": 1 / 2, "middle": 1 / 8, "fine": 1 / 32, "color": 1 / 64}
+BASE_M = 1 / 64
 TRUNCATION_M = 0.12
 UNIT_M = TRUNCATION_M / 32000.0
+REACH_M = 0.5  # of all levels and the base
 HALF_M = 0.3  # random points lie in a cube of twice this size, round the origin
 
 
-def random_field(random: np.random.Generator, is_seeded: bool) -> Field:
-    """Return a field of random features where a tenth of the blocks is missing, one vertex in a
-    hundred has no mean, and a third of the colour vertices is not taught.
+def random_field(random: np.random.Generator) -> Field:
+    """Return a field of random features where a tenth of the blocks is missing; of the base's
+    voxels one in a hundred is not known, and a third has no colour.
     """
-    coarse, middle, fine, color = (_random_level(name, random) for name in SPACINGS_M)
-    mean = tsdf_ops.new_blocks(len(fine.vertices))
-    mean.sdf[:] = random.integers(-32000, 32001, mean.sdf.shape)
-    mean.weight[:] = random.choice([0, 1, 40000], mean.sdf.shape, p=[0.01, 0.5, 0.49])
+    levels = (_random_level(name, random) for name in SPACINGS_M)
+    index = _random_index(BASE_M, random)
+    voxels = tsdf_ops.new_blocks(len(index.coords))
+    voxels.sdf[:] = random.integers(-32000, 32001, voxels.sdf.shape)
+    voxels.weight[:] = random.choice([0, 1, 40000], voxels.sdf.shape, p=[0.01, 0.5, 0.49])
+    voxels.color[:] = random.integers(0, 256, voxels.color.shape)
+    voxels.color[:, 3] = random.choice([0, 1, 32], voxels.sdf.shape, p=[0.33, 0.33, 0.34])
+    base = TsdfGrid(index, voxels, np.float32(BASE_M), np.float32(UNIT_M))
     shapes = ((4, 32), (32,), (4, 32), (32,), (8, 32), (32,), (4, 16), (16, 3))
     scales = (0.5, 0.2) * 4
     weights = [
@@ -39,25 +47,29 @@ def random_field(random: np.random.Generator, is_seeded: bool) -> Field:
         for scale, shape in zip(scales, shapes, strict=True)
     ]
     return Field(
-        coarse, middle, fine, color, mean, Decoders(*weights), np.float32(TRUNCATION_M),
-        np.float32(SPACINGS_M["coarse"]), np.float32(UNIT_M), is_seeded,
+        *levels, base, Decoders(*weights), np.float32(TRUNCATION_M),
+        np.float32(SPACINGS_M["coarse"]),
     )  # fmt: skip
 
 
-def _random_level(name: str, random: np.random.Generator) -> Level:
-    reach = int(np.ceil(HALF_M / (8 * SPACINGS_M[name])))
+def _random_index(spacing_m: float, random: np.random.Generator) -> BlockIndex:
+    reach = int(np.ceil(REACH_M / (8 * spacing_m)))
     coords = random.permutation(np.argwhere(np.ones((2 * reach,) * 3)) - reach)
     is_kept = np.arange(len(coords)) < int(0.9 * len(coords))
     is_kept |= (coords == 0).all(axis=1)  # most coarse cells have a corner there
     coords = coords[is_kept].astype(np.int32)
     index = block_ops.new_index(len(coords) + 1)
     assert block_ops.insert_blocks(index, coords)
-    vertices, marks = field_ops.new_vertices(len(coords) + 1)
+    return index
+
+
+def _random_level(name: str, random: np.random.Generator) -> Level:
+    index = _random_index(SPACINGS_M[name], random)
+    vertices, marks = field_ops.new_vertices(len(index.coords))
     features = random.normal(scale=0.3, size=(*marks.shape, NUM_FEATURES))
     vertices[..., FEATURES : FEATURES + NUM_FEATURES] = features
     if name == "color":
-        curvature = 1e-3 * random.random(marks.shape)  # of the order of that of a batch
-        vertices[..., CURVATURE] = curvature * (random.random(marks.shape) > 0.33)
+        vertices[..., CURVATURE] = 1e-3 * random.random(marks.shape)  # as much as of a batch
     return Level(index, vertices, marks, np.float32(SPACINGS_M[name]))
 
 

@@ -5,10 +5,10 @@ import numpy as np
 from kernels import blocks as block_ops
 from kernels import field as field_ops
 from kernels import tsdf as tsdf_ops
+from kernels.blocks import BlockIndex
 from kernels.field import (
     CURVATURE,
     FEATURES,
-    FINE,
     NUM_BAND,
     NUM_FEATURES,
     NUM_SAMPLES,
@@ -20,45 +20,60 @@ from kernels.field import (
     RayBatch,
     StepWeights,
 )
+from kernels.tsdf import TsdfGrid
 
 LEVELS = ("coarse", "middle", "fine", "color")
 SPACINGS_M = {"coarse": 0.48, "middle": 0.12, "fine": 0.03, "color": 0.02}
 TRUNCATION_M = 0.12
+BASE_M = 0.015
 UNIT_M = TRUNCATION_M / 32000.0
 HALF_M = 0.45  # random points lie in a cube of twice this size, round the origin
+GRAY = 102  # of 255: 0.4
 SIZES = [1, 3, 33, 129, 500]  # chunks are 32 rays and 128 points
 NORMAL = np.array([0.5, -0.35, 0.79]) / np.linalg.norm([0.5, -0.35, 0.79])
 
 
-def new_level(name: str, random: np.random.Generator, share: float) -> Level:
-    """Return a level of random features on a share of the blocks round the origin.
-
-    Of the colour vertices a third are not taught, whatever their features.
-    """
-    spacing_m = SPACINGS_M[name]
+def new_index(spacing_m: float, random: np.random.Generator, share: float) -> BlockIndex:
+    """Return an index of a share of the blocks round the origin."""
     reach = int(np.ceil(HALF_M / (8 * spacing_m)))
     coords = np.stack(np.indices((2 * reach,) * 3), axis=-1).reshape(-1, 3) - reach
     coords = random.permutation(coords)[: int(share * len(coords))].astype(np.int32)
     index = block_ops.new_index(len(coords) + 1)
     assert block_ops.insert_blocks(index, coords)
-    vertices, marks = field_ops.new_vertices(len(coords) + 1)
+    return index
+
+
+def new_level(name: str, random: np.random.Generator, share: float) -> Level:
+    """Return a level of random features on a share of the blocks round the origin."""
+    spacing_m = SPACINGS_M[name]
+    index = new_index(spacing_m, random, share)
+    vertices, marks = field_ops.new_vertices(len(index.coords))
     vertices[..., FEATURES : FEATURES + NUM_FEATURES] = random.normal(
         scale=0.3, size=(*marks.shape, NUM_FEATURES)
     )
-    if name == "color":
-        is_taught, curvature = random.spawn(1)[0].random((2, *marks.shape))
-        # of the order of that of a batch
-        vertices[..., CURVATURE] = 0.1 / SIZES[-1] * curvature * (is_taught > 0.33)
+    if name == "color":  # of the order of that of a batch
+        vertices[..., CURVATURE] = 0.1 / SIZES[-1] * random.spawn(1)[0].random(marks.shape)
     return Level(index, vertices, marks, np.float32(spacing_m))
 
 
-def random_field(seed: int, is_seeded: bool = True, share: float = 0.9) -> Field:
-    """Return a field with holes: missing blocks, and vertices that the mean does not know."""
+def new_base(random: np.random.Generator, share: float) -> TsdfGrid:
+    """Return random distances and colours; of the voxels one in a hundred is not known, and a third
+    has no colour.
+    """
+    index = new_index(BASE_M, random, share)
+    voxels = tsdf_ops.new_blocks(len(index.coords))
+    voxels.sdf[:] = random.integers(-32000, 32001, voxels.sdf.shape)
+    voxels.weight[:] = random.choice([0, 1, 40000], voxels.sdf.shape, p=[0.01, 0.5, 0.49])
+    voxels.color[:] = random.integers(0, 256, voxels.color.shape)
+    voxels.color[:, 3] = random.choice([0, 1, 32], voxels.sdf.shape, p=[0.33, 0.33, 0.34])
+    return TsdfGrid(index, voxels, np.float32(BASE_M), np.float32(UNIT_M))
+
+
+def random_field(seed: int, share: float = 0.9) -> Field:
+    """Return a field with holes: missing blocks, and voxels that the base does not know."""
     random = np.random.default_rng(seed)
     levels = [new_level(name, random, share) for name in LEVELS]
-    mean = tsdf_ops.new_blocks(len(levels[FINE].vertices))
-    mean.sdf[:] = random.integers(-32000, 32001, mean.sdf.shape)
-    mean.weight[:] = random.choice([0, 1, 40000], mean.sdf.shape, p=[0.01, 0.5, 0.49])
+    base = new_base(random.spawn(1)[0], share)
 
     def layer(*shape: int, scale: float) -> np.ndarray:
         return (scale * random.normal(size=shape)).astype(np.float32)
@@ -73,8 +88,8 @@ def random_field(seed: int, is_seeded: bool = True, share: float = 0.9) -> Field
         layer(4, 16, scale=0.5),
         layer(16, 3, scale=0.2),
     )
-    scales = map(np.float32, (TRUNCATION_M, SPACINGS_M["coarse"], UNIT_M))
-    return Field(*levels, mean, decoders, *scales, is_seeded)
+    scales = map(np.float32, (TRUNCATION_M, SPACINGS_M["coarse"]))
+    return Field(*levels, base, decoders, *scales)
 
 
 def random_batch(seed: int, num_rays: int) -> RayBatch:
@@ -99,13 +114,6 @@ def as_float32(array: np.ndarray) -> np.ndarray:
 
 def levels_of(field: Field) -> tuple[Level, ...]:
     return field.coarse, field.middle, field.fine, field.color
-
-
-def all_taught(field: Field) -> Field:
-    """Return the field with colour vertices that are taught, all alike."""
-    field = copy_of(field)
-    part(field.color, CURVATURE)[:, 0] = 1e-3
-    return field
 
 
 def copy_of(field: Field) -> Field:
@@ -144,19 +152,17 @@ def gradients(
 
 
 def plane_field(normal: np.ndarray, offset_m: float) -> Field:
-    """Return a field that is seeded with the plane normal . p = offset_m, without features.
-
-    Its colour is taught.
-    """
-    field = all_taught(random_field(13, share=1.0))
+    """Return a field whose base is the grey plane normal . p = offset_m, without features."""
+    field = random_field(13, share=1.0)
     for level in levels_of(field):
-        part(level, FEATURES)[:] = 0.0
+        level.vertices[:] = 0.0
+    index, voxels = field.base.blocks, field.base.voxels
     inside = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1)
-    coords = field.fine.blocks.coords[: field.fine.blocks.num_blocks[0], None]
-    vertices = (8 * coords + inside) * SPACINGS_M["fine"]
-    sdf_m = offset_m - vertices @ normal
-    field.mean.sdf[: len(coords)] = np.round(np.clip(sdf_m / UNIT_M, -32767, 32767))
-    field.mean.weight[:] = 1
+    coords = index.coords[: index.num_blocks[0], None]
+    sdf_m = offset_m - (8 * coords + inside) * BASE_M @ normal
+    voxels.sdf[: len(coords)] = np.round(np.clip(sdf_m / UNIT_M, -32767, 32767))
+    voxels.weight[:] = 1
+    voxels.color[:] = GRAY
     return field
 
 

@@ -93,7 +93,7 @@ def update(field: Field, touched: list[np.ndarray], rate: float, smoothness: flo
     """Move the vertices of all levels, those of colour by their curvature."""
     for level, rows in zip(levels_of(field)[:COLOR], touched[:COLOR], strict=True):
         field_ops.adagrad(level, rows, rate, smoothness)
-    field_ops.relax(field.color, touched[COLOR], 1e-2)
+    field_ops.relax(field.color, touched[COLOR], 1e-2, 1e-4)
 
 
 def test_training_lowers_the_losses(backend: str):
@@ -151,7 +151,7 @@ def test_wrong_vertices_are_refused():
         with pytest.raises(ValueError, match="touched must be"):
             field_ops.adagrad(level, wrong, 0.01, 0.0)
         with pytest.raises(ValueError, match="touched must be"):
-            field_ops.relax(level, wrong, 1.0)
+            field_ops.relax(level, wrong, 1.0, 0.0)
 
 
 def test_the_color_decoder_is_updated_by_adam(backend: str):

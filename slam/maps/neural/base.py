@@ -65,18 +65,19 @@ class KeyframedMap(ABC):
         self._window = self._keyframes.window(self.config.window)
 
     def mesh(self, voxel_size_m: float | None = None) -> Mesh:
-        """Extract the surface, observed and predicted.
+        """Extract the surface, observed and predicted. The former ends where readings end.
 
-        The default is half the fine spacing for what is observed and half the middle one for what
-        is predicted.
+        The default is the base's spacing for what is observed and half the middle one for what is
+        predicted.
         """
-        field = self._content().grid.field
-        fine_m, middle_m = self.config.fine_spacing_m / 2, self.config.middle_spacing_m / 2
+        grid = self._content().grid
+        field = grid.field
+        base_m, middle_m = self.config.base_spacing_m, self.config.middle_spacing_m / 2
         if voxel_size_m is not None:
             check_mesh_spacing(voxel_size_m)
-            fine_m = middle_m = voxel_size_m
+            base_m = middle_m = voxel_size_m
         predicted = predicted_mesh(field, middle_m, self._keyframes.centers_m())
-        return observed_mesh(field, fine_m).joined(predicted)
+        return grid.base.as_read(observed_mesh(field, base_m)).joined(predicted)
 
     def set_effort(self, share: float) -> None:
         """Train for this share of the time budget only; there is no less of an unlimited one."""

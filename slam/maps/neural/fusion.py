@@ -1,18 +1,13 @@
-"""The part of the neural map that averages: allocation, and the fused mean that seeds it."""
+"""The part of the neural map that averages: the base takes a frame, and the levels grow with it."""
 
 import numpy as np
 
-from kernels import blocks as block_ops
-from kernels import tsdf as tsdf_ops
 from slam.frame import Frame
-from slam.geometry import Transform, inverse
+from slam.geometry import Transform
 from slam.maps.neural.grid import Grid, View
 from slam.maps.readings import SurfaceReadings, stride_for
-from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
 
-NEAR_M = 0.1
-BAND_STRIDE = 8  # pixels that allocate: at 5 m they are 8 cm apart, far under a fine block
-COLOR_STRIDE = 3
+COLOR_STRIDE = 3  # pixels that allocate colour: at 5 m they are 3 cm apart
 
 
 def fuse(
@@ -23,40 +18,23 @@ def fuse(
     number: int,
     is_keyframe: bool,
 ) -> bool:
-    """Allocate what a frame sees and fuse it into the mean distance, in place; False where the
-    budget refused blocks.
+    """Fuse a frame into the base, in place, and allocate what is to be learned on it; False where
+    the budget refused blocks.
 
     Colour is only allocated for keyframes, which alone are trained on.
     """
-    config = grid.config
-    h, w = frame.depth_m.shape
-    band_m = (config.truncation_m, config.truncation_m)
-    view = View(
-        # readings beside an edge are negative and allocate nothing: most outliers are such
-        readings.depth_m[:-1].reshape(h, w),
-        frame.camera.intrinsics,
-        T_world_camera.astype(np.float32),
-        frame.depth_noise.coefficients,
-    )
-    num_before = grid.fine.count
-    visible, num_visible, fits = grid.fine.touch_band(
-        view, config.truncation_m, stride_for(frame.camera, BAND_STRIDE), number
-    )
-    fits &= grid.cover(num_before)
+    first, refused = grid.base.num_blocks, grid.base.num_refused
+    grid.base.fuse(frame, readings, T_world_camera)
+    fits = grid.cover(first) and grid.base.num_refused == refused
     if is_keyframe:
+        view = View(
+            # readings beside an edge are negative and allocate nothing: most outliers are such
+            readings.depth_m[:-1].reshape(frame.depth_m.shape),
+            frame.camera.intrinsics,
+            T_world_camera.astype(np.float32),
+            frame.depth_noise.coefficients,
+        )
         stride = stride_for(frame.camera, COLOR_STRIDE)
-        fits &= grid.color.touch_band(view, config.color_spacing_m, stride, number)[2]
+        fits &= grid.color.touch_band(view, grid.config.color_spacing_m, stride, number)
     grid.publish()
-    fine = grid.fine.level
-    num_visible = block_ops.touch_free(
-        fine.blocks, frame.depth_m, view.intrinsics, view.T_world_camera, grid.fine.block_size_m,
-        view.noise, band_m, FREE_STRIDE, free_offset_of(number),
-        NEAR_M, grid.fine.stamps, number, visible, num_visible,
-    )  # fmt: skip
-    tsdf_ops.integrate(
-        fine.blocks, grid.mean, visible[:num_visible], readings.depth_m, readings.normals,
-        np.empty(0, np.uint32), (h, w), view.intrinsics,
-        inverse(T_world_camera).astype(np.float32), config.fine_spacing_m, grid.sdf_unit_m,
-        view.noise, band_m, config.max_weight, dither_of(number),
-    )  # fmt: skip
     return fits

@@ -1,5 +1,8 @@
-"""The storage of the neural field: four levels of sparse blocks that grow together."""
+"""The storage of the neural field: a TSDF map as its base, and four levels of sparse blocks that
+grow with it.
+"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,17 +10,21 @@ from jaxtyping import Int32
 
 from kernels import blocks as block_ops
 from kernels import field as field_ops
-from kernels import tsdf as tsdf_ops
+from kernels.blocks import BlockIndex
 from kernels.field import Decoders, Field, Level
-from slam.config import NeuralConfig
+from kernels.tsdf import TsdfGrid
+from slam.camera import DepthNoise
+from slam.config import NeuralConfig, TsdfConfig
 from slam.errors import SlamError
 from slam.maps.neural.decoders import load_decoders
+from slam.maps.tsdf.map import TsdfMap
+from slam.maps.tsdf.tsdf_file import TsdfContent, check_blocks
 
 VERTEX_BYTES = 4 * field_ops.RECORD + 1
 BLOCK_BYTES = 512 * VERTEX_BYTES + 44  # vertices, coordinates and neighbours
-FINE_BLOCK_BYTES = BLOCK_BYTES + 512 * 4  # and the fused mean
-# How the budget is shared out; a level that is full refuses blocks.
-SHARES = {"coarse": 0.02, "middle": 0.08, "fine": 0.45, "color": 0.45}
+# How the budget is shared out; what is full refuses blocks.
+SHARES = {"coarse": 0.02, "middle": 0.06, "fine": 0.3, "color": 0.3}
+BASE_SHARE = 0.32
 FIRST_CAPACITY = 1 << 10
 
 
@@ -71,23 +78,19 @@ class _GrowingLevel:
                 return False
         return True
 
-    def cover(self, fine: "_GrowingLevel", first: int) -> bool:
-        """Insert what lies over the fine blocks from slot `first` on; False where the budget is
-        used up.
+    def cover(self, index: BlockIndex, first: int, block_size_m: float) -> bool:
+        """Insert what lies over the blocks of a finer index from slot `first` on; False where the
+        budget is used up.
         """
         spacing_m = float(self.level.spacing_m)
-        while not block_ops.cover_blocks(
-            fine.level.blocks, first, self.level.blocks, fine.block_size_m, spacing_m
-        ):
+        while not block_ops.cover_blocks(index, first, self.level.blocks, block_size_m, spacing_m):
             if not self.grow():
                 return False
         return True
 
-    def touch_band(
-        self, view: View, truncation_m: float, stride: int, stamp: int
-    ) -> tuple[Int32[np.ndarray, "capacity"], int, bool]:
-        """Allocate and list the blocks of the band; see `kernels.blocks.touch_band`. The flag says
-        whether all found room.
+    def touch_band(self, view: View, truncation_m: float, stride: int, stamp: int) -> bool:
+        """Allocate the blocks of the band; see `kernels.blocks.touch_band`. Return whether all
+        found room.
         """
         while True:
             visible = np.empty(len(self.stamps), np.int32)
@@ -96,77 +99,96 @@ class _GrowingLevel:
                 self.block_size_m, view.noise, (truncation_m, truncation_m), stride, self.stamps,
                 stamp, visible,
             )  # fmt: skip
-            if num >= 0:
-                return visible, num, True
-            is_grown = self.grow()
-            if not is_grown:
-                touched = np.flatnonzero(self.stamps == stamp)
-                visible[: len(touched)] = touched
-                return visible, len(touched), False
+            if num >= 0 or not self.grow():
+                return num >= 0
             self.stamps[self.stamps == stamp] = -1  # list them again
 
 
-def capacities(budget_bytes: int, more_bytes: int = 0, more_fine_bytes: int = 0) -> dict[str, int]:
+def capacities(budget_bytes: int, more_bytes: int = 0) -> dict[str, int]:
     """Return how many blocks each level may have, where one takes so many bytes more than here."""
-    block_bytes = dict.fromkeys(SHARES, BLOCK_BYTES + more_bytes)
-    block_bytes["fine"] = FINE_BLOCK_BYTES + more_fine_bytes
     return {
-        name: max(1, int(share * budget_bytes / block_bytes[name]))
+        name: max(1, int(share * budget_bytes / (BLOCK_BYTES + more_bytes)))
         for name, share in SHARES.items()
     }
 
 
-class Grid:
-    """Coarse, middle, fine and colour level, and the fused mean distance at the fine vertices."""
+def base_config(config: NeuralConfig) -> TsdfConfig:
+    """Return what the base is made by: a TSDF with one truncation at all depths."""
+    truncation_voxels = config.truncation_m / config.base_spacing_m
+    return TsdfConfig(
+        voxel_size_m=config.base_spacing_m,
+        truncation_voxels=truncation_voxels,
+        max_truncation_voxels=truncation_voxels,
+        max_weight=config.max_weight,
+        budget_mb=max(1, int(BASE_SHARE * config.budget_mb)),
+    )
 
-    def __init__(self, config: NeuralConfig, decoders: Decoders) -> None:
+
+class Grid:
+    """The base, and the coarse, middle, fine and colour level."""
+
+    def __init__(self, config: NeuralConfig, depth_noise: DepthNoise, decoders: Decoders) -> None:
         most = capacities(config.budget_mb * 1_000_000)
         try:
+            self.base = TsdfMap(base_config(config), depth_noise, FIRST_CAPACITY)
             self.coarse = _GrowingLevel(config.coarse_spacing_m, most["coarse"])
             self.middle = _GrowingLevel(config.middle_spacing_m, most["middle"])
             self.fine = _GrowingLevel(config.fine_spacing_m, most["fine"])
             self.color = _GrowingLevel(config.color_spacing_m, most["color"])
-            self.mean = tsdf_ops.new_blocks(most["fine"])
-        except MemoryError as error:
+        except (MemoryError, SlamError) as error:
             raise SlamError(
                 f"cannot reserve {config.budget_mb} MB for the map; lower --neural.budget-mb"
             ) from error
         self.config = config
-        self.sdf_unit_m = config.truncation_m / 32000.0  # dithering must not overflow int16
         self.decoders = decoders
         self.field = self._field()
 
     def _field(self) -> Field:
-        config = self.config
         return Field(
             self.coarse.level,
             self.middle.level,
             self.fine.level,
             self.color.level,
-            self.mean,
+            TsdfGrid(
+                *self.base.storage,
+                np.float32(self.config.base_spacing_m),
+                np.float32(self.base.sdf_unit_m),
+            ),
             self.decoders,
-            np.float32(config.truncation_m),
-            np.float32(config.coarse_spacing_m),
-            np.float32(self.sdf_unit_m),
-            config.seed_with_mean,
+            np.float32(self.config.truncation_m),
+            np.float32(self.config.coarse_spacing_m),
         )
 
     def publish(self) -> None:
-        """Hand the levels as they are now to the readers, at once."""
+        """Hand base and levels as they are now to the readers, at once."""
         self.field = self._field()
 
-    def cover(self, first_fine: int) -> bool:
-        """Allocate the coarser blocks over all fine blocks from `first_fine` on; False where one
-        found no room.
+    def cover(self, first: int) -> bool:
+        """Allocate blocks of coarse, middle and fine over all of the base's from slot `first` on;
+        False where one found no room.
         """
-        fits = self.middle.cover(self.fine, first_fine)
-        return self.coarse.cover(self.fine, first_fine) and fits
+        index, size_m = self.base.storage[0], 8.0 * self.config.base_spacing_m
+        levels = (self.coarse, self.middle, self.fine)
+        return all([level.cover(index, first, size_m) for level in levels])
+
+    def base_content(self) -> TsdfContent:
+        """Return all of the base."""
+        base = self.base
+        return TsdfContent(base.config, base.depth_noise, base.num_integrated, *base.arrays())
+
+    def take_base(self, num_integrated: int, arrays: Sequence[np.ndarray]) -> None:
+        """Go on with a base of so many frames; raise SlamError where there is no room for it."""
+        base = self.base
+        content = TsdfContent(base.config, base.depth_noise, num_integrated, *arrays)
+        check_blocks("its base", content)
+        base.take(content)
+        base.num_integrated = num_integrated
 
     @property
     def nbytes(self) -> int:
         """Bytes of the blocks in use."""
-        others = self.coarse.count + self.middle.count + self.color.count
-        return others * BLOCK_BYTES + self.fine.count * FINE_BLOCK_BYTES
+        levels = (self.coarse, self.middle, self.fine, self.color)
+        return self.base.nbytes + BLOCK_BYTES * sum(level.count for level in levels)
 
 
 def new_decoders() -> Decoders:

@@ -31,16 +31,16 @@ from slam.maps.readings import SurfaceReadings, surface_readings
 class NeuralMap(KeyframedMap):
     """Learned features on sparse grids, without a scene bound (after NICE-SLAM, Zhu et al. 2022).
 
-    Every frame is fused into the mean distance at the fine vertices; every few frames one becomes a
-    keyframe. Between two keyframes the field is trained on the rays of the newest and of those that
-    overlap with it, a few steps a frame within a time budget. One thread may integrate while others
-    query and render: features are read as they are, and growth hands over a new field at once.
+    Every frame is fused into the base, a TSDF map; every few frames one becomes a keyframe. Between
+    two keyframes the field is trained on the rays of the newest and of those that overlap with it,
+    a few steps a frame within a time budget. One thread may integrate while others query and
+    render: features are read as they are, and growth hands over a new field at once.
     """
 
     def __init__(self, config: NeuralConfig, depth_noise: DepthNoise) -> None:
         super().__init__(config, depth_noise)
         self.num_refused = 0  # frames whose new blocks did not all fit into the budget
-        self._grid = Grid(config, new_decoders())
+        self._grid = Grid(config, depth_noise, new_decoders())
         self._trainer = Trainer(config, depth_noise)
         self._free_space = movers.new_free_space()
         self._lock = Lock()

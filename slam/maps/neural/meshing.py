@@ -25,7 +25,8 @@ def observed_mesh(field: Field, voxel_size_m: float) -> Mesh:
         sdf_m, _, is_valid = field_ops.query(field, points)
         return sdf_m, is_valid
 
-    coords = blocks_near(field.fine.blocks, float(field.fine.spacing_m), voxel_size_m, evaluate)
+    base = field.base
+    coords = blocks_near(base.blocks, float(base.voxel_size_m), voxel_size_m, evaluate)
     mesh = extract(coords, voxel_size_m, float(field.truncation_m), evaluate)
     colors = field_colors(field, mesh.vertices_m)
     return Mesh(mesh.vertices_m, colors, mesh.triangles, np.zeros(len(colors), dtype=bool))

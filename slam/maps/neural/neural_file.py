@@ -5,8 +5,7 @@
     LEVEL_coords      int32    (n, 3), LEVEL one of coarse, middle, fine, color: block coordinates
     LEVEL_features    float32  (n, 512, 4), z fastest
     LEVEL_sums        float32  (n, 512, 4): what the optimiser has summed up for each feature
-    mean_sdf          int16    (n, 512): the fused mean of the fine blocks, in truncations / 32000
-    mean_weight       uint16   (n, 512): in 1/256 of a reading at 1 m; 0 = unknown
+    base_coords, _sdf, _weight, _color, _anchors: the base, as in `slam.maps.tsdf.tsdf_file`
     color_w1, _w2     float32  (4, 16), (16, 3): the colour decoder
     ray_counts        int64    (k,): rays of each keyframe
     ray_pixel, ray_depth_m, ray_slope, ray_rgbw: all rays, keyframe after keyframe (`kernels.rays`)
@@ -37,8 +36,9 @@ from slam.maps.sizes import check_neural
 from slam.meshio import replaced_file
 
 FORMAT = "twinmap-neural"
-VERSION = 1
+VERSION = 2
 LEVELS = ("coarse", "middle", "fine", "color")
+BASE = ("coords", "sdf", "weight", "color", "anchors")
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,7 @@ def write_neural(path: Path, content: NeuralContent, beside: Mapping[str, Any]) 
     }
     arrays: dict[str, Any] = {
         "header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-        "mean_sdf": grid.mean.sdf[: grid.fine.count],
-        "mean_weight": grid.mean.weight[: grid.fine.count],
+        **{f"base_{name}": a for name, a in zip(BASE, grid.base.arrays(), strict=True)},
         "color_w1": grid.decoders.color_w1,
         "color_w2": grid.decoders.color_w2,
         **ray_arrays(items),
@@ -85,9 +84,11 @@ def write_neural(path: Path, content: NeuralContent, beside: Mapping[str, Any]) 
 def read_neural(path: Path) -> NeuralContent:
     """Read a map file; whatever is wrong with it is one line."""
     with opened_map_file(path) as (header, arrays):
-        check_format(header, FORMAT, VERSION)
+        check_format(header, FORMAT, VERSION, VERSION)
         config = build(NeuralConfig, header["config"])
         check_neural(config)
+        depth_noise = build(DepthNoise, header["depth_noise"])
+        num_integrated = int(header["num_integrated"])
         decoders = new_decoders()
         if header["decoders"] != _fingerprint(decoders):
             raise SlamError("it was trained with other geometry decoders than this program has")
@@ -97,15 +98,18 @@ def read_neural(path: Path) -> NeuralContent:
         )
         return NeuralContent(
             config=config,
-            depth_noise=build(DepthNoise, header["depth_noise"]),
-            num_integrated=int(header["num_integrated"]),
-            grid=_read_grid(config, decoders, arrays),
+            depth_noise=depth_noise,
+            num_integrated=num_integrated,
+            grid=_read_grid(config, depth_noise, decoders, num_integrated, arrays),
             keyframes=read_keyframes(header["keyframes"], arrays),
         )
 
 
-def _read_grid(config: NeuralConfig, decoders: Decoders, arrays: Any) -> Grid:
-    grid = Grid(config, decoders)
+def _read_grid(
+    config: NeuralConfig, depth_noise: DepthNoise, decoders: Decoders, num: int, arrays: Any
+) -> Grid:
+    grid = Grid(config, depth_noise, decoders)
+    grid.take_base(num, [arrays[f"base_{name}"] for name in BASE])
     for name in LEVELS:
         growing = getattr(grid, name)
         coords = arrays[f"{name}_coords"]
@@ -120,9 +124,6 @@ def _read_grid(config: NeuralConfig, decoders: Decoders, arrays: Any) -> Grid:
         for part, first in (("features", FEATURES), ("sums", SUM)):
             values = checked(arrays, f"{name}_{part}", np.float32, (n, 512, NUM_FEATURES))
             growing.level.vertices[:n, :, first : first + NUM_FEATURES] = values
-    n = grid.fine.count
-    grid.mean.sdf[:n] = checked(arrays, "mean_sdf", np.int16, (n, 512))
-    grid.mean.weight[:n] = checked(arrays, "mean_weight", np.uint16, (n, 512))
     grid.publish()
     return grid
 

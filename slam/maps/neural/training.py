@@ -27,9 +27,12 @@ def fine_rate(config: NeuralConfig, depth_noise: DepthNoise) -> float:
     return config.fine_rate * quality
 
 
-def color_limit(config: NeuralConfig) -> float:
-    """Return the curvature of so many readings as colours average; see `kernels.field.relax`."""
-    return config.color_memory * 2.0 * StepWeights().color / config.rays
+def color_bounds(config: NeuralConfig) -> tuple[float, float]:
+    """Return the curvatures of as many readings as colours average, and as they start with; see
+    `kernels.field.relax`.
+    """
+    of_one = 2.0 * StepWeights().color / config.rays
+    return config.color_memory * of_one, config.color_prior * of_one
 
 
 def ray_bounds(num_rays: int, num_keyframes: int) -> list[int]:
@@ -59,7 +62,7 @@ class Recipe:
         field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0)
         rate = fine_rate(config, self.depth_noise)
         field_ops.adagrad(field.fine, touched[2], rate, config.smoothness / config.rays)
-        field_ops.relax(field.color, touched[3], color_limit(config))
+        field_ops.relax(field.color, touched[3], *color_bounds(config))
         field_ops.update_decoder(field.decoders, d_decoder, self.moments, config.decoder_rate)
 
 

@@ -42,9 +42,9 @@ def is_visible(
             T_world_face = np.eye(4)
             T_world_face[:3, :3], T_world_face[:3, 3] = R_face_world.T, center_m
             depth_m = tsdf_ops.raycast(
-                field.fine.blocks, field.mean, (FACE_PX, FACE_PX), INTRINSICS,
-                T_world_face.astype(np.float32), float(field.fine.spacing_m),
-                float(field.sdf_unit_m), float(field.truncation_m), (NEAR_M, FAR_M),
+                field.base.blocks, field.base.voxels, (FACE_PX, FACE_PX), INTRINSICS,
+                T_world_face.astype(np.float32), float(field.base.voxel_size_m),
+                float(field.base.sdf_unit_m), float(field.truncation_m), (NEAR_M, FAR_M),
             ).depth_m.ravel()  # fmt: skip
             depth_m[depth_m == 0] = FAR_M
             nearest_m = np.full(FACE_PX * FACE_PX, FAR_M)

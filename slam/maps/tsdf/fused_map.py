@@ -47,13 +47,13 @@ class FusedMap(ABC):
         """Blocks in use."""
 
     @abstractmethod
-    def _arrays(self) -> tuple[np.ndarray, ...]:
+    def arrays(self) -> tuple[np.ndarray, ...]:
         """Return coords, sdf, weight, color and anchors of the blocks in use, as a file holds
         them.
         """
 
     @abstractmethod
-    def _take(self, content: TsdfContent) -> None:
+    def take(self, content: TsdfContent) -> None:
         """Go on with the blocks of a file; raise SlamError where there is no room for them."""
 
     @abstractmethod
@@ -87,6 +87,10 @@ class FusedMap(ABC):
             mesh = self._own_mesh()
         else:
             mesh = self._mesh_at(voxel_size_m)
+        return self.as_read(mesh)
+
+    def as_read(self, mesh: Mesh) -> Mesh:
+        """Return a mesh of this map without the surface that no reading was near."""
         is_read = np.any(self._nearest(mesh.vertices_m)[:, [0, 3]] > 0, axis=1)
         # a map file of before has no marks; without colour either, nothing tells
         return mesh.without(~is_read) if is_read.any() else mesh
@@ -94,7 +98,7 @@ class FusedMap(ABC):
     def _mesh_at(self, voxel_size_m: float) -> Mesh:
         """Extract the surface on voxels of another size."""
         check_mesh_spacing(voxel_size_m)
-        coords = covering_blocks(self._arrays()[0], self.config.voxel_size_m, voxel_size_m)
+        coords = covering_blocks(self.arrays()[0], self.config.voxel_size_m, voxel_size_m)
         if len(coords) > self.most_blocks:
             raise SlamError(
                 f"{len(coords)} blocks of {voxel_size_m:g} m voxels exceed "
@@ -118,7 +122,7 @@ class FusedMap(ABC):
     def save(self, path: Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
         """Write the map; see `slam.maps.tsdf.tsdf_file` for the format."""
         made_of = (self.config, self.depth_noise, self.num_integrated)
-        write_tsdf(path, TsdfContent(*made_of, *self._arrays()), beside or {})
+        write_tsdf(path, TsdfContent(*made_of, *self.arrays()), beside or {})
 
     @classmethod
     def load(cls: type[MapOnDevice], path: Path) -> MapOnDevice:
@@ -126,7 +130,7 @@ class FusedMap(ABC):
         content = read_tsdf(path)
         map_ = cls(content.config, content.depth_noise)
         with error_context(path):
-            map_._take(content)
+            map_.take(content)
         map_.num_integrated = content.num_integrated
         return map_
 

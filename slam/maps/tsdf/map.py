@@ -169,13 +169,13 @@ class TsdfMap(FusedMap):
                 )
             )
 
-    def _arrays(self) -> tuple[np.ndarray, ...]:
+    def arrays(self) -> tuple[np.ndarray, ...]:
         """Return coords, sdf, weight, color and anchors of the blocks in use."""
         storage = self._storage
         arrays = (storage.index.coords, *storage.blocks, storage.anchors.frames)
         return tuple(array[: storage.count] for array in arrays)
 
-    def _take(self, content: TsdfContent) -> None:
+    def take(self, content: TsdfContent) -> None:
         """Go on with the blocks of a file; raise SlamError where they exceed the budget."""
         self._storage, fits = self._storage.with_blocks(content.coords)
         if not fits:

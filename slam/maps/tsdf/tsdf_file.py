@@ -83,7 +83,7 @@ def read_tsdf(path: Path) -> TsdfContent:
             color=arrays["color"],
             anchors=_anchors(header["version"], arrays),
         )
-    _check(path, content)
+    check_blocks(str(path), content)
     return content
 
 
@@ -91,7 +91,8 @@ def _anchors(version: int, arrays: Mapping[str, Any]) -> Float32[np.ndarray, "n"
     return arrays["anchors"] if version > 1 else np.full(len(arrays["coords"]), np.nan, np.float32)
 
 
-def _check(path: Path, content: TsdfContent) -> None:
+def check_blocks(where: str, content: TsdfContent) -> None:
+    """Refuse arrays that are no blocks; `where` is what the error says to be damaged."""
     n = len(content.coords)
     shapes = {
         "coords": (content.coords, np.int32, (n, 3)),
@@ -102,8 +103,8 @@ def _check(path: Path, content: TsdfContent) -> None:
     }
     for name, (array, dtype, shape) in shapes.items():
         if array.dtype != dtype or array.shape != shape:
-            raise SlamError(f"{path} is damaged: {name} is {array.dtype} {array.shape}")
+            raise SlamError(f"{where} is damaged: {name} is {array.dtype} {array.shape}")
     if n and int(np.abs(content.coords.astype(np.int64)).max()) >= MAX_COORD - 1:
-        raise SlamError(f"{path} is damaged: a block lies out of range")
+        raise SlamError(f"{where} is damaged: a block lies out of range")
     if len(np.unique(content.coords, axis=0)) != n:
-        raise SlamError(f"{path} is damaged: a block occurs twice")
+        raise SlamError(f"{where} is damaged: a block occurs twice")

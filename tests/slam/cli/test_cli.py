@@ -326,7 +326,7 @@ def test_doctor_says_what_is_there(capsys):
         (["run", "synthetic:room", "--neural.rays", "many"], "neural.rays must be int"),
         (
             ["run", "synthetic:room", "--map", "neural", "--neural.truncation-m", "0.01"],
-            "neural.truncation_m must be 2 fine spacings (0.05) .. 1, got 0.01",
+            "neural.truncation_m must be 2 spacings of the base (0.025) .. 1, got 0.01",
         ),
         (["run", "synthetic:room", "--config", "missing.yaml"], "missing.yaml"),
         (["run", "synthetic:cellar"], "unknown synthetic scene 'cellar'"),

@@ -7,6 +7,7 @@ pytest.importorskip("numba.cuda")
 
 import torch
 
+from slam.camera import DepthNoise
 from slam.config import NeuralConfig
 from slam.errors import SlamError
 from slam.gpu import memory
@@ -63,7 +64,9 @@ def test_too_little_is_an_error_unless_no_more_is_asked_for(have):
         # whole blocks
         (lambda: tsdf_storage.new_storage(10**6), "899 MB", "--tsdf.budget-mb"),
         (
-            lambda: grid.DeviceGrid(NeuralConfig(budget_mb=4096), new_decoders()),
+            lambda: grid.DeviceGrid(
+                NeuralConfig(budget_mb=4096), DepthNoise.rendered(), new_decoders()
+            ),
             "900 MB",
             "--neural.budget-mb",
         ),

@@ -92,10 +92,10 @@ def make_implicit() -> Callable:
 
 @pytest.fixture(params=["tsdf", "neural"])
 def make_any(request, make_map, make_neural, monkeypatch) -> Callable[..., TsdfMap | NeuralMap]:
-    """Make a map of either kind, its voxels or fine vertices 2 cm apart."""
+    """Make a map of either kind, its voxels 2 cm apart."""
 
     def make(initial_capacity: int = 4096, **config) -> NeuralMap:
         monkeypatch.setattr("slam.maps.neural.grid.FIRST_CAPACITY", initial_capacity)
-        return make_neural(**{"fine_spacing_m": 0.02} | config)
+        return make_neural(**{"base_spacing_m": 0.02, "fine_spacing_m": 0.04} | config)
 
     return make_map if request.param == "tsdf" else make

@@ -305,7 +305,8 @@ DAMAGE = {
             path, middle_features=np.zeros((3, 512, 4), np.float64)
         ),
         "too few sums": lambda path: rewrite(path, color_sums=np.zeros((1, 512, 4), np.float32)),
-        "a mean of another size": lambda path: rewrite(path, mean_sdf=np.zeros((1, 512), np.int16)),
+        "a base of another size": lambda path: rewrite(path, base_sdf=np.zeros((1, 512), np.int16)),
+        "a base without colours": lambda path: rewrite(path, base_color=None),
         "coords flat": lambda path: rewrite(path, coarse_coords=np.zeros(12, np.int32)),
         "coords a number": lambda path: rewrite(path, coarse_coords=np.int32(3)),
         "a block twice": _set_coord("fine_coords", 1, None),
@@ -338,6 +339,8 @@ def test_a_refusal_says_what_is_wrong(path):
     for change, says in (
         (_set("decoders", 12345), "trained with other geometry decoders"),
         (_set("version", 7), "holds twinmap-neural version 7; this program reads"),
+        (_set("version", 1), "holds twinmap-neural version 1; this program reads"),
+        (_set_coord("base_coords", 1, None), "its base is damaged: a block occurs twice"),
         (_set("format", "other"), "holds other version"),
         (_set_config("budget_mb", 1), "exceed 1 MB"),
     ):
@@ -353,7 +356,7 @@ def test_a_map_that_is_too_large_for_a_gpu_is_named(path, kind, monkeypatch):
     def refuse(self, content):
         raise SlamError("its 9 blocks exceed the 3 that fit on the GPU; take --device cpu")
 
-    monkeypatch.setattr(class_of(kind), "_take", refuse)
+    monkeypatch.setattr(class_of(kind), {"tsdf": "take"}.get(kind, "_take"), refuse)
     with pytest.raises(SlamError) as caught:
         class_of(kind).load(path)
     assert str(caught.value).startswith(f"{path}: its 9 blocks exceed the 3 that fit")

@@ -16,15 +16,15 @@ def test_plain_entries_are_the_config_with_each_map():
 
 
 def test_settings_are_of_their_entry_alone():
-    text = "neural, neural:neural.rays=512:neural.seed-with-mean=no:tracking.photometric=no"
+    text = "neural, neural:neural.rays=512:neural.adjust-poses=no:tracking.photometric=no"
     plain, changed = variants_of(text, Config())
     assert plain.config == Config(map="neural")
-    wanted = {"neural.rays": "512", "neural.seed_with_mean": "no", "tracking.photometric": "no"}
+    wanted = {"neural.rays": "512", "neural.adjust_poses": "no", "tracking.photometric": "no"}
     assert changed.settings == wanted
     assert changed.config == with_settings(Config(map="neural"), wanted)
-    assert changed.config.neural == NeuralConfig(rays=512, seed_with_mean=False)
+    assert changed.config.neural == NeuralConfig(rays=512, adjust_poses=False)
     assert not changed.config.tracking.photometric
-    assert changed.name == "neural-rays-512-seed-with-mean-no-tracking.photometric-no"
+    assert changed.name == "neural-rays-512-adjust-poses-no-tracking.photometric-no"
 
 
 @pytest.mark.parametrize("value", ["0.02", "-1", "a b/c:d=e", "..", "\N{GREEK SMALL LETTER MU}"])

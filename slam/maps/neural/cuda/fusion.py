@@ -1,4 +1,4 @@
-"""A frame's part in the neural map before training, on a GPU: allocation and the fused mean."""
+"""A frame's part in the neural map before training, on a GPU: the base, and room on the levels."""
 
 from functools import partial
 from typing import Any
@@ -7,17 +7,15 @@ import torch
 
 from kernels import blocks as block_ops
 from kernels import movers
-from kernels import tsdf as tsdf_ops
-from kernels.cuda.arrays import empty, zeros
+from kernels.cuda.arrays import zeros
 from kernels.cuda.graph import Graph
 from kernels.movers import FreeSpace
 from slam.frame import Frame
 from slam.geometry import Transform
-from slam.gpu.device_frame import DeviceFrame
 from slam.maps.neural.cuda.grid import DeviceGrid
-from slam.maps.neural.fusion import BAND_STRIDE, COLOR_STRIDE, NEAR_M
+from slam.maps.neural.fusion import COLOR_STRIDE
 from slam.maps.readings import SurfaceReadings, readings_of, stride_for
-from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
+from slam.maps.schedule import dither_of, free_offset_of
 
 
 class FrameFusion:
@@ -27,13 +25,12 @@ class FrameFusion:
 
     def __init__(self, grid: DeviceGrid, free_space: FreeSpace | None, like: Frame) -> None:
         """Prepare for frames `like` one; without a `free_space` all readings stay."""
-        self.frame = DeviceFrame(like)
+        self._base = grid.base.new_fusion(like)
+        self.frame = self._base.frame
         self.readings: SurfaceReadings | None = None  # of the last keyframe
-        self._band_stride = stride_for(like.camera, BAND_STRIDE)
         self._color_stride = stride_for(like.camera, COLOR_STRIDE)
         self._grid = grid
         self._free_space = free_space
-        self._no_color: Any = empty((0,), torch.uint32)
         self._first: Any = zeros((1,), torch.int32)
         self._graphs = {is_keyframe: Graph() for is_keyframe in (False, True)}
 
@@ -57,41 +54,26 @@ class FrameFusion:
 
     def _fuse(self, depth_m: Any, readings: SurfaceReadings, is_keyframe: bool) -> None:
         frame, grid, config = self.frame, self._grid, self._grid.config
-        coarse, middle, fine, color = grid.coarse, grid.middle, grid.fine, grid.color
-        # readings beside an edge are negative and allocate nothing: most outliers are such
-        sure_depth_m = readings.depth_m[:-1].reshape(frame.image_size)
-        band_m = (config.truncation_m, config.truncation_m)
-        view = (frame.intrinsics, frame.T_world_camera)
-        self._first.copy_(fine.level.blocks.num_blocks)
-        num_visible: Any = block_ops.touch_band(
-            fine.level.blocks, sure_depth_m, *view, fine.block_size_m, frame.noise, band_m,
-            self._band_stride, fine.stamps, frame.stamp, fine.visible,
-        )  # fmt: skip
-        num_refused = num_visible[1:].clone()
-        for level in (middle, coarse):
+        index: Any = grid.base.on_device.blocks
+        self._first.copy_(index.num_blocks)
+        self._base.enqueue(depth_m, readings)
+        num_refused = grid.base.counters[1:].clone()
+        for level in (grid.coarse, grid.middle, grid.fine):
             block_ops.cover_blocks(
-                fine.level.blocks, self._first, level.level.blocks, fine.block_size_m,
+                index, self._first, level.level.blocks, 8.0 * config.base_spacing_m,
                 float(level.level.spacing_m),
             )  # fmt: skip
             # it does not say what it refused: a full level counts as refusing
             is_full = level.level.blocks.num_blocks == level.capacity
-            num_refused += is_full * (fine.level.blocks.num_blocks - self._first)
+            num_refused += is_full * (index.num_blocks - self._first)
         if is_keyframe:
-            band_of_color_m = (config.color_spacing_m, config.color_spacing_m)
+            color, band_m = grid.color, (config.color_spacing_m, config.color_spacing_m)
+            # readings beside an edge are negative and allocate nothing: most outliers are such
+            sure_depth_m: Any = readings.depth_m[:-1].reshape(frame.image_size)
             counts: Any = block_ops.touch_band(
-                color.level.blocks, sure_depth_m, *view, color.block_size_m, frame.noise,
-                band_of_color_m, self._color_stride, color.stamps, frame.stamp, color.visible,
+                color.level.blocks, sure_depth_m, frame.intrinsics, frame.T_world_camera,
+                color.block_size_m, frame.noise, band_m, self._color_stride, color.stamps,
+                frame.stamp, color.visible,
             )  # fmt: skip
             num_refused += counts[1:]
         grid.num_refused += num_refused > 0
-        num_visible = block_ops.touch_free(
-            fine.level.blocks, depth_m, *view, fine.block_size_m, frame.noise, band_m,
-            FREE_STRIDE, frame.free_offset, NEAR_M, fine.stamps, frame.stamp, fine.visible,
-            num_visible,
-        )  # fmt: skip
-        tsdf_ops.integrate(
-            fine.level.blocks, grid.field.mean, fine.visible, readings.depth_m, readings.normals,
-            self._no_color, frame.image_size, frame.intrinsics, frame.T_camera_world,
-            config.fine_spacing_m, grid.sdf_unit_m, frame.noise, band_m, config.max_weight,
-            frame.dither, num_visible,
-        )  # fmt: skip

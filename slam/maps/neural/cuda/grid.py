@@ -1,25 +1,28 @@
-"""The storage of the neural field on a GPU: four levels of sparse blocks, reserved at once."""
+"""The storage of the neural field on a GPU: base and four levels of sparse blocks, reserved at
+once.
+"""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from kernels import blocks as block_ops
-from kernels import tsdf as tsdf_ops
 from kernels.cuda.arrays import full, to_device, to_host, zeros
 from kernels.field import RECORD, Decoders, Field, Level
+from slam.camera import DepthNoise
 from slam.config import NeuralConfig
 from slam.errors import SlamError
 from slam.gpu.counters import Report
 from slam.gpu.memory import granted_bytes, reserving
-from slam.maps.neural.grid import BLOCK_BYTES, FINE_BLOCK_BYTES, Grid, capacities
+from slam.maps.neural.grid import BLOCK_BYTES, Grid, base_config, capacities
 from slam.maps.neural.neural_file import LEVELS
+from slam.maps.tsdf.cuda.map import CudaTsdfMap
 
 # what a block takes beyond its share of the host's memory: marks of 4 bytes, its stamp, its place
-# in a list, two to four entries of the table, and the colours of the mean, which nothing uses
+# in a list, and two to four entries of the table
 MORE_BYTES = 512 * 3 + 8 + 48
-MORE_FINE_BYTES = MORE_BYTES + 512 * 4
 
 
 class DeviceLevel:
@@ -42,39 +45,32 @@ class DeviceLevel:
 
 
 class DeviceGrid:
-    """Coarse, middle, fine and colour level, the fused mean distance at the fine vertices, and the
-    decoders.
-    """
+    """The base, the coarse, middle, fine and colour level, and the decoders."""
 
-    def __init__(self, config: NeuralConfig, decoders: Decoders) -> None:
+    def __init__(self, config: NeuralConfig, depth_noise: DepthNoise, decoders: Decoders) -> None:
         granted = granted_bytes(config.budget_mb * 10**6)
-        most = capacities(granted, MORE_BYTES, MORE_FINE_BYTES)
+        most = capacities(granted, MORE_BYTES)
+        granted_mb = max(1, granted // 10**6)
+        self.base = CudaTsdfMap(base_config(replace(config, budget_mb=granted_mb)), depth_noise)
         with reserving(granted, "--neural.budget-mb"):
             self.coarse = DeviceLevel(config.coarse_spacing_m, most["coarse"])
             self.middle = DeviceLevel(config.middle_spacing_m, most["middle"])
             self.fine = DeviceLevel(config.fine_spacing_m, most["fine"])
             self.color = DeviceLevel(config.color_spacing_m, most["color"])
-            n = most["fine"]
-            sdf: Any = zeros((n, 512), torch.int16)
-            weight: Any = zeros((n, 512), torch.uint16)
-            color: Any = zeros((n, 4, 512), torch.uint8)
         self.config = config
-        self.sdf_unit_m = config.truncation_m / 32000.0  # as on the host
         self.field: Any = Field(
             self.coarse.level,
             self.middle.level,
             self.fine.level,
             self.color.level,
-            tsdf_ops.TsdfBlocks(sdf, weight, color),
+            self.base.on_device,
             to_device(decoders),
             np.float32(config.truncation_m),
             np.float32(config.coarse_spacing_m),
-            np.float32(self.sdf_unit_m),
-            config.seed_with_mean,
         )
         self.num_refused = zeros((1,), torch.int32)  # frames
-        self._report = Report(len(LEVELS) + 1)
-        self._counters = [0] * (len(LEVELS) + 1)
+        self._report = Report(len(LEVELS) + 2)
+        self._counters = [0] * (len(LEVELS) + 2)
 
     @property
     def _levels(self) -> list[DeviceLevel]:
@@ -83,7 +79,9 @@ class DeviceGrid:
     def wait(self) -> None:
         """Wait for the device, and take note of how many blocks there are now."""
         counters = [level.level.blocks.num_blocks for level in self._levels]
+        counters.append(self.field.base.blocks.num_blocks)
         self._counters = self._report.wait(torch.cat([*counters, self.num_refused]))
+        self.base.take_note(self._counters[len(LEVELS)])
 
     @property
     def frames_refused(self) -> int:
@@ -93,23 +91,18 @@ class DeviceGrid:
     @property
     def nbytes(self) -> int:
         """Bytes of the blocks in use after the last frame."""
-        used = dict(zip(LEVELS, self._counters, strict=False))
-        others = used["coarse"] + used["middle"] + used["color"]
-        return others * (BLOCK_BYTES + MORE_BYTES) + used["fine"] * (
-            FINE_BLOCK_BYTES + MORE_FINE_BYTES
-        )
+        num_blocks = sum(self._counters[: len(LEVELS)])
+        return self.base.nbytes + num_blocks * (BLOCK_BYTES + MORE_BYTES)
 
-    def downloaded(self) -> Grid:
-        """Return a copy of all blocks in the host's memory, in the same slots."""
-        grid = Grid(self.config, to_host(self.field.decoders))
+    def downloaded(self, num_integrated: int) -> Grid:
+        """Return a copy of all blocks in the host's memory; the slots of the base are others."""
+        grid = Grid(self.config, self.base.depth_noise, to_host(self.field.decoders))
         for name in LEVELS:
             own, copy = getattr(self, name).level, getattr(grid, name)
             n = int(own.blocks.num_blocks)
             copy.insert(to_host(own.blocks.coords[:n]))
             torch.from_numpy(copy.level.vertices[:n]).copy_(own.vertices[:n])
-        n = grid.fine.count
-        grid.mean.sdf[:n] = to_host(self.field.mean.sdf[:n])
-        grid.mean.weight[:n] = to_host(self.field.mean.weight[:n])
+        grid.take_base(num_integrated, self.base.arrays())
         grid.publish()
         return grid
 
@@ -127,10 +120,7 @@ class DeviceGrid:
             for tensor, array in zip(own.level.blocks, index, strict=True):
                 tensor.copy_(to_device(array))
             own.level.vertices[:n] = to_device(other.level.vertices[:n])
-        n = grid.fine.count
-        mean = self.field.mean
-        mean.sdf[:n] = to_device(grid.mean.sdf[:n])
-        mean.weight[:n].view(torch.int16).copy_(to_device(grid.mean.weight[:n].view(np.int16)))
+        self.base.take(grid.base_content())
         for tensor, array in zip(self.field.decoders, grid.decoders, strict=True):
             tensor.copy_(to_device(array))
         self.wait()

@@ -42,7 +42,7 @@ class CudaNeuralMap(KeyframedMap):
 
     def __init__(self, config: NeuralConfig, depth_noise: DepthNoise) -> None:
         super().__init__(config, depth_noise)
-        self._grid = DeviceGrid(config, new_decoders())
+        self._grid = DeviceGrid(config, depth_noise, new_decoders())
         self._pool = RayPool()
         self._trainer = DeviceTrainer(self._grid.field, self._pool, config, depth_noise)
         self._pace = Pace()
@@ -133,8 +133,9 @@ class CudaNeuralMap(KeyframedMap):
         for keyframe in self._pool.downloaded(items):
             keyframes.add(keyframe)
         return NeuralContent(
-            self.config, self.depth_noise, self.num_integrated, self._grid.downloaded(), keyframes
-        )
+            self.config, self.depth_noise, self.num_integrated,
+            self._grid.downloaded(self.num_integrated), keyframes,
+        )  # fmt: skip
 
     def _take(self, content: NeuralContent) -> None:
         self._grid.upload(content.grid)

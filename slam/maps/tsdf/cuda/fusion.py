@@ -15,7 +15,7 @@ from slam.frame import Frame
 from slam.geometry import Transform
 from slam.gpu.device_frame import DeviceFrame
 from slam.maps.anchors import STAY
-from slam.maps.readings import readings_of, stride_for
+from slam.maps.readings import SurfaceReadings, readings_of, stride_for
 from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
 from slam.maps.tsdf.cuda.storage import TsdfStorage
 from slam.maps.tsdf.fused_map import BAND_STRIDE, NEAR_M
@@ -47,9 +47,15 @@ class TsdfFusion:
         self._graph.run(self._enqueue)
 
     def _enqueue(self) -> None:
+        frame = self.frame
+        surface = readings_of(frame.depth_m, frame.quarter_intrinsics, frame.noise)
+        self.enqueue(frame.depth_m, surface)
+
+    def enqueue(self, depth_m: Any, surface: SurfaceReadings) -> None:
+        """Enqueue the launches that fuse readings of `frame`; `depth_m` is what carves."""
         frame, config, band_m = self.frame, self._config, self._truncation_m
         index, voxels, stamps, visible, anchors, report = self._storage
-        readings, normals = readings_of(frame.depth_m, frame.quarter_intrinsics, frame.noise)
+        readings, normals = surface
         # readings beside an edge are negative and allocate nothing: most outliers are such
         sure_depth_m: Any = readings[:-1].reshape(frame.image_size)
         view = (frame.intrinsics, frame.T_world_camera, 8.0 * config.voxel_size_m, frame.noise)
@@ -59,7 +65,7 @@ class TsdfFusion:
         report[:1].copy_(index.num_blocks)
         report[1:].copy_(num_visible[1:])
         num_visible = block_ops.touch_free(
-            index, frame.depth_m, *view, band_m, FREE_STRIDE, frame.free_offset, NEAR_M, stamps,
+            index, depth_m, *view, band_m, FREE_STRIDE, frame.free_offset, NEAR_M, stamps,
             frame.stamp, visible, num_visible,
         )  # fmt: skip
         note_view(visible, frame.index, frame.stamp, STAY, *anchors, num_visible)

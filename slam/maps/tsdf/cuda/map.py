@@ -62,6 +62,15 @@ class CudaTsdfMap(FusedMap):
         """Blocks in use after the last frame."""
         return self._num_blocks
 
+    @property
+    def counters(self) -> Any:
+        """Blocks in use, and how many the last frame found no room for: int32 (2,), on the GPU."""
+        return self._storage.report
+
+    def take_note(self, num_blocks: int) -> None:
+        """Note how many blocks are in use after a frame that another has enqueued."""
+        self._num_blocks = num_blocks
+
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
         """Fuse a posed frame: allocate its band, carve its free space, average all."""
         with self._lock:
@@ -73,10 +82,12 @@ class CudaTsdfMap(FusedMap):
     def _fusion_of(self, frame: Frame) -> TsdfFusion:
         """Return what fuses frames like this; there is a new one where their format changes."""
         if self._fusion is None or not self._fusion.frame.is_like(frame):
-            self._fusion = TsdfFusion(
-                self._storage, self.config, self.sdf_unit_m, self.truncation_m, frame
-            )
+            self._fusion = self.new_fusion(frame)
         return self._fusion
+
+    def new_fusion(self, like: Frame) -> TsdfFusion:
+        """Return what fuses frames like one into this map."""
+        return TsdfFusion(self._storage, self.config, self.sdf_unit_m, self.truncation_m, like)
 
     def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:
         """Evaluate the signed distance at world points."""
@@ -116,7 +127,7 @@ class CudaTsdfMap(FusedMap):
             mesh = mesh_ops.extract_mesh(index, voxels, slots, self.config.voxel_size_m, 1)
             return Mesh(*to_host(mesh))
 
-    def _arrays(self) -> tuple[np.ndarray, ...]:
+    def arrays(self) -> tuple[np.ndarray, ...]:
         """Return coords, sdf, weight, color and anchors of the blocks in use. Integration waits."""
         with self._lock:
             index, voxels = in_order(self._storage, self._num_blocks)
@@ -152,7 +163,7 @@ class CudaTsdfMap(FusedMap):
             self._num_blocks = len(moved.frames)
             return moved.changed
 
-    def _take(self, content: TsdfContent) -> None:
+    def take(self, content: TsdfContent) -> None:
         """Go on with the blocks of a file; raise SlamError where they do not fit."""
         index, voxels = self._storage.index, self._storage.voxels
         num_blocks, capacity = len(content.coords), len(index.coords)

@@ -107,10 +107,10 @@ def test_the_mesh_lies_on_the_surface(room, room_map):
     samples = room_map.query(seen)
     assert samples.is_valid.mean() > 0.99
     assert np.abs(samples.sdf_m).max() < 0.1 * spacing_m  # marching cubes' chord, over half a cell
-    # Of a predicted triangle's voxels none is observed; on the edge between two of them, farther
-    # apart than the fine vertices, it may just be so.
+    # Of a predicted triangle's voxels none is observed; on the edge between two of them, as far
+    # apart as the observed band is wide to one side, it may just be so.
     assert len(guessed) > 1000
-    assert room_map.query(guessed).is_valid.mean() < 1e-3
+    assert room_map.query(guessed).is_valid.mean() < 5e-3
 
 
 def test_what_is_predicted_in_the_room_is_about_right(room, room_map):
@@ -125,24 +125,11 @@ def test_what_is_predicted_in_the_room_is_about_right(room, room_map):
 
 
 def test_training_makes_it_better(room, make_room_map):
-    """Than the fused mean alone, on clean data and true poses."""
+    """Than the base alone, on clean data and true poses."""
     points = surface_points(room)
     seed = make_room_map(steps=0, first_steps=0)
     few, more = make_room_map(steps=3), make_room_map(steps=30)
     assert rms_m(more, points) < rms_m(few, points) < rms_m(seed, points)
-
-
-def test_without_a_seed_it_is_learned(room, make_room_map):
-    """From the features alone: near the surface, and its sides the right way."""
-    points = surface_points(room)
-    normals, is_flat = true_normals(room.scene, points)
-    map_ = make_room_map(seed_with_mean=False)
-    samples = map_.query(points)
-    assert np.median(np.abs(samples.sdf_m[samples.is_valid])) < 2.0 * CLOSE_M
-    for offset_m in (-0.04, 0.04):
-        samples = map_.query((points + np.float32(offset_m) * normals)[is_flat])
-        is_right = np.sign(samples.sdf_m[samples.is_valid]) == np.sign(offset_m)
-        assert is_right.mean() > 0.9
 
 
 def test_the_same_frames_give_the_same_bits(room, room_map, make_room_map):
@@ -256,7 +243,8 @@ def test_a_thousand_keyframes_fit_into_half_a_gigabyte(make_neural, see):
         ({"coarse_spacing_m": 3.0}, "neural.coarse_spacing_m must be in"),
         ({"middle_spacing_m": -0.1}, "neural.middle_spacing_m must be in"),
         ({"color_spacing_m": 0.001}, "neural.color_spacing_m must be in"),
-        ({"truncation_m": 0.04}, "neural.truncation_m must be 2 fine spacings"),
+        ({"base_spacing_m": 0.001}, "neural.base_spacing_m must be in"),
+        ({"truncation_m": 0.02}, "neural.truncation_m must be 2 spacings of the base"),
         ({"truncation_m": 1.5}, "neural.truncation_m must be"),
         ({"max_weight": 0.5}, "neural.max_weight must be at least 1, got 0.5"),
         ({"keyframe_every": 0}, "neural.keyframe_every must be at least 1, got 0"),

@@ -37,7 +37,7 @@ def moved(map_: TsdfMap, T: np.ndarray, frames=(0,)) -> TsdfMap:
 
 def blocks_of(map_: TsdfMap) -> dict[tuple[int, ...], bytes]:
     """The voxels of every block that knows any, by its coordinates."""
-    coords, sdf, weight, color, _ = map_._arrays()
+    coords, sdf, weight, color, _ = map_.arrays()
     return {
         tuple(coord): sdf[k].tobytes() + weight[k].tobytes() + color[k].tobytes()
         for k, coord in enumerate(coords.tolist())

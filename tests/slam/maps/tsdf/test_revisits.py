@@ -46,7 +46,7 @@ def heights_m(map_: TsdfMap) -> np.ndarray:
 def test_a_second_pass_that_fits_is_averaged(walk):
     """To the bit as if it was not looked at."""
     plain, watched = walk(), walk(keep_passes_apart=True)
-    for a, b in zip(plain._arrays(), watched._arrays(), strict=True):
+    for a, b in zip(plain.arrays(), watched.arrays(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert watched._revisits.num_parted == 0
     assert watched._revisits.held.count == 0
