@@ -1,12 +1,26 @@
-"""Batches on Ray: what a job has of its nodes, and a machine without Ray."""
+"""Batches on Ray, as a person starts them: killed in the middle, and started again."""
 
+import contextlib
+import csv
+import os
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
+from slam.batch.job import DONE_NAME
 from slam.batch.ray_runner import ray_runner
 from slam.cli import main
 from slam.errors import SlamError
+from slam.sources.sequence_writer import write_sequence
+from slam.sources.synthetic import open_synthetic
+
+SLAM = "import sys; from slam.cli import main; sys.exit(main())"
+MAPS = "tsdf,tsdf:tsdf.voxel-size-m=0.04"
+LIMIT_S = 240.0
 
 
 def test_without_ray_it_says_what_helps(capsys, monkeypatch, tmp_path):
@@ -70,3 +84,88 @@ def test_what_no_node_has_is_said(monkeypatch):
         ray_runner("an address", 3, None, None, "auto"),
     ):
         pass
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory) -> list[str]:
+    """Two short recordings of small images."""
+    folders = []
+    for name in ("room", "thin"):
+        source = open_synthetic(name)
+        source.camera = source.camera.scaled(0.25)
+        folders.append(tmp_path_factory.mktemp("recordings") / name)
+        write_sequence(source, folders[-1], "tum", 4)
+    return list(map(str, folders))
+
+
+@contextlib.contextmanager
+def two_nodes():
+    """Start a cluster of two nodes with a core each, on this machine; yield its address."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        yield ["--ray", cluster.address]
+    finally:
+        cluster.shutdown()
+
+
+@contextlib.contextmanager
+def this_machine():
+    yield ["--cpus", "1"]
+
+
+@pytest.fixture(params=[this_machine, two_nodes], ids=["local", "two nodes"])
+def place(request):
+    """Options that say where the jobs run; skips where Ray cannot start."""
+    pytest.importorskip("ray", reason="Ray is not installed")
+    pytest.importorskip("open3d", exc_type=ImportError)
+    with contextlib.ExitStack() as stack:
+        try:
+            words = stack.enter_context(request.param())
+        except Exception as error:  # Ray's errors are of many kinds
+            pytest.skip(f"Ray cannot start here: {' '.join(str(error).split())[:200]}")
+        yield words
+
+
+def start(words: list[str], said: Path) -> subprocess.Popen:
+    with said.open("w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", SLAM, *words],
+            stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+
+def skip_where_ray_does_not_start(said: Path) -> None:
+    text = said.read_text()
+    if "slam: cannot use" in text:
+        pytest.skip(text.strip().splitlines()[-1])
+
+
+@pytest.mark.timeout(580)
+def test_a_killed_batch_goes_on_where_it_stopped(place, recordings, tmp_path):
+    out, said = tmp_path / "out", tmp_path / "said.txt"
+    words = ["batch", *recordings, "--maps", MAPS, "--out", str(out), *place]
+    batch = start(words, said)
+    deadline_s = time.monotonic() + LIMIT_S
+    while not (done := list(out.rglob(DONE_NAME))):
+        if batch.poll() is not None:
+            skip_where_ray_does_not_start(said)
+        assert batch.poll() is None, said.read_text()
+        assert time.monotonic() < deadline_s, said.read_text()
+        time.sleep(0.1)
+    os.kill(batch.pid, signal.SIGKILL)
+    batch.wait()
+    before = {path.parent: path.stat().st_mtime_ns for path in list(out.rglob(DONE_NAME)) or done}
+    assert len(before) < 4
+    again = start(words, said)
+    assert again.wait(timeout=LIMIT_S) == 0, said.read_text()
+    assert "4 of 4 runs done" in said.read_text()
+    with (out / "runs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["state"] for row in rows] == 4 * ["done"], said.read_text()
+    assert {folder: (folder / DONE_NAME).stat().st_mtime_ns for folder in before} == before
+    assert all(float(row["ate_rmse_m"]) < 0.01 for row in rows)
+    assert all(float(row["fps"]) > 0.0 for row in rows)
