@@ -71,7 +71,7 @@ def resume_map(
     kind = kind_of(path)
     map_ = class_of(kind, device).load(path)
     config = without_time_budget(config) if config.deterministic else config
-    if kind == "tsdf" and not is_same_recording:
+    if kind in ("tsdf", "neural") and not is_same_recording:
         map_.forget_frames()
     if SET_ANEW[kind]:
         anew = {name: getattr(getattr(config, kind), name) for name in SET_ANEW[kind]}

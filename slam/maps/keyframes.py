@@ -1,6 +1,6 @@
 """Keyframes: sparse rays with a pose, and which of them see what a new one sees."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,6 +57,16 @@ class Keyframes:
         keyframe.number = len(self.items)
         self.items.append(keyframe)
         self.nbytes += keyframe.nbytes
+
+    def move(
+        self, motion_at: Callable[[Float32[np.ndarray, "k"]], Float64[np.ndarray, "k 4 4"]]
+    ) -> None:
+        """Move those of this run, in place, by T_new_old of the world round their frames."""
+        own = [keyframe for keyframe in self.items if keyframe.is_own]
+        frames = np.array([keyframe.frame_index for keyframe in own], np.float32)
+        for keyframe, T_new_old in zip(own, motion_at(frames), strict=True):
+            keyframe.T_world_camera = T_new_old @ keyframe.T_world_camera
+            keyframe.T_world_tracked = T_new_old @ keyframe.T_world_tracked
 
     def window(self, size: int) -> list[Keyframe]:
         """Return the newest keyframe, the one before it, and those that overlap most with the

@@ -13,7 +13,7 @@ from slam.camera import DepthNoise
 from slam.config import NeuralConfig
 from slam.errors import error_context
 from slam.geometry import Transform
-from slam.maps.base import Mesh
+from slam.maps.base import Correction, Mesh
 from slam.maps.extraction import check_mesh_spacing
 from slam.maps.keyframes import Keyframe, Keyframes
 from slam.maps.neural.meshing import observed_mesh, predicted_mesh
@@ -103,9 +103,12 @@ class KeyframedMap(ABC):
 
     def correct(
         self, frame_indices: Int64[np.ndarray, "k"], Ts_new_old: Float64[np.ndarray, "k 4 4"]
-    ) -> None:
-        """Return None: the levels cannot be moved."""
+    ) -> Correction | None:
+        """Return None: on a GPU the levels cannot be moved."""
         return None
+
+    def forget_frames(self) -> None:  # noqa: B027 (what cannot be moved hangs on no frame)
+        """Let what is mapped hang on no frame: corrections leave it where it is."""
 
     def save(self, path: Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
         """Write the map; see `slam.maps.neural.neural_file` for the format."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Float32, Int32
 
 from kernels import blocks as block_ops
 from kernels import field as field_ops
@@ -26,6 +26,7 @@ BLOCK_BYTES = 512 * VERTEX_BYTES + 44  # vertices, coordinates and neighbours
 SHARES = {"coarse": 0.02, "middle": 0.06, "fine": 0.3, "color": 0.3}
 BASE_SHARE = 0.32
 FIRST_CAPACITY = 1 << 10
+_CORNERS = 2 * np.stack(np.unravel_index(np.arange(8), (2, 2, 2)), axis=-1).astype(np.float32) - 1
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,13 @@ class _GrowingLevel:
             if not self.grow():
                 return False
         return True
+
+    def forget(self, points: Float32[np.ndarray, "n 3"], reach_m: float) -> None:
+        """Begin anew, in place, with the blocks that lie within reach of some points."""
+        corners = np.concatenate([points + reach_m * side for side in _CORNERS])
+        coords = np.floor(corners / np.float32(self.block_size_m)).astype(np.int32)
+        slots = block_ops.find_blocks(self.level.blocks, np.unique(coords, axis=0))
+        self.level.vertices[slots[slots >= 0]] = 0.0
 
     def touch_band(self, view: View, truncation_m: float, stride: int, stamp: int) -> bool:
         """Allocate the blocks of the band; see `kernels.blocks.touch_band`. Return whether all
@@ -170,6 +178,16 @@ class Grid:
         index, size_m = self.base.storage[0], 8.0 * self.config.base_spacing_m
         levels = (self.coarse, self.middle, self.fine)
         return all([level.cover(index, first, size_m) for level in levels])
+
+    def follow(self, changed: Float32[np.ndarray, "n 3"]) -> None:
+        """Lay the levels over a base that was moved, where `changed` are the centres of the blocks
+        in which anything changed: there they begin anew. Readers see both at once.
+        """
+        index, size_m = self.base.storage[0], 8.0 * self.config.base_spacing_m
+        for level in (self.coarse, self.middle, self.fine, self.color):
+            level.forget(changed, 0.5 * size_m)
+            level.cover(index, 0, size_m)
+        self.publish()
 
     def base_content(self) -> TsdfContent:
         """Return all of the base."""

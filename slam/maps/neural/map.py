@@ -6,7 +6,7 @@ from functools import partial
 from threading import Lock
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 
 from kernels import field as field_ops
 from kernels import movers
@@ -26,6 +26,7 @@ from slam.maps.neural.neural_file import NeuralContent
 from slam.maps.neural.rendering import FAR_M, NEAR_M, field_colors
 from slam.maps.neural.training import Trainer
 from slam.maps.readings import SurfaceReadings, surface_readings
+from slam.maps.tsdf.map import TsdfCorrection
 
 
 class NeuralMap(KeyframedMap):
@@ -117,6 +118,19 @@ class NeuralMap(KeyframedMap):
         """Decode the colour at world points."""
         return field_colors(self._grid.field, points)
 
+    def correct(
+        self, frame_indices: Int64[np.ndarray, "k"], Ts_new_old: Float64[np.ndarray, "k 4 4"]
+    ) -> "NeuralCorrection | None":
+        """Begin to move base and keyframes. What the features add to a moved base is learned anew
+        from the keyframes, in their windows and when the map is polished.
+        """
+        base = self._grid.base.correct(frame_indices, Ts_new_old)
+        return None if base is None else NeuralCorrection(self, base)
+
+    def forget_frames(self) -> None:
+        """Let the base hang on no frame: corrections leave it where it is."""
+        self._grid.base.forget_frames()
+
     def _content(self) -> NeuralContent:
         return NeuralContent(
             self.config, self.depth_noise, self.num_integrated, self._grid, self._keyframes
@@ -129,3 +143,26 @@ class NeuralMap(KeyframedMap):
     def nbytes(self) -> int:
         """Bytes of blocks in use and of keyframes."""
         return self._grid.nbytes + self._keyframes.nbytes
+
+
+class NeuralCorrection:
+    """A `slam.maps.base.Correction` of a neural map."""
+
+    def __init__(self, map_: NeuralMap, base: TsdfCorrection) -> None:
+        self._map = map_
+        self._base = base
+
+    def advance(self) -> bool:
+        """Make some more of the moved base."""
+        return self._base.advance()
+
+    def swap(self) -> Float32[np.ndarray, "n 3"]:
+        """Take the moved base into use, with the keyframes at their new poses."""
+        map_ = self._map
+        with map_._lock:
+            changed = self._base.swap()
+            if len(changed):
+                map_._keyframes.move(self._base.motion.at)
+                map_._grid.follow(changed)
+                map_._free_space = movers.new_free_space()
+        return changed

@@ -212,12 +212,12 @@ class TsdfCorrection:
 
     def __init__(self, map_: TsdfMap, motion: Motion) -> None:
         self._map = map_
-        self._motion = motion
+        self.motion = motion
         self._resampling = self._of(map_._storage)
 
     def _of(self, storage: Storage) -> Resampling:
         config = self._map.config
-        return Resampling(storage, self._motion, config.voxel_size_m, config.max_weight)
+        return Resampling(storage, self.motion, config.voxel_size_m, config.max_weight)
 
     def advance(self) -> bool:
         """Make some more of the moved blocks."""

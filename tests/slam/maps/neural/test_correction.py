@@ -1,0 +1,63 @@
+"""Corrections of the neural map: base, keyframes and features go along."""
+
+import numpy as np
+import pytest
+
+from slam.geometry import se3_exp, transform_points
+
+SPACING_M = 0.02
+POSITIONS = [(x, -1.5 + 0.1 * abs(x), z) for x in (-0.4, 0.0, 0.4) for z in (-0.2, 0.2)]
+TURNED = se3_exp(np.array([0.06, -0.05, 0.06, 0.02, 0.04, 0.03]))
+
+
+@pytest.fixture
+def wall(make_neural, see):
+    map_ = make_neural(keyframe_every=2)
+    for index, position in enumerate(POSITIONS):
+        map_.integrate(*see(position, has_box=True, index=index))
+    return map_
+
+
+def moved(map_, T: np.ndarray) -> np.ndarray:
+    correction = map_.correct(np.array([0, 20]), np.tile(T, (2, 1, 1)))
+    assert correction is not None
+    while not correction.advance():
+        pass
+    return correction.swap()
+
+
+def test_surface_and_keyframes_move(wall, see):
+    frame, T_world_camera = see(POSITIONS[2], has_box=True)
+    before = wall.render(frame.camera, T_world_camera)
+    poses = wall.refined_poses()
+    assert len(moved(wall, TURNED)) > 100
+    after = wall.render(frame.camera, TURNED @ T_world_camera)
+    both = (before.depth_m > 0) & (after.depth_m > 0)
+    assert both.sum() > 0.97 * (before.depth_m > 0).sum()
+    assert np.median(np.abs(after.depth_m - before.depth_m)[both]) < 0.05 * SPACING_M
+    for index, T in wall.refined_poses().items():
+        np.testing.assert_allclose(T, TURNED @ poses[index], atol=1e-12)
+
+
+def test_what_does_not_move_keeps_its_features(wall):
+    vertices = wall._grid.fine.level.vertices.copy()
+    assert vertices.any()
+    assert len(moved(wall, np.eye(4))) == 0
+    np.testing.assert_array_equal(wall._grid.fine.level.vertices, vertices)
+
+
+def test_a_moved_map_is_trained_on(wall, see):
+    """Every point of the moved surface is covered by all levels, and frames go on into them."""
+    points = np.random.default_rng(0).uniform(-0.4, 0.4, (1000, 3)).astype(np.float32)
+    points[:, 1] = 0.0
+    points = points[wall.query(points).is_valid]  # the box hides some
+    assert len(points) > 500
+    moved(wall, TURNED)
+    assert not wall._grid.fine.level.vertices[..., :4].any()
+    for index, position in enumerate(POSITIONS):
+        frame, T = see(position, has_box=True, index=10 + index)
+        wall.integrate(frame, TURNED @ T)
+    assert wall._grid.fine.level.vertices[..., :4].any()
+    samples = wall.query(transform_points(TURNED, points))
+    assert samples.is_valid.mean() > 0.95
+    assert np.percentile(np.abs(samples.sdf_m[samples.is_valid]), 90) < 0.25 * SPACING_M
