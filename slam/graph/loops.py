@@ -83,6 +83,7 @@ class Loops:
         self._num_solved = 0
         self._is_in_turns = is_in_turns
         self._is_over = False
+        self._is_unsolved = False  # whether a loop is worth moving something
         self._last: tuple[float, Transform] | None = None  # of the last node
         self._last_look_s = -np.inf
         self._worker: Worker[_Passed | Move] = Worker(self._take, 1, name="loops")
@@ -128,11 +129,11 @@ class Loops:
             self._worker.submit(move)
 
     def finish(self) -> None:
-        """Look at what is left, solve once more, and end the thread."""
+        """Look at what is left, solve once more if anything is worth moving, and end the thread."""
         self._worker.close()
         self._worker.wait(0)
         self._is_over = True
-        if self._accepted():
+        if self._is_unsolved:
             self._solve()
 
     def close(self) -> None:
@@ -180,6 +181,7 @@ class Loops:
             return
         worst = accepted[-1]
         is_off = worst.offset_m > MIN_OFFSET_M or worst.offset_deg > MIN_OFFSET_DEG
+        self._is_unsolved |= is_off
         num_since = len(self._track.moments) - self._num_solved
         if is_off and (num_since >= MIN_NODES or worst.offset_m > FAR_OFFSET_M):
             self._solve()
@@ -201,7 +203,7 @@ class Loops:
             else loop
             for loop in self.found
         ]
-        self._num_solved = len(track.moments)
+        self._num_solved, self._is_unsolved = len(track.moments), False
         track.solved(solution.Ts_world_node)
         self.corrections = track.corrections()
         largest_m = track.map_off_m()

@@ -72,11 +72,11 @@ def test_false_loops_that_passed_all_checks_change_little(walk, closed):
     assert lied.ate_m < 1.2 * closed.ate_m
 
 
-def test_without_drift_loops_move_nothing(walk):
+def test_without_drift_loops_change_little(walk):
     exact = walk(closing, twist=np.zeros(6))
     assert exact.num_false == 0
-    assert exact.ate_online_m < 1e-6
-    assert exact.ate_m < 0.003
+    assert exact.num_accepted > 0
+    assert exact.ate_m < 0.003  # what loops err by
 
 
 def test_the_config_says_whether_there_are_loops():
