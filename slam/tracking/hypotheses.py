@@ -9,7 +9,7 @@ from slam.geometry import Transform, inverse, rotation_angle_rad
 from slam.tracking.agreement import MIN_OVERLAP, Agreement
 from slam.tracking.base import TrackResult, TrackState
 
-SAME_M, SAME_RAD = 0.01, 0.005  # poses this near are one
+SAME_M, SAME_RAD = 0.01, 0.005  # poses this near are one: the one that fits best
 MIN_LEAD = 0.02  # of the best score before that of another pose
 
 
@@ -24,7 +24,7 @@ def chosen(
     does (`is_verified`), and no other pose explains the frame about as well.
     """
     found: list[tuple[TrackResult, Agreement]] = []
-    for result in results:
+    for result in sorted(results, key=lambda r: r.inlier_ratio, reverse=True):
         is_new = not any(_is_near(result, other) for other, _ in found)
         if result.state is not TrackState.LOST and is_new:
             found.append((result, agreement(result.T_world_camera)))

@@ -1,5 +1,7 @@
 """Which of several poses is taken, on results and agreements made up."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from slam.geometry import se3_exp
@@ -26,6 +28,11 @@ def test_the_pose_that_explains_the_frame_best_is_taken():
     results = [result(0.0), result(1.0), result(2.0)]
     agreements = Agreement(0.9, 0.02, 0.6), Agreement(0.9, 0.0, 0.9), Agreement(0.9, 0.2, 0.8)
     assert choose(results, *agreements) is results[1]
+
+
+def test_of_poses_that_are_nearly_one_the_one_that_fits_best_is_taken():
+    first, better = result(0.0), replace(result(0.004), inlier_ratio=0.9)
+    assert choose([first, better], Agreement(0.9, 0.0, 0.9)) is better
 
 
 def test_a_pose_that_nothing_bears_out_is_weak():
