@@ -12,6 +12,10 @@ again within a second of seeing mapped surface; the map has true poses,
 and every cut is three kidnaps: resumed anywhere, there, and back:
 
     scripts/survival_study.py kidnaps SOURCE ... [--cuts 10] [--seed 0] [--noise kinect]
+
+`walks` goes through whole walks, or their first `--frames`:
+
+    scripts/survival_study.py walks SOURCE ... [--frames 200] [--tracking.photometric false]
 """
 
 import argparse
@@ -23,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 from survival.kidnaps import LIMIT_S, Kidnap, kidnaps, median_step_s
+from survival.walks import walked
 
 from slam import Config, Slam, load_config, open_source
 from slam.geometry import Transform, inverse, rotation_angle_rad
@@ -174,7 +179,18 @@ def kidnaps_row(name: str, found: Sequence[Kidnap], frames_per_s: float) -> str:
     return f"| {' | '.join(map(str, values))} |"
 
 
-TABLES = {"starts": starts_table, "kidnaps": kidnaps_table}
+def walks_table(options: argparse.Namespace, config: Config) -> list[str]:
+    """Print a row for each source; nothing counts as wrong."""
+    print("| source | frames | OK, % | LOST, % | ATE, cm |\n| --- | --- | --- | --- | --- |")
+    for name in options.sources:
+        walk = walked(open_source(name, config), config, options.frames)
+        shares = (f"{100.0 * num / walk.num_frames:.1f}" for num in (walk.num_ok, walk.num_lost))
+        ate_cm = "-" if walk.ate_m is None else f"{100.0 * walk.ate_m:.3f}"
+        print(f"| {name} | {walk.num_frames} | {' | '.join(shares)} | {ate_cm} |", flush=True)
+    return []
+
+
+TABLES = {"starts": starts_table, "kidnaps": kidnaps_table, "walks": walks_table}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -287,6 +287,16 @@ def test_a_pose_beside_the_truth_is_counted_as_wrong(kidnaps):
     assert kidnap.wrong[0].startswith("0 to 9: frame 9 OK but 6.0 cm, 0.0 deg off")
 
 
+def test_survival_study_tells_what_became_of_a_walk(survival: ModuleType, capsys) -> None:
+    """By depth alone, before a wall that holds nothing, and in a room."""
+    sources = ["synthetic:wall", "synthetic:room"]
+    arguments = ["walks", *sources, "--frames", "4", "--tracking.photometric", "false"]
+    assert survival.main(arguments) == 0
+    wall, room = capsys.readouterr().out.strip().splitlines()[-2:]
+    assert wall.startswith("| synthetic:wall | 4 | 25.0 | 0.0 |")
+    assert room.startswith("| synthetic:room | 4 | 100.0 | 0.0 | 0.0")
+
+
 def test_survival_study_tells_wrong_from_right_by_what_the_truth_can_tell(
     survival: ModuleType,
 ) -> None:

@@ -18,24 +18,21 @@ class Walked:
     num_frames: int
     num_ok: int
     num_lost: int
-    num_refuted: int  # frames whose depth refutes their colour
     ate_m: float | None  # None where no pose has a true one
 
 
 def walked(source: Source, config: Config, num_frames: int) -> Walked:
     """Go through a source, or its first frames."""
     states: Counter[TrackState] = Counter()
-    num_refuted = 0
     used = range(min(len(source.timestamps_s), num_frames))
     with Slam.from_config(config, source.depth_noise, "cpu") as slam:
         for i in used:
             result = slam.step(clamped(source.read(i), source.camera, config.playback))
             states[result.state] += 1
-            num_refuted += result.is_color_refuted
     ate_m, truth = None, source.ground_truth()
     if truth is not None:
         try:
             ate_m = evaluate_trajectory(slam.trajectory(), truth).ate_rmse_m
         except SlamError:  # too few poses
             pass
-    return Walked(len(used), states[TrackState.OK], states[TrackState.LOST], num_refuted, ate_m)
+    return Walked(len(used), states[TrackState.OK], states[TrackState.LOST], ate_m)

@@ -47,6 +47,10 @@ class Aligner(Protocol):
         """Take the keyframe along with a world that was moved."""
         ...
 
+    def looks_same(self, T_world_camera: Transform) -> float | None:
+        """Return how much of the keyframe looks the same from a pose; None without colour."""
+        ...
+
     def set_keyframe(self, T_world_camera: Transform) -> bool:
         """Make the frame the keyframe that later ones are compared with; False without colour."""
         ...

@@ -78,7 +78,6 @@ class ColorDelay:
         self.is_late = True
         late_ms = 1e3 * (self._now[0][0] - self._now[num_late][0])
         logger.warning(
-            "colour is about %.0f ms older than its depth: depth alone is followed where it holds"
-            " the pose",
+            "colour is about %.0f ms older than its depth: from here on depth alone is followed",
             late_ms,
         )

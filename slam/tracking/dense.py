@@ -11,6 +11,7 @@ from slam.geometry import Transform, inverse, rotation_angle_rad
 from slam.maps.base import Map
 from slam.tracking.aligner import Aligner
 from slam.tracking.base import TrackResult, TrackState
+from slam.tracking.color_delay import ColorDelay
 from slam.tracking.gravity import level_rotation
 from slam.tracking.hypotheses import chosen
 from slam.tracking.keyframe import KeyframeView
@@ -52,12 +53,15 @@ class DenseTracker:
         self._has_map = has_map
         self._recogniser = recogniser or NothingKnown()
         self._motion = ConstantVelocity()
+        self._delay = ColorDelay()
         self._keyframe: KeyframeView | None = None
         self._num_weak = 0
         self._num_lost = 0
 
     def track(self, frame: Frame, map_: Map) -> TrackResult:
         """Estimate T_world_camera of the next frame."""
+        if self._delay.is_late:
+            frame = replace(frame, color=None)
         self._aligner.load(frame)
         T_predicted = self._motion.predict(frame.timestamp_s)
         if T_predicted is None and not self._has_map:
@@ -73,6 +77,7 @@ class DenseTracker:
         self._T_start = T_new_old @ self._T_start
         self._motion.moved(T_new_old)
         self._aligner.moved(T_new_old)
+        self._delay.forget_motion()
         if self._keyframe is not None:
             T_new_keyframe = T_new_old @ self._keyframe.T_world_keyframe
             self._keyframe = replace(self._keyframe, T_world_keyframe=T_new_keyframe)
@@ -206,14 +211,17 @@ class DenseTracker:
         self._num_lost = self._num_lost + 1 if result.state is TrackState.LOST else 0
         if result.state is TrackState.LOST:
             self._motion.forget_velocity()
+            self._delay.forget_motion()
             return
         self._pieces.found()
         self._num_weak = self._num_weak + 1 if result.state is TrackState.WEAK else 0
         self._motion.observe(frame.timestamp_s, result.T_world_camera)
+        T_world_camera = result.T_world_camera
+        self._delay.observe(frame.timestamp_s, T_world_camera, self._aligner.looks_same)
         if result.state is TrackState.WEAK:
             return
-        T_world_camera = result.T_world_camera
         if self._keyframe is None or self._keyframe.needs_replacement(T_world_camera):
             if self._aligner.set_keyframe(T_world_camera):
+                self._delay.take_keyframe()
                 median_depth_m = self._aligner.extent().median_depth_m
                 self._keyframe = KeyframeView(T_world_camera, median_depth_m)

@@ -31,6 +31,7 @@ from slam.tracking.stages import (
 )
 
 SAME_LEVEL = STAGES[-1].level  # at which looks are compared
+FINEST, LIKENESS = 1, 1.0  # and where a pixel counts: level, and scale of the robust weight
 SCAN_LEVELS = 3, 2
 SCAN_STEP_PX = 1.5  # from which intensity finds the rest of the way
 NUM_PEAKS = 5
@@ -116,6 +117,11 @@ class HostAligner:
         if photometric is None:
             return found
         return found._replace(same=photometric.same(SAME_LEVEL, T_world_camera))
+
+    def looks_same(self, T_world_camera: Transform) -> float | None:
+        """Return how much of the keyframe looks the same from a pose; None without colour."""
+        photometric = self._photometric()
+        return None if photometric is None else photometric.same(FINEST, T_world_camera, LIKENESS)
 
     def set_keyframe(self, T_world_camera: Transform) -> bool:
         """Make the frame the keyframe; False without colour."""

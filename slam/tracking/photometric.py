@@ -71,10 +71,10 @@ class PhotometricTerm:
             self._offset += equations.signed_error / equations.weight * self._sigma
         return equations
 
-    def same(self, level: int, T_world_camera: Transform) -> float:
+    def same(self, level: int, T_world_camera: Transform, scale: float = SAME_SIGMAS) -> float:
         """Return the share of the keyframe's points in view that look the same from a pose."""
         self._offset = 0.0
         for _ in range(3):  # until the brightness is found
-            equations = self.equations(level, T_world_camera, SAME_SIGMAS)
+            equations = self.equations(level, T_world_camera, scale)
         num_points = len(self._keyframe.levels[level].points)
         return float(equations.weight / max(equations.count, MIN_SAME_SHARE * num_points, 1.0))

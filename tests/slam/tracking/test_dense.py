@@ -1,5 +1,6 @@
 """The dense tracker on views whose poses are known exactly."""
 
+import logging
 from dataclasses import replace
 
 import cv2
@@ -169,6 +170,26 @@ def test_geometry_alone_does_not_slide_along_a_flat_wall(make_rig, see, geometry
         assert result.state is not OK
         assert result.reason
         assert np.abs(result.T_world_camera[:2, 3]).max() < 0.001
+
+
+def shaken(number: int) -> np.ndarray:
+    """A pose on a way with many turns."""
+    return pose(0.5 * number + 4.0 * np.sin(1.1 * number))
+
+
+@pytest.mark.parametrize("num_late", [0, 3])
+def test_colour_that_is_late_is_said(make_rig, see, caplog, num_late):
+    """Late by a tenth of a second, of a camera that is shaken."""
+    rig = make_rig()
+    for index in range(100):
+        late = see(shaken(index - num_late), index)
+        result = rig.step(replace(see(shaken(index), index), color=late.color))
+        assert result.state is OK, result.reason
+        T_true = inverse(shaken(0)) @ shaken(index)
+        assert_near(result, T_true, within_m=0.001, within_deg=0.04)
+    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(warnings) == (num_late > 0)
+    assert not warnings or "about 100 ms older" in warnings[0]
 
 
 def test_colour_holds_the_camera_before_a_flat_wall(make_rig, see):
