@@ -1,21 +1,23 @@
 #!/usr/bin/env python3
 """How trajectory and surface bear gross errors: a Kinect's noise plus a share of outliers.
 
-For each map and share, one after another: `slam run SOURCE --noise kinect --noise.outliers SHARE`,
-then `slam eval` against the exact surface; at the end, a Markdown table. A run that was scored in
-an earlier call is not repeated; delete its folder to measure it anew:
+For each map, way of fusion and share, one after another: `slam run SOURCE --noise kinect
+--noise.outliers SHARE`, then `slam eval` against the exact surface; at the end, a Markdown table. A
+run that was scored in an earlier call is not repeated; delete its folder to measure it anew:
 
-    scripts/noise_study.py [SOURCE] [--maps tsdf,neural] [--outliers 0,0.01,0.05,0.1] [--out FOLDER]
+    scripts/noise_study.py [SOURCE] [--maps tsdf,neural] [--fusion average,learned]
+                           [--outliers 0,0.01,0.05,0.1] [--out FOLDER]
 """
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -51,15 +53,25 @@ def slam(*words: str) -> None:
         raise StudyError(f"slam {words[0]} ended with {result.returncode}: {said[-1]}")
 
 
-def measured(source: str, map_name: str, share: float, out: Path, limit: int) -> dict[str, Any]:
+class Setting(NamedTuple):
+    """What one row of the table is of."""
+
+    map: str
+    fusion: str
+    share: float  # of outliers
+
+
+def measured(source: str, setting: Setting, out: Path, limit: int) -> dict[str, Any]:
     """Return the metrics of one run, which is made and scored unless that was done before."""
-    name = f"{source.strip('/').replace('/', '_').replace(':', '-')}-{map_name}-{share:g}"
+    place, share = source.strip("/").replace("/", "_").replace(":", "-"), f"{setting.share:g}"
+    name = "-".join([place, setting.map, setting.fusion, share])
     run = out / (f"{name}-{limit}" if limit else name)
     scored = _scored(run)
     if scored is not None:
         return scored
-    noise = ("--noise", "kinect", "--noise.outliers", f"{share:g}")
-    slam("run", source, "--map", map_name, *noise, "--limit", str(limit), "--out", str(run))
+    noise = ("--noise", "kinect", "--noise.outliers", share)
+    maps = ("--map", setting.map, "--fusion", setting.fusion)
+    slam("run", source, *maps, *noise, "--limit", str(limit), "--out", str(run))
     slam("eval", str(run))
     scored = _scored(run)
     if scored is None:
@@ -76,18 +88,19 @@ def _scored(run: Path) -> dict[str, Any] | None:
     return metrics if metrics.get("mesh") else None
 
 
-def table(results: Mapping[tuple[str, float], Mapping[str, Any] | str]) -> str:
-    """Lay out metrics, or why there are none, by map and share of outliers."""
+def table(results: Mapping[Setting, Mapping[str, Any] | str]) -> str:
+    """Lay out metrics, or why there are none, by map, fusion and share of outliers."""
     lines = [
-        "| map | outliers | " + " | ".join(COLUMNS) + " |",
-        "| --- " * (2 + len(COLUMNS)) + "|",
+        "| map | fusion | outliers | " + " | ".join(COLUMNS) + " |",
+        "| --- " * (3 + len(COLUMNS)) + "|",
     ]
-    for (map_name, share), metrics in results.items():
+    for setting, metrics in results.items():
         if isinstance(metrics, str):
             cells = [metrics, *[""] * (len(COLUMNS) - 1)]
         else:
             cells = [cell(metrics) for cell in COLUMNS.values()]
-        lines.append(f"| {map_name} | {share:.0%} | " + " | ".join(cells) + " |")
+        words = setting.map, setting.fusion, f"{setting.share:.0%}"
+        lines.append("| " + " | ".join([*words, *cells]) + " |")
     return "\n".join(lines)
 
 
@@ -100,19 +113,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("source", nargs="?", default="synthetic:room")
     parser.add_argument("--maps", default="tsdf,neural", help="separated by commas")
+    parser.add_argument("--fusion", default="average,learned", help="separated by commas")
     parser.add_argument("--outliers", default="0,0.01,0.05,0.1", help="shares of valid pixels")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "noise_study")
     parser.add_argument("--limit", type=int, default=0, help="frames of each run; 0 = all")
     options = parser.parse_args(arguments)
-    results: dict[tuple[str, float], Mapping[str, Any] | str] = {}
-    for map_name in options.maps.split(","):
-        for share in map(float, options.outliers.split(",")):
-            print(f"{map_name}, {share:.0%} outliers", file=sys.stderr, flush=True)
-            try:
-                found = measured(options.source, map_name, share, options.out, options.limit)
-            except StudyError as error:
-                found = f"failed: {error}"
-            results[map_name, share] = found
+    results: dict[Setting, Mapping[str, Any] | str] = {}
+    lists = options.maps.split(","), options.fusion.split(","), options.outliers.split(",")
+    for map_name, fusion, share in itertools.product(*lists):
+        setting = Setting(map_name, fusion, float(share))
+        print(f"{map_name}, {fusion}, {share} outliers", file=sys.stderr, flush=True)
+        try:
+            found = measured(options.source, setting, options.out, options.limit)
+        except StudyError as error:
+            found = f"failed: {error}"
+        results[setting] = found
     print(f"`{options.source}`, `--noise kinect`:\n")
     print(table(results))
     return int(any(isinstance(found, str) for found in results.values()))

@@ -263,6 +263,9 @@ class Config:
         60.0, "between saves of map, poses and table while a run goes on; 0 = none"
     )
     deterministic: bool = setting(False, "one frame at a time: same input, same bits")
+    fusion: Literal["average", "learned"] = setting(
+        "average", "learned leaves out readings that a small network takes for gross errors"
+    )
     holdout: int = setting(
         0, "track every n-th frame but leave it out of the map, to score its rendering; 0 = none"
     )

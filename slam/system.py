@@ -21,6 +21,7 @@ from slam.maps.base import Map, Polishable, own_sigma_m
 from slam.places.memory import AnyPlaces, NoPlaces, new_places
 from slam.sources.holdout import HeldOut
 from slam.tracking.base import Tracker, TrackResult, TrackState
+from slam.tracking.judge import Judge, NoJudge, new_judge
 from slam.tracking.movers import Movers, NothingMoves
 from slam.tracking.pieces import new_pieces
 from slam.tracking.sensor_noise import SensorNoise
@@ -61,10 +62,12 @@ class Slam:
         movers: Movers | NothingMoves | None = None,
         journal: Journal | None = None,
         loops: AnyLoops | None = None,
+        judge: Judge | NoJudge | None = None,
     ) -> None:
         self.map = map_
         self.sensor_noise = sensor_noise or SensorNoise(is_learned=False)
         self._movers = movers or NothingMoves()
+        self._judge = judge or NoJudge()
         self.places = places or NoPlaces()
         self.loops = loops or NoLoops()
         self._moving = Moving(self.loops, map_)
@@ -95,10 +98,11 @@ class Slam:
         # the scatter about an inexact map is not the sensor's
         sensor_noise = SensorNoise(config.tracking.learn_noise and not own_sigma_m(map_))
         movers = Movers() if config.tracking.reject_movers else NothingMoves()
-        loops = new_loops(config, places)
+        loops, judge = new_loops(config, places), new_judge(config, chosen.kind)
         return cls(
-            tracker, map_, config.deterministic, unmapped, places, sensor_noise, movers, loops=loops
-        )
+            tracker, map_, config.deterministic, unmapped, places, sensor_noise, movers,
+            loops=loops, judge=judge,
+        )  # fmt: skip
 
     def __enter__(self) -> "Slam":
         return self
@@ -127,7 +131,8 @@ class Slam:
         is_behind = self._wait_for_map(frame)
         self._take_move()
         with self.journal.tracking_times.measure():
-            frame = self._movers.left_out(self.sensor_noise.corrected(frame))
+            frame = self._judge.judged(self.sensor_noise.corrected(frame))
+            frame = self._movers.left_out(frame)
             result = self._tracker.track(frame, self.map)
             self._learn(frame, result)
         is_mapped = self._is_to_be_mapped(frame, result, is_behind)

@@ -236,15 +236,20 @@ def test_noise_study_runs_each_once_and_goes_on_after_a_failure(
         (run / "metrics.json").write_text(json.dumps(metrics))
 
     monkeypatch.setattr(noise, "slam", slam)
-    arguments = ["--outliers", "0,0.05", "--limit", "9", "--out", str(tmp_path)]
+    arguments = ["--outliers", "0,0.05", "--limit", "9", "--fusion", "average"]
+    arguments += ["--out", str(tmp_path)]
     assert noise.main([*arguments, "--maps", "neural,tsdf"]) == 1
     said = capsys.readouterr().out
-    assert "| tsdf | 5% | 0.100 | 1 of 9 | 0.200 | 99.00 | 90.00 | 0.400 |" in said
-    assert "| neural | 0% | failed: slam run ended with 2: no such map |" in said
+    assert "| tsdf | average | 5% | 0.100 | 1 of 9 | 0.200 | 99.00 | 90.00 | 0.400 |" in said
+    assert "| neural | average | 0% | failed: slam run ended with 2: no such map |" in said
     assert [words[0] for words in calls] == ["run", "run", "run", "eval", "run", "eval"]
     calls.clear()
     assert noise.main([*arguments, "--maps", "tsdf"]) == 0
     assert calls == []
+    learned = [word.replace("average", "learned") for word in arguments]
+    assert noise.main([*learned, "--maps", "tsdf"]) == 0
+    assert [words[0] for words in calls] == ["run", "eval", "run", "eval"]
+    calls.clear()
     assert noise.main([*arguments[:-1], str(tmp_path / "new"), "--maps", "tsdf"]) == 0
     assert [words[0] for words in calls] == ["run", "eval", "run", "eval"]
 

@@ -32,6 +32,7 @@ from slam.system import Slam
 from slam.tracking.base import Tracker
 from slam.tracking.factory import dense_tracker
 from slam.tracking.given import GivenPoses
+from slam.tracking.judge import new_judge
 from slam.tracking.movers import Movers, NothingMoves
 from slam.tracking.pieces import new_pieces
 from slam.tracking.sensor_noise import NOISE_PREFIX, SensorNoise
@@ -218,5 +219,8 @@ def new_system(
     name = name or config.map
     journal = Journal(name, options.earlier)
     loops = NoLoops() if options.poses_are_given else new_loops(config, places)
-    slam = Slam(tracker, map_, in_turns, unmapped, places, sensor_noise, movers, journal, loops)
+    slam = Slam(
+        tracker, map_, in_turns, unmapped, places, sensor_noise, movers, journal, loops,
+        new_judge(config, device),
+    )  # fmt: skip
     return System(name, config, slam)

@@ -21,6 +21,7 @@ from slam.maps.factory import new_map
 from slam.places.memory import new_places
 from slam.runs.shared_work import share_work
 from slam.tracking.factory import dense_tracker
+from slam.tracking.judge import new_judge
 
 logger = logging.getLogger(__name__)
 CAMERA = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
@@ -77,6 +78,7 @@ def _toy(config: Config) -> Config:
         ),
         tracking=config.tracking,
         places=config.places,
+        fusion=config.fusion,
     )
 
 
@@ -110,8 +112,9 @@ def _run_whole(toy: Config, device: DeviceKind) -> None:
     map_ = _new_map(toy, device)
     places = new_places(toy.places)
     tracker = dense_tracker(toy.tracking, device, recogniser=places)
+    judge = new_judge(toy, device)
     for index in range(3):
-        frame = _frame(index)
+        frame = judge.judged(_frame(index))
         result = tracker.track(frame, map_)
         map_.integrate(frame, result.T_world_camera)
         places.remember(frame, result.T_world_camera)

@@ -8,6 +8,7 @@ from kernel_cases import (
     field,
     field_step,
     image,
+    judge,
     mesh,
     movers,
     query,
@@ -19,6 +20,6 @@ from kernel_cases import (
 from kernel_cases.check import CPU_CHECKS
 
 __all__ = [
-    "CPU_CHECKS", "align", "anchors", "blocks", "depth", "field", "field_step", "image", "mesh",
-    "movers", "query", "rays", "resample", "tsdf", "undistort",
+    "CPU_CHECKS", "align", "anchors", "blocks", "depth", "field", "field_step", "image", "judge",
+    "mesh", "movers", "query", "rays", "resample", "tsdf", "undistort",
 ]  # fmt: skip
