@@ -5,16 +5,15 @@ import torch
 from numba import cuda
 
 from kernels.cuda.arrays import empty
-from kernels.cuda.launch import kernel, launch_over
+from kernels.cuda.launch import device, kernel, launch_over
 from kernels.judge import RINGS_PX
-from kernels.scalar.compile import inline
 from kernels.scalar.judge import farness, judged, noisiness, ring, scale, unit
 
 ZERO = np.float32(0.0)
 NEAR, FAR = RINGS_PX
 
 
-@inline
+@device
 def _at(depth_m, v, u):
     """Return the inverse depth of a pixel, 0 outside the image."""
     h, w = depth_m.shape
@@ -22,7 +21,7 @@ def _at(depth_m, v, u):
     return farness(depth_m[v, u]) if is_inside else ZERO
 
 
-@inline
+@device
 def _ring(depth_m, v, u, r, here, per_sigma):
     return ring(
         here, per_sigma,
