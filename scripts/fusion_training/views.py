@@ -158,7 +158,8 @@ def _specks(
     patches_m = rng.uniform(*OUTLIER_RANGE_M, (-(-h // SPECK_PX), -(-w // SPECK_PX)))
     specks_m = np.kron(patches_m, np.ones((SPECK_PX, SPECK_PX)))[:h, :w]
     specks_m += noise.sigma_m(specks_m) * rng.standard_normal((h, w))
-    return _single(np.where(is_hit, specks_m, depth_m), 0.5 * share, noise, rng)
+    with_specks_m = np.where(is_hit, specks_m, depth_m).astype(np.float32)
+    return _single(with_specks_m, 0.5 * share, noise, rng)
 
 
 DISTURBANCES: dict[
