@@ -178,7 +178,8 @@ class Map(Protocol):
         ...
 
     def refined_poses(self) -> Mapping[int, Transform]:
-        """Return T_world_camera of the frames whose poses the map refined, by frame index.
+        """Return T_world_camera of the frames whose poses the map refined, by frame index: in the
+        world that they were integrated in, without the corrections since.
 
         Only of those that this object integrated, not of a file that it was loaded from.
         """

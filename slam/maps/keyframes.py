@@ -1,7 +1,7 @@
 """Keyframes: sparse rays with a pose, and which of them see what a new one sees."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -28,6 +28,7 @@ class Keyframe:
     T_world_tracked: Transform  # as it came from the tracker
     is_own: bool = True  # of this run, not of a map file that it went on with
     number: int = -1  # in the order of insertion
+    T_now_then: Transform = field(default_factory=lambda: np.eye(4))  # corrections since it came
 
     @property
     def num_rays(self) -> int:
@@ -67,6 +68,7 @@ class Keyframes:
         for keyframe, T_new_old in zip(own, motion_at(frames), strict=True):
             keyframe.T_world_camera = T_new_old @ keyframe.T_world_camera
             keyframe.T_world_tracked = T_new_old @ keyframe.T_world_tracked
+            keyframe.T_now_then = T_new_old @ keyframe.T_now_then
 
     def window(self, size: int) -> list[Keyframe]:
         """Return the newest keyframe, the one before it, and those that overlap most with the

@@ -12,7 +12,7 @@ from jaxtyping import Float64, Int64
 from slam.camera import DepthNoise
 from slam.config import NeuralConfig
 from slam.errors import error_context
-from slam.geometry import Transform
+from slam.geometry import Transform, inverse
 from slam.maps.base import Correction, Mesh
 from slam.maps.extraction import check_mesh_spacing
 from slam.maps.keyframes import Keyframe, Keyframes
@@ -98,8 +98,11 @@ class KeyframedMap(ABC):
         """Take a step of training on some keyframes."""
 
     def refined_poses(self) -> Mapping[int, Transform]:
-        """Return T_world_camera of the keyframes that this object integrated, by frame index."""
-        return {k.frame_index: k.T_world_camera for k in self._keyframes.items if k.is_own}
+        """Return T_world_camera of the keyframes that this object integrated, by frame index: in
+        the world of then, without the corrections since.
+        """
+        own = [keyframe for keyframe in self._keyframes.items if keyframe.is_own]
+        return {k.frame_index: inverse(k.T_now_then) @ k.T_world_camera for k in own}
 
     def correct(
         self, frame_indices: Int64[np.ndarray, "k"], Ts_new_old: Float64[np.ndarray, "k 4 4"]

@@ -30,13 +30,17 @@ def test_surface_and_keyframes_move(wall, see):
     frame, T_world_camera = see(POSITIONS[2], has_box=True)
     before = wall.render(frame.camera, T_world_camera)
     poses = wall.refined_poses()
+    keyframes = {k.frame_index: k.T_world_camera for k in wall._keyframes.items}
     assert len(moved(wall, TURNED)) > 100
     after = wall.render(frame.camera, TURNED @ T_world_camera)
     both = (before.depth_m > 0) & (after.depth_m > 0)
     assert both.sum() > 0.97 * (before.depth_m > 0).sum()
     assert np.median(np.abs(after.depth_m - before.depth_m)[both]) < 0.05 * SPACING_M
-    for index, T in wall.refined_poses().items():
-        np.testing.assert_allclose(T, TURNED @ poses[index], atol=1e-12)
+    for keyframe in wall._keyframes.items:
+        expected = TURNED @ keyframes[keyframe.frame_index]
+        np.testing.assert_allclose(keyframe.T_world_camera, expected, atol=1e-12)
+    for index, T in wall.refined_poses().items():  # who corrects trajectories, adds corrections
+        np.testing.assert_allclose(T, poses[index], atol=1e-12)
 
 
 def test_what_does_not_move_keeps_its_features(wall):
