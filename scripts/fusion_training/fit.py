@@ -48,9 +48,9 @@ def drawn(seed: int, use: int, number: int) -> Drawn:
     z, z_true = (np.where(d > 0, d, np.float32(1)) for d in (view.depth_m, view.true_m))
     error = (1 / z - 1 / z_true) * z_true**2 / sigma(z_true, view.noise)
     columns = seen.features, seen.pairs, true.pairs, error
-    tensors = [_chosen(column, chosen) for column in columns]
     is_gross = torch.from_numpy(view.is_gross.reshape(-1)[chosen])
-    return Drawn(Samples(*tensors, is_gross), view.sensor, view.disturbance)
+    samples = Samples(*[_chosen(column, chosen) for column in columns], is_gross=is_gross)
+    return Drawn(samples, view.sensor, view.disturbance)
 
 
 def _chosen(values: np.ndarray, chosen: np.ndarray) -> torch.Tensor:
@@ -78,7 +78,9 @@ def fitted(samples: Samples, num_epochs: int, seed: int) -> torch.nn.Sequential:
     """Fit a new network with Adam and a rate that falls in a straight line."""
     torch.manual_seed(seed)
     model = new_model()
-    model[2].bias.data[1:] = 0.5  # gains that are 0 would never learn
+    last = model[2]
+    assert isinstance(last, torch.nn.Linear)
+    last.bias.data[1:] = 0.5  # gains that are 0 would never learn
     optimiser = torch.optim.Adam(model.parameters(), lr=PEAK_RATE)
     num_batches = max(len(samples.error) // BATCH, 1)
     num_steps = num_epochs * num_batches
