@@ -22,7 +22,8 @@ from slam.errors import SlamError
 
 SOURCE = "a recording, realsense (a camera), or synthetic[:NAME]"
 MAPPING = (
-    "deterministic", "loops", "noise", "synthetic", "tsdf", "neural", "implicit", "tracking",
+    "deterministic", "fusion", "loops", "noise", "synthetic", "tsdf", "neural", "implicit",
+    "tracking",
 )  # fmt: skip
 SESSION = (*MAPPING, "checkpoint_s", "holdout", "places", "playback", "realsense", "ros")
 FRAMES_IN_MEMORY = tuple(  # all of playback but its pace

@@ -29,6 +29,7 @@ from slam.sources.holdout import HeldOut
 from slam.system import Slam
 from slam.tracking.base import TrackState
 from slam.tracking.given import KnownPoses
+from slam.tracking.judge import new_judge
 from slam.tracking.movers import Movers, NothingMoves
 from slam.tracking.sensor_noise import NOISE_PREFIX, SensorNoise
 
@@ -125,8 +126,9 @@ def fuse(
         movers = Movers() if config.tracking.reject_movers else NothingMoves()
         poses: dict[int, Transform] = {}
         with Slam(
-            KnownPoses(poses), map_, config.deterministic, (), places, sensor_noise, movers
-        ) as slam:
+            KnownPoses(poses), map_, config.deterministic, (), places, sensor_noise, movers,
+            judge=new_judge(config, device.kind),
+        ) as slam:  # fmt: skip
             for frame, T_world_camera in replay(recording.run, recording.source, records):
                 poses[frame.index] = T_world_camera
                 slam.step(frame)

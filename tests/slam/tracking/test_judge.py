@@ -7,6 +7,7 @@ import pytest
 
 from kernels.judge import NETWORK_SIZE
 from slam.camera import DepthNoise
+from slam.cli import main
 from slam.config import Config, NoiseConfig
 from slam.frame import Frame
 from slam.sources.noise.source import NoisySource
@@ -83,6 +84,12 @@ def test_the_config_decides():
     assert isinstance(new_judge(Config(fusion="learned")), Judge)
     frame, *_ = seen(NOISES["clean"], "room")
     assert NoJudge().judged(frame) is frame
+
+
+@pytest.mark.parametrize("command", ["run", "compare", "bench"])
+def test_commands_that_fuse_take_it(command: str, capsys: pytest.CaptureFixture[str]):
+    assert main([command, "nowhere", "--fusion", "learned"]) == 2
+    assert "--fusion" not in capsys.readouterr().err
 
 
 def test_the_network_says_how_it_was_made():
