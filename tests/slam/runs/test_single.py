@@ -91,7 +91,8 @@ def assert_written(folder, at_least=0):
 
 
 def test_a_run_leaves_a_whole_folder(in_turns, config):
-    assert in_turns.names() == FILES
+    predicted = {"mesh_predicted.ply"} if config.map == "neural" else set()
+    assert in_turns.names() == FILES | predicted
     finished = assert_written(in_turns.folder)
     assert finished.config == config
     assert type(load_map(finished.map_path)) is MAPS[config.map]
@@ -242,7 +243,8 @@ def test_to_localise_leaves_the_map_as_it_was(run_room, in_turns):
     assert ran.metrics["ate_rmse_m"] < 0.0005
     assert all(np.isnan(record.mapping_ms) for record in load_run(ran.folder).frames)
     with np.load(ran.folder / "map.npz") as a, np.load(in_turns.folder / "map.npz") as b:
-        for name in set(a) - {"header"}:  # it holds this run's time budget
+        # the header holds this run's time budget, and anchors are frames of the run that mapped
+        for name in set(a) - {"header", "anchors", "base_anchors"}:
             np.testing.assert_array_equal(a[name], b[name])
 
 
