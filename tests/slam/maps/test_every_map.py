@@ -8,6 +8,7 @@ import pytest
 from slam.camera import Camera
 from slam.errors import SlamError
 from slam.maps.base import Map
+from slam.maps.neural.map import NeuralMap
 
 SPACING_M = 0.02
 FRONT = (0.0, -1.5, 0.0)

@@ -50,13 +50,13 @@ class DeviceGrid:
     def __init__(self, config: NeuralConfig, depth_noise: DepthNoise, decoders: Decoders) -> None:
         granted = granted_bytes(config.budget_mb * 10**6)
         most = capacities(granted, MORE_BYTES)
-        granted_mb = max(1, granted // 10**6)
-        self.base = CudaTsdfMap(base_config(replace(config, budget_mb=granted_mb)), depth_noise)
         with reserving(granted, "--neural.budget-mb"):
             self.coarse = DeviceLevel(config.coarse_spacing_m, most["coarse"])
             self.middle = DeviceLevel(config.middle_spacing_m, most["middle"])
             self.fine = DeviceLevel(config.fine_spacing_m, most["fine"])
             self.color = DeviceLevel(config.color_spacing_m, most["color"])
+        granted_mb = max(1, granted // 10**6)
+        self.base = CudaTsdfMap(base_config(replace(config, budget_mb=granted_mb)), depth_noise)
         self.config = config
         self.field: Any = Field(
             self.coarse.level,
