@@ -34,7 +34,10 @@ source = open_synthetic("wall")
 config = Config(
     map=sys.argv[1],
     tsdf=TsdfConfig(voxel_size_m=0.08, budget_mb=64),
-    neural=NeuralConfig(budget_mb=64, rays=8, first_steps=1, steps=1, ray_cell=8),
+    neural=NeuralConfig(
+        base_spacing_m=0.08, truncation_m=0.24, budget_mb=64, rays=8, first_steps=1, steps=1,
+        ray_cell=8,
+    ),
 )
 with Slam.from_config(config, source.depth_noise, "cuda") as slam:
     for index in range(2):
