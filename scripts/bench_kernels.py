@@ -38,7 +38,8 @@ from slam.tracking.factory import dense_tracker
 
 Arguments = dict[str, Any]
 MIN_REPEATS = 5
-# What an op's time is divided by; if not named here, its points or the pixels of its depth image.
+# What an op's time is divided by; if not named here, its points, the pixels of its image, or the
+# elements of its largest array.
 UNITS: dict[str, tuple[str, Callable[[Arguments], int]]] = {
     "integrate": ("voxel", lambda a: 512 * len(a["visible"])),
     "extract_mesh": ("voxel", lambda a: 512 * len(a["slots"])),
@@ -90,8 +91,10 @@ def count(op: FunctionType, arguments: Arguments) -> tuple[str, int]:
         return unit, number(arguments)
     if "points" in arguments:
         return "point", len(arguments["points"])
-    image = arguments["depth_m"] if "depth_m" in arguments else arguments["color"]
-    return "pixel", image.shape[0] * image.shape[1]
+    for name in ("depth_m", "color"):
+        if name in arguments:
+            return "pixel", arguments[name].shape[0] * arguments[name].shape[1]
+    return "element", max((array.size for array in arrays(arguments.values())), default=1)
 
 
 def arrays(values: Iterable[Any]) -> Iterator[np.ndarray]:

@@ -4,13 +4,13 @@ import numpy as np
 
 from kernels.cpu.field_cell import NOWHERE, base_color, base_distance, find_cell, interpolate
 from kernels.field import NUM_BAND, NUM_FEATURES, NUM_SAMPLES
-from kernels.scalar.compile import inline
+from kernels.scalar.compile import subroutine
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 
 
-@inline
+@subroutine
 def gather(index, records, spacing_m, l, points, first, n, x, rows, fractions, end):
     """Look up and interpolate the first `end` samples of each ray; rows[l, i, 0] is -1 where the
     level is not there.
@@ -37,7 +37,7 @@ def gather(index, records, spacing_m, l, points, first, n, x, rows, fractions, e
                 x[l * NUM_FEATURES + q, i] = ZERO
 
 
-@inline
+@subroutine
 def gather_base(index, voxels, spacing_m, unit, points, first, n, known, out, has_color, rgb):
     """Look up and interpolate distance, in truncations, and colour of the base; the latter of the
     band samples alone.

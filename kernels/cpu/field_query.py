@@ -11,7 +11,7 @@ from kernels.cpu.compile import parallel_kernel
 from kernels.cpu.field_cell import NOWHERE, find_cell
 from kernels.cpu.field_levels import color, predict
 from kernels.field import NUM_FEATURES, RECORD
-from kernels.scalar.compile import inline
+from kernels.scalar.compile import inline, subroutine
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
@@ -141,7 +141,7 @@ def _query(
     return sdf_m, gradient, is_valid
 
 
-@inline
+@subroutine
 def _add_residual(w1, w2, x, n, total):
     """Add value and derivatives of the fine residual."""
     g = np.empty((8, CHUNK), np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 
 from kernels.cpu.compile import parallel_kernel
-from kernels.scalar.compile import inline
+from kernels.scalar.compile import inline, subroutine
 
 BYTE, TWO_BYTES, LOW = np.uint32(8), np.uint32(16), np.uint32(0xFF)
 HALF = np.float32(0.5)
@@ -26,7 +26,7 @@ def pack(color):
     return packed
 
 
-@inline
+@subroutine
 def mix_row(around, right, below, line):
     """Interpolate between packed pixels (4, w), `right` and `below` of a pixel from the first of
     each four, and write them as bytes (w, 3), rounded.

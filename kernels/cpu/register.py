@@ -9,7 +9,7 @@ from kernels.cpu.compile import parallel_kernel
 from kernels.cpu.packed_color import mix_row, pack
 from kernels.lens import FISHEYE, LIMIT, MODEL, TANGENTIAL_AFTER_RADIAL
 from kernels.register import ColorCamera
-from kernels.scalar.compile import inline
+from kernels.scalar.compile import inline, subroutine
 from kernels.scalar.lens import brown_conrady, wide_angle
 
 ZERO = np.float32(0.0)
@@ -111,7 +111,7 @@ def _project_row(intrinsics, distortion, u_color, v_color, is_reached):
         v_color[u] = v_color[u] * intrinsics[1] + intrinsics[3]
 
 
-@inline
+@subroutine
 def _uncover_leftwards(u_color, v_color):
     """Give hidden pixels the place of the visible one left of them: see the reference."""
     w = u_color.shape[0]
@@ -132,7 +132,7 @@ def _uncover_leftwards(u_color, v_color):
             v_color[u] = v_color[u - 1]
 
 
-@inline
+@subroutine
 def _uncover_rightwards(u_color, v_color):
     """The mirror image."""
     w = u_color.shape[0]
@@ -154,7 +154,7 @@ def _uncover_rightwards(u_color, v_color):
             v_color[u] = v_color[u + 1]
 
 
-@inline
+@subroutine
 def _sample_row(packed, u_color, v_color, line, is_seen):
     """Interpolate, and leave seen only what lies in the image."""
     last_u, last_v = np.int32(packed.shape[1] - 1), np.int32(packed.shape[0] - 1)

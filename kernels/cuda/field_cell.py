@@ -7,11 +7,11 @@ of some other vertices.
 """
 
 import numpy as np
+from numba import cuda
 
 from kernels.cuda.cell import locate
 from kernels.cuda.launch import device
 from kernels.scalar.cell import corner_weight
-from kernels.scalar.compile import inline
 from kernels.scalar.hashing import find
 from kernels.scalar.interpolate import trilinear, trilinear_gradient
 
@@ -55,7 +55,8 @@ def find_cell(index, spacing_m, x, y, z):
     return exists, (r0, r1, r2, r3, r4, r5, r6, r7), fx, fy, fz
 
 
-@inline
+# an array is returned by numba's own inlining alone
+@cuda.jit(device=True, fastmath=True, inline="always")
 def record_of(vertices, row):
     """Return the record of a vertex."""
     return vertices[np.uint64(row >> 9), np.uint64(row & 511)]

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from kernels.scalar.compile import inline
+from kernels.scalar.compile import subroutine
 
 MIN_SINE = np.float32(0.1)  # between two sides of a triangle; flatter ones say nothing of a turn
 
 
-@inline
+@subroutine
 def motion_of_triangle(points, targets, tolerance_m, i, j, k, motion):
     """Write rotation (row by row) and translation into `motion`; False where the triangles differ
     or are flat.

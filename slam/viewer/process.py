@@ -68,7 +68,7 @@ def open_window() -> ViewerProcess:
         )
     port = _free_port("127.0.0.1", DATA_PORT)
     words = ["--bind", "127.0.0.1", "--port", str(port), "--hide-welcome-screen"]
-    viewer = _start(words, "127.0.0.1", port)
+    viewer = _start(words, "127.0.0.1", (port,))
     viewer.be_nice()
     return viewer
 
@@ -81,7 +81,7 @@ def serve_page(host: str) -> ViewerProcess:
     page_url = f"http://{name}:{page_port}"
     words = ["--serve-web", "--bind", host, "--port", str(port), "--cors-allow-origin", page_url]
     words += ["--web-viewer-port", str(inner_port), "--server-memory-limit", MEMORY_LIMIT]
-    viewer = _start(words, host, port)
+    viewer = _start(words, host, (port, inner_port))
     try:
         data_url = f"rerun+http://{name}:{port}/proxy"
         page = Page((host, page_port), (_local(host), inner_port), data_url)
@@ -91,8 +91,8 @@ def serve_page(host: str) -> ViewerProcess:
     return replace(viewer, page=page, page_url=page_url)
 
 
-def _start(words: list[str], host: str, port: int) -> ViewerProcess:
-    """Start rerun and wait until it takes data."""
+def _start(words: list[str], host: str, ports: tuple[int, ...]) -> ViewerProcess:
+    """Start rerun and wait until all its ports answer; the first takes data."""
     command = [sys.executable, "-m", "rerun_cli", *words, "--memory-limit", MEMORY_LIMIT]
     # CI: rerun sends no usage data where it is set; there is no other switch for one process
     environment = os.environ | {"CI": "true", "RERUN_APP_ONLY": "true"}
@@ -102,13 +102,13 @@ def _start(words: list[str], host: str, port: int) -> ViewerProcess:
             start_new_session=True,  # Ctrl-C ends the run, not what shows its end
         )  # fmt: skip
         local = _local(host)
-        viewer = ViewerProcess(child, f"rerun+http://{_in_url(local)}:{port}/proxy")
+        viewer = ViewerProcess(child, f"rerun+http://{_in_url(local)}:{ports[0]}/proxy")
         for _ in _every(0.05, START_S):
             if not viewer.is_running:
                 output.seek(0)
                 said = output.read().decode(errors="replace").strip().splitlines() or ["nothing"]
                 raise SlamError(f"the viewer ended at once and said: {said[-1]}")
-            if _answers(local, port):
+            if all(_answers(local, port) for port in ports):
                 return viewer
     viewer.kill()
     raise SlamError(f"the viewer did not start within {START_S:.0f} s")

@@ -123,7 +123,7 @@ def compare(case: Case, when: str, got: Grid, wanted: Grid, tolerance: float, fl
     case.true(f"{when}: {num_odd} blocks of the base differ", num_odd <= case.pick(0, 2))
     both = slots.keys() & wanted_slots.keys()
     a, b = [slots[place] for place in both], [wanted_slots[place] for place in both]
-    caps = {"distance": 64000.0, "weight": 4.0 * MAX_READING, "color": 255.0}
+    caps = {"distance": 64000.0, "weight": 4.0 * MAX_READING, "color": 255.0, "anchors": 1e3}
     for (name, cap), part, other in zip(caps.items(), parts, wanted_parts, strict=True):
         case.close(f"{when}: {name} of the base", part[a], other[b], 1.0, flips=2e-3, cap=cap)
 

@@ -1,10 +1,13 @@
 """Views of analytic surfaces and of the synthetic room, and a volume to fuse them into."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numba import types
 
 from kernels import blocks as block_ops
 from kernels import depth as depth_ops
@@ -18,6 +21,26 @@ from slam.scenes import room
 BACKENDS = ["reference", "cpu"]
 NOISE = DepthNoise.rendered().coefficients
 SMALL_CAMERA = Camera(80, 60, 65.0, 66.0, 39.3, 29.8)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def inlined_functions_return_no_array() -> Iterator[None]:
+    """Check, after the tests, what was compiled in this process: `kernels.scalar.compile.inline`
+    counts no references, and who gets an array from a function believes that they were counted.
+    """
+    yield
+    for name, module in list(sys.modules.items()):
+        for value in list(vars(module).values()) if name.startswith("kernels.") else ():
+            if getattr(value, "targetoptions", {}).get("_nrt") is False:
+                for compiled in value.overloads.values():
+                    returned = compiled.signature.return_type
+                    assert not _holds_array(returned), f"{name}: {value.__name__} -> {returned}"
+
+
+def _holds_array(kind: Any) -> bool:
+    return isinstance(kind, types.Array) or any(
+        map(_holds_array, kind if isinstance(kind, types.BaseTuple) else ())
+    )
 
 
 @dataclass(frozen=True)
