@@ -181,7 +181,7 @@ class ImplicitConfig:
     layers: int | None = setting(None, "hidden layers; none: 4, of hash 2")
     width: int | None = setting(None, "neurons of a hidden layer; none: 256, of hash 64")
     frequency_per_m: float | None = setting(
-        None, "standard deviation of the frequencies; none: 0.5, of siren 0.15", of="fourier, siren"
+        None, "standard deviation of the frequencies; none: 0.5, of siren 0.3", of="fourier, siren"
     )
     hash_levels: int = setting(8, "levels of features", of="hash")
     hash_coarse_m: float = setting(1.0, "between the vertices of the coarsest level", of="hash")

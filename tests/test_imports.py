@@ -231,11 +231,12 @@ import sys
 from slam.cli import main
 words = ["run", "synthetic:wall", "--map", "tsdf", "--limit", "2", "--tsdf.voxel-size-m", "0.02"]
 assert main([*words, "--device", "cpu", "--out", sys.argv[1]]) == 0
-print([name for name in sys.modules if name.partition(".")[0] == "torch" or "implicit" in name])
+others = {"torch", "ray"}
+print([m for m in sys.modules if m.partition(".")[0] in others or "implicit" in m or ".batch" in m])
 """
 
 
-def test_a_run_of_another_map_loads_neither_the_implicit_map_nor_torch(tmp_path):
+def test_a_run_of_another_map_loads_no_implicit_map_torch_batch_or_ray(tmp_path):
     result = subprocess.run(
         [sys.executable, "-c", RUN_TSDF, str(tmp_path)],
         cwd=ROOT, capture_output=True, text=True, check=False,

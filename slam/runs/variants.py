@@ -10,7 +10,7 @@ from slam.device import Device, DeviceChoice, resolve
 from slam.errors import SlamError
 from slam.maps.factory import KINDS
 
-SHARED_BY_MAPS = ("tracking", "places", "loops")  # sections that each system has
+SHARED_BY_MAPS = ("tracking", "places", "loops", "fusion")  # what each system has
 
 
 @dataclass(frozen=True)

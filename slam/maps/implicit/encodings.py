@@ -11,7 +11,8 @@ from slam.config import ImplicitConfig
 
 SEED = 0
 NUM_FREQUENCIES = 64
-FREQUENCY_PER_M = {"fourier": 0.5, "siren": 0.15}  # unless the config says otherwise
+# unless the config says otherwise; a SIREN's omega of 30 is 0.3 / m in a box of 6 m
+FREQUENCY_PER_M = {"fourier": 0.5, "siren": 0.3}
 HASH_FEATURES = 2
 HASH_PRIMES = (1, 2_654_435_761, 805_459_861)  # Mueller et al. 2022, equation (4)
 CORNERS = torch.tensor([[i >> 2, i >> 1 & 1, i & 1] for i in range(8)])

@@ -39,7 +39,7 @@ class Network(nn.Module):
             self.layers = nn.ModuleList(hidden)
             self.head = nn.Linear(width, 4)
             if self._is_siren:
-                _init_siren(hidden, frequency_of(config))
+                _init_siren([*hidden, self.head], frequency_of(config))
         if config.output == "density":
             # or all would be opaque, and no ray would see what is behind its first sample
             nn.init.constant_(self.head.bias[:1], FREE)
@@ -68,8 +68,9 @@ class Network(nn.Module):
 
 
 def _init_siren(layers: Sequence[nn.Linear], frequency_per_m: float) -> None:
-    """Sitzmann et al.'s initialisation. Their first layer is scaled by the bound of a scene; here
-    its frequencies are those of the config.
+    """Sitzmann et al.'s initialisation, which includes the head: with torch's own weights, 12 times
+    as large, a network begins with noise that it has to unlearn first. Their first layer is scaled
+    by the bound of a scene; here its frequencies are those of the config.
     """
     first, *others = layers
     limit = 2.0 * pi * sqrt(3.0) * frequency_per_m

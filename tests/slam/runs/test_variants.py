@@ -44,6 +44,12 @@ def test_every_field_of_a_map_can_be_set():
             assert variant.config == Config()
 
 
+def test_one_map_may_judge_readings_and_another_not():
+    learned, average = variants_of("tsdf:fusion=learned,tsdf", Config())
+    assert (learned.name, average.name) == ("tsdf-fusion-learned", "tsdf")
+    assert (learned.config.fusion, average.config.fusion) == ("learned", "average")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -64,6 +64,22 @@ def test_frequencies_are_per_metre():
         assert float(slope.square().mean().sqrt()) == pytest.approx(expected, rel=0.3)
 
 
+@pytest.mark.parametrize("half_m", [1.0, 100.0])
+def test_a_siren_begins_as_its_authors_say(half_m):
+    """The arguments of its sines are spread by about 1 in every layer (Sitzmann et al. 2020, theorem
+    1.8; their biases, by about as much again), and what comes out by 1/30: there is no noise to be
+    unlearned.
+    """
+    network = Network(ImplicitConfig(encoding="siren", layers=6)).requires_grad_(False)
+    values = points(half_m, num=2000)
+    for number, layer in enumerate(network.layers):
+        values = layer(values) * (30.0 if number else 1.0)
+        assert number == 0 or 0.9 < float(values.std()) < 1.7
+        values = torch.sin(values)
+    spread = (network(points(half_m)) - network.head.bias).square().mean().sqrt()
+    assert float(spread) == pytest.approx(1 / 30, rel=0.4)
+
+
 class TestHashGrid:
     CONFIG = ImplicitConfig(
         encoding="hash", hash_levels=2, hash_coarse_m=0.4, hash_fine_m=0.1, hash_table_bits=12
