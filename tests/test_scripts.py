@@ -386,6 +386,28 @@ def test_demo_renders_and_compares(run, project, served):
     assert "report.html" in result.stdout
 
 
+PYTHON_OF_STUDIES = """#!/usr/bin/env bash
+[[ "$1" == -* ]] || echo "$*" >>"$SERVED/slam"
+"""
+
+
+def test_the_study_of_methods_runs_them_all_and_draws(run, project, served):
+    assert run("setup.sh", stubs={"python3": python()}).returncode == 0
+    for name, text in (("slam", SLAM), ("python", PYTHON_OF_STUDIES)):
+        (project / ".venv/bin" / name).write_text(text)
+        (project / ".venv/bin" / name).chmod(0o755)
+    data = project / "data"
+    (data / "redkitchen").mkdir(parents=True)
+    result = run("methods_study.sh", "--limit", "5", SLAM_TEST_DATA=str(data))
+    assert result.returncode == 0, result.stderr
+    assert f"there is no {data}/replica_bedroom" in result.stdout
+    batch, *studies = (served / "slam").read_text().splitlines()
+    assert batch.startswith(f"batch synthetic:room synthetic:apartment {data}/redkitchen --maps ")
+    assert "tsdf,tsdf:fusion=learned,neural,implicit,implicit:implicit.encoding=fourier" in batch
+    assert batch.endswith("--limit 300 --holdout 10 --out runs/methods --limit 5")
+    assert [words.split()[1] for words in studies] == ["forgetting", "convergence"]
+
+
 CHECKS = """#!/usr/bin/env bash
 case "$*" in
 -c*) ;;
