@@ -47,8 +47,8 @@ from slam.sources.synthetic import SyntheticSource, open_synthetic
 
 SCALE = 0.25
 VIEW_SCALE = 0.0625
-NUM_VIEWS = 6
-MOMENTS = 24
+NUM_VIEWS = 4
+MOMENTS = 12
 POINT_STEP = 5  # pixels from one true surface point to the next
 
 
@@ -95,7 +95,7 @@ def forgetting(
 def draw_forgetting(found: Mapping[str, Any], path: Path) -> None:
     """Plot the error of the first room over the frames."""
     figure = Figure(figsize=(8.0, 3.4), layout="constrained")
-    panels = {"mean_cm": "mean error of depth, cm", "lacking": "wrong by 5 cm or not there, %"}
+    panels = {"median_cm": "median error of depth, cm", "lacking": "wrong by 5 cm or not there, %"}
     for place, (key, label) in enumerate(panels.items()):
         axes = figure.add_subplot(1, 2, place + 1)
         for name, rows in found["rows"].items():
@@ -103,15 +103,16 @@ def draw_forgetting(found: Mapping[str, Any], path: Path) -> None:
             values = [
                 100.0 * (row["holes"] + (1.0 - row["holes"]) * row["wrong"])
                 if key == "lacking"
-                else row["mean_cm"]
+                else row[key]
                 for row in rows
             ]
             axes.plot(frames, values, marker=".", label=name)
         axes.axvline(found["back_at_frame"], color="#8a8f98", lw=0.8, ls="--")
         axes.set(xlabel="frame; dashed: back in the first room", ylabel=label)
-        axes.set_ylim(bottom=0.0)
         axes.grid(alpha=0.3)
-    figure.axes[0].legend(fontsize=8)
+    figure.axes[0].set_yscale("log")
+    figure.axes[1].set_ylim(bottom=0.0)
+    figure.axes[0].legend(fontsize=8, loc=(0.03, 0.1))
     figure.savefig(path, dpi=100)
 
 
