@@ -251,7 +251,11 @@ class CompareConfig:
     track_against: str = setting(
         "own", "whose poses all maps get: own = each its tracker's; gt = the true ones; or a map's"
     )
-    min_fps: float = setting(24.0, "below, the maps spend less time on what can be left out")
+    min_fps: float | None = setting(
+        None,
+        "below, the maps spend less time on what can be left out; none: 24, or no limit where an"
+        " implicit map is among them, which never is as fast",
+    )
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ from slam.runs.variants import Variant
 from slam.sources.base import Source, Stream
 from slam.tracking.followed import FollowedPoses, Leader
 
+MIN_FPS = 24.0  # unless the config says otherwise
+
 
 def compare(
     source: Source | Stream,
@@ -43,8 +45,9 @@ def compare(
     if against not in known:
         raise SlamError(f"compare.track_against must be one of {', '.join(known)}; got {against}")
     onlookers = Onlookers() if onlookers is None else onlookers
-    if not config.deterministic:
-        keeper = EffortKeeper(config.compare.min_fps)
+    min_fps = _min_fps(variants)
+    if min_fps is not None and not config.deterministic:
+        keeper = EffortKeeper(min_fps)
         onlookers = replace(onlookers, watchers=[keeper, *onlookers.watchers])
     folder = RunFolder(options.out)
 
@@ -74,6 +77,14 @@ def compare(
         comparison |= {"maps": joint["systems"], "mesh_difference": joint["mesh_difference"]}
         folder.write_comparison(comparison)
     return comparison
+
+
+def _min_fps(variants: Sequence[Variant]) -> float | None:
+    """Return the frame rate to hold; None where all maps may take their time."""
+    asked = variants[0].config.compare.min_fps
+    if asked is None and all(variant.config.map != "implicit" for variant in variants):
+        return MIN_FPS
+    return asked
 
 
 def _systems(

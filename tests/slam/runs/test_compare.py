@@ -14,7 +14,7 @@ from slam.config import CompareConfig, Config, NeuralConfig, PlaybackConfig, Tsd
 from slam.errors import SlamError
 from slam.evaluation.trajectory import evaluate_trajectory
 from slam.maps.factory import new_map
-from slam.runs.compare import compare
+from slam.runs.compare import _min_fps, compare
 from slam.runs.folder import load_run
 from slam.runs.single import RunOptions, run
 from slam.runs.variants import variants_of
@@ -214,6 +214,20 @@ def test_the_command_compares_whatever_it_is_told(tmp_path, capsys):
     assert len(comparison["mesh_difference"]["pairs"]) == 3
     page = (tmp_path / "report.html").read_text()
     assert f"Comparison of {names[0]}, {names[1]} and {names[2]}" in page
+
+
+@pytest.mark.parametrize(
+    ("maps", "asked", "least_fps"),
+    [
+        ("tsdf,neural", None, 24.0),
+        ("tsdf,neural", 10.0, 10.0),
+        ("tsdf,neural,implicit", None, None),  # none could be held
+        ("tsdf,implicit", 1.0, 1.0),
+    ],
+)
+def test_maps_train_less_only_where_the_frame_rate_can_be_held(maps, asked, least_fps):
+    config = replace(Config(), compare=replace(Config().compare, min_fps=asked))
+    assert _min_fps(variants_of(maps, config)) == least_fps
 
 
 @pytest.mark.parametrize(

@@ -66,9 +66,9 @@ def test_frequencies_are_per_metre():
 
 @pytest.mark.parametrize("half_m", [1.0, 100.0])
 def test_a_siren_begins_as_its_authors_say(half_m):
-    """The arguments of its sines are spread by about 1 in every layer (Sitzmann et al. 2020, theorem
-    1.8; their biases, by about as much again), and what comes out by 1/30: there is no noise to be
-    unlearned.
+    """The arguments of its sines are spread by about 1 in every layer (Sitzmann et al. 2020,
+    theorem 1.8; their biases, by about as much again), and what comes out by 1/30: there is no
+    noise to be unlearned.
     """
     network = Network(ImplicitConfig(encoding="siren", layers=6)).requires_grad_(False)
     values = points(half_m, num=2000)
