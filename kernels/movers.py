@@ -1,7 +1,7 @@
 """What moves: readings in space that was seen to be free.
 
 A middle-sized grid remembers for a few keyframes which space is free. A reading well inside of it
-is something that moved there, or an outlier, unless the field already knows a surface there. Such
+is something that moved there, or an outlier, unless the map already knows a surface there. Such
 readings are left out, pixel by pixel. NICE-SLAM drops rays by the size of their error instead, and
 so cannot tell a mover from a surface that it has not learned yet. What comes to rest is mapped as
 soon as the memory of free space has faded.
@@ -14,7 +14,6 @@ import numpy as np
 from kernels import blocks as block_ops
 from kernels import tsdf as tsdf_ops
 from kernels.dispatch import check_array, implementation
-from kernels.field import Field
 from kernels.tsdf import TsdfGrid
 
 SPACING_M = 0.12
@@ -71,13 +70,13 @@ def remember(
 
 def without_movers(
     space: FreeSpace,
-    field: Field,
+    known: TsdfGrid,
     depth_m: np.ndarray,
     intrinsics: np.ndarray,
     T_world_camera: np.ndarray,
 ) -> np.ndarray:
-    """Return the depth image with 0 for the readings that lie in free space, where the field has no
-    surface either.
+    """Return the depth image with 0 for the readings that lie in free space, where the map that is
+    `known` has no surface either.
 
     Tested is the reading in the middle of each LATTICE x LATTICE pixels; where it is in the open,
     these and the eight such squares round them are left out.
@@ -86,5 +85,5 @@ def without_movers(
     check_array("intrinsics", intrinsics, "float32", (4,))
     check_array("T_world_camera", T_world_camera, "float32", (4, 4))
     return implementation("movers", depth_m).without_movers(
-        space, field, depth_m, intrinsics, T_world_camera
+        space, known, depth_m, intrinsics, T_world_camera
     )

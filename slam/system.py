@@ -17,7 +17,7 @@ from slam.geometry import Transform
 from slam.graph.loops import AnyLoops, NoLoops, new_loops
 from slam.graph.moving import Moving
 from slam.journal import FrameRecord, Journal
-from slam.maps.base import Map, Polishable, own_sigma_m
+from slam.maps.base import Map, Polishable, own_sigma_m, tracked_map
 from slam.places.memory import AnyPlaces, NoPlaces, new_places
 from slam.sources.holdout import HeldOut
 from slam.tracking.base import Tracker, TrackResult, TrackState
@@ -163,7 +163,7 @@ class Slam:
 
     def _learn(self, frame: Frame, result: TrackResult) -> None:
         if result.state is TrackState.OK:
-            self.sensor_noise.observe(frame, self.map.query, result.T_world_camera)
+            self.sensor_noise.observe(frame, tracked_map(self.map).query, result.T_world_camera)
         self._movers.remember(result)
 
     def _is_to_be_mapped(self, frame: Frame, result: TrackResult, is_behind: bool) -> bool:

@@ -7,9 +7,8 @@ from numba import cuda
 from kernels import blocks as block_ops
 from kernels import tsdf as tsdf_ops
 from kernels.cuda.arrays import empty, zeros
-from kernels.cuda.field_query import sample as sample_field
 from kernels.cuda.launch import kernel, launch_over
-from kernels.cuda.query import sample as sample_grid
+from kernels.cuda.query import sample
 from kernels.movers import ANY_LENGTH_M, FREE_M, LATTICE, MEMORY, SPACING_M, TRUNCATION_M
 from kernels.scalar.align import transformed
 
@@ -37,7 +36,7 @@ def remember(space, depth_m, intrinsics, T_world_camera, T_camera_world, stamp):
 
 
 @kernel
-def _find(grid, field, depth_m, K, T, is_free):
+def _find(free, known, depth_m, K, T, is_free):
     """Test the reading in the middle of each square."""
     i = cuda.grid(1)
     columns = is_free.shape[1]
@@ -49,9 +48,9 @@ def _find(grid, field, depth_m, K, T, is_free):
         if z > ZERO:
             x, y = (np.float32(u) - K[2]) / K[0] * z, (np.float32(v) - K[3]) / K[1] * z
             x, y, z = transformed(T, x, y, z)
-            is_remembered, distance_m, _, _, _ = sample_grid(grid, x, y, z)
+            is_remembered, distance_m, _, _, _ = sample(free, x, y, z)
             if is_remembered and distance_m > FREE:
-                is_known, surface_m, _, _, _ = sample_field(field, x, y, z)
+                is_known, surface_m, _, _, _ = sample(known, x, y, z)
                 is_in_the_open = not (is_known and abs(surface_m) < NEAR_SURFACE)
         is_free[row, column] = 1 if is_in_the_open else 0
 
@@ -72,11 +71,11 @@ def _leave_out(depth_m, is_free, kept):
         kept[v, u] = ZERO if is_mover else depth_m[v, u]
 
 
-def without_movers(space, field, depth_m, intrinsics, T_world_camera):
+def without_movers(space, known, depth_m, intrinsics, T_world_camera):
     rows, columns = (len(range(MIDDLE, size, LATTICE)) for size in depth_m.shape)
     is_free = empty((rows, columns), torch.uint8)
     launch_over(
-        _find, rows * columns, space.grid, field, depth_m, intrinsics, T_world_camera, is_free
+        _find, rows * columns, space.grid, known, depth_m, intrinsics, T_world_camera, is_free
     )
     kept = empty(tuple(depth_m.shape), torch.float32)
     launch_over(_leave_out, depth_m.numel(), depth_m, is_free, kept)

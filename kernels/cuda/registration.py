@@ -13,10 +13,8 @@ from numba import cuda, float32
 
 from kernels.align import NUM_SUMS
 from kernels.cuda.arrays import empty
-from kernels.cuda.field_block import FINE_SHAPE, LEVEL_SHAPE
-from kernels.cuda.field_query import load_decoders, sample_with
 from kernels.cuda.launch import device, kernel, launch
-from kernels.cuda.query import sample as sample_grid
+from kernels.cuda.query import sample
 from kernels.cuda.rows import (
     PARTS_SHAPE,
     ROWS_SHAPE,
@@ -36,9 +34,7 @@ from kernels.cuda.state import (
     PoseState,
     Stage,
 )
-from kernels.field import Field
 from kernels.scalar.align import intensity_residual, rotated_back, sdf_residual, transformed
-from kernels.scalar.field_decode import HIDDEN
 from kernels.solve import Weighting
 from kernels.tsdf import TsdfGrid
 
@@ -109,9 +105,9 @@ def _cloud_point(cloud, state, stage, num_geometric):
 
 
 @device
-def _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, sample, sums):
+def _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, here, sums):
     """Write the sums of a block: the first `num_geometric` are of the cloud, of whose point i the
-    thread has a sample of the map, the others of the keyframe.
+    thread knows the map `here`, the others of the keyframe.
 
     Barriers are met by all threads: what they depend on is the same for the block.
     """
@@ -125,42 +121,23 @@ def _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, sa
     clear_row(rows, t)
     if block >= num_geometric:
         _put_photometric(rows, t, level, state, stage, sigma, first + t)
-    elif sample[0]:
-        _, sdf_m, gx, gy, gz = sample
+    elif here[0]:
+        _, sdf_m, gx, gy, gz = here
         _put_geometric(rows, t, cloud, state, stage, i, sdf_m, gx, gy, gz)
     add_up(rows, parts, t, sums, block)
 
 
 @kernel
-def _linearise_grid(grid, cloud, level, state, stage, sigma, num_geometric, sums):
+def _linearise(grid, cloud, level, state, stage, sigma, num_geometric, sums):
     rows = cuda.shared.array(ROWS_SHAPE, float32)
     parts = cuda.shared.array(PARTS_SHAPE, float32)
     if _has_ended(state, stage):
         return
     i, x, y, z = _cloud_point(cloud, state, stage, num_geometric)
-    sample = (False, ZERO, ZERO, ZERO, ZERO)
+    here = (False, ZERO, ZERO, ZERO, ZERO)
     if i >= 0:
-        sample = sample_grid(grid, x, y, z)
-    _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, sample, sums)
-
-
-@kernel
-def _linearise_field(field, cloud, level, state, stage, sigma, num_geometric, sums):
-    rows = cuda.shared.array(ROWS_SHAPE, float32)
-    parts = cuda.shared.array(PARTS_SHAPE, float32)
-    fine_w1 = cuda.shared.array(FINE_SHAPE, float32)
-    fine_w2 = cuda.shared.array(HIDDEN, float32)
-    middle_w1 = cuda.shared.array(LEVEL_SHAPE, float32)
-    middle_w2 = cuda.shared.array(HIDDEN, float32)
-    if _has_ended(state, stage):
-        return
-    load_decoders(field.decoders, cuda.threadIdx.x, THREADS, fine_w1, fine_w2, middle_w1, middle_w2)
-    cuda.syncthreads()
-    i, x, y, z = _cloud_point(cloud, state, stage, num_geometric)
-    sample = (False, ZERO, ZERO, ZERO, ZERO)
-    if i >= 0:
-        sample = sample_with(field, fine_w1, fine_w2, middle_w1, middle_w2, x, y, z)
-    _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, sample, sums)
+        here = sample(grid, x, y, z)
+    _add_up(rows, parts, cloud, level, state, stage, sigma, num_geometric, i, here, sums)
 
 
 def _num_blocks(num_items: int, num_each: int) -> int:
@@ -168,7 +145,7 @@ def _num_blocks(num_items: int, num_each: int) -> int:
 
 
 def align(
-    map_: TsdfGrid | Field,
+    map_: TsdfGrid,
     cloud: FrameCloud,
     levels: Sequence[PhotometricLevel],
     state: PoseState,
@@ -180,14 +157,13 @@ def align(
     """
     if len(stages) > MOST_STAGES:
         raise ValueError(f"{len(stages)} stages, and a state has room for {MOST_STAGES}")
-    linearise: Any = _linearise_field if isinstance(map_, Field) else _linearise_grid
     for (stage, num_iterations), level in zip(stages, levels, strict=True):
         num_geometric = _num_blocks(cloud.points.shape[0], stage.point_step * THREADS)
         num_blocks = num_geometric + _num_blocks(level.points.shape[0], THREADS)
         sums = empty((num_blocks, NUM_SUMS), torch.float32)
         for _ in range(num_iterations):
             launch(
-                linearise, num_blocks, THREADS, map_, cloud, level, state, stage,
+                _linearise, num_blocks, THREADS, map_, cloud, level, state, stage,
                 weighting.intensity_sigma, num_geometric, sums,
             )  # fmt: skip
             step(sums, num_geometric, cloud, state, stage, weighting)

@@ -3,9 +3,7 @@
 import numpy as np
 
 from kernels import blocks as block_ops
-from kernels import field as field_ops
 from kernels import tsdf as tsdf_ops
-from kernels.field import Field
 from kernels.movers import (
     ANY_LENGTH_M,
     FREE_M,
@@ -15,6 +13,7 @@ from kernels.movers import (
     TRUNCATION_M,
     FreeSpace,
 )
+from kernels.tsdf import TsdfGrid
 
 
 def remember(
@@ -47,12 +46,12 @@ def remember(
 
 def without_movers(
     space: FreeSpace,
-    field: Field,
+    known: TsdfGrid,
     depth_m: np.ndarray,
     intrinsics: np.ndarray,
     T_world_camera: np.ndarray,
 ) -> np.ndarray:
-    """See `kernels.movers.without_movers`. The field is asked at suspects only."""
+    """See `kernels.movers.without_movers`. The map is asked at suspects only."""
     h, w = depth_m.shape
     fx, fy, cx, cy = intrinsics.astype(np.float64)
     v, u = np.mgrid[LATTICE // 2 : h : LATTICE, LATTICE // 2 : w : LATTICE]
@@ -60,15 +59,12 @@ def without_movers(
     rays = np.stack([(u - cx) / fx, (v - cy) / fy, np.ones(u.shape)], axis=-1)
     T = T_world_camera.astype(np.float64)
     points = ((rays * z[..., None]).reshape(-1, 3) @ T[:3, :3].T + T[:3, 3]).astype(np.float32)
-    grid = space.grid
-    sdf_m, _, is_remembered = tsdf_ops.query(
-        grid.blocks, grid.voxels, points, float(grid.voxel_size_m), float(grid.sdf_unit_m)
-    )
+    sdf_m, _, is_remembered = _query(space.grid, points)
     is_free = (z.ravel() > 0) & is_remembered & (sdf_m > FREE_M)
     suspects = np.flatnonzero(is_free)
     if not len(suspects):
         return depth_m
-    surface_m, _, is_known = field_ops.query(field, points[suspects])
+    surface_m, _, is_known = _query(known, points[suspects])
     is_free[suspects] = ~(is_known & (np.abs(surface_m) < 0.5 * SPACING_M))
     around = np.pad(is_free.reshape(z.shape), 1)
     rows = around[:-2] | around[1:-1] | around[2:]
@@ -77,3 +73,9 @@ def without_movers(
     kept = depth_m.copy()
     kept[: is_mover.shape[0], : is_mover.shape[1]][is_mover] = 0.0
     return kept
+
+
+def _query(grid: TsdfGrid, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return tsdf_ops.query(
+        grid.blocks, grid.voxels, points, float(grid.voxel_size_m), float(grid.sdf_unit_m)
+    )

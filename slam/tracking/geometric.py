@@ -8,7 +8,7 @@ from kernels import align as align_ops
 from kernels.align import NormalEquations
 from slam.camera import Camera
 from slam.geometry import Transform, inverse, transform_points
-from slam.maps.base import Map, own_sigma_m
+from slam.maps.base import Map, own_sigma_m, tracked_map
 from slam.tracking.prepare import PointCloud
 
 
@@ -32,7 +32,7 @@ class SdfGeometry:
     """Point-to-SDF: every point should lie where the map's signed distance is 0."""
 
     def __init__(self, map_: Map) -> None:
-        self._map = map_
+        self._map = tracked_map(map_)
         self.sigma_m = own_sigma_m(map_)
 
     def equations(
@@ -56,7 +56,7 @@ class ProjectiveGeometry:
 
     def __init__(self, map_: Map, camera: Camera, T_world_model: Transform) -> None:
         self.sigma_m = own_sigma_m(map_)
-        rendering = map_.render(camera, T_world_model)
+        rendering = tracked_map(map_).render(camera, T_world_model)
         self._points = np.ascontiguousarray(camera.unproject_image(rendering.depth_m))
         R_world_model = T_world_model[:3, :3].astype(np.float32)
         self._normals = np.ascontiguousarray(rendering.normals @ R_world_model)

@@ -6,7 +6,7 @@ import numpy as np
 
 from slam.frame import Frame
 from slam.geometry import Transform
-from slam.maps.base import Map
+from slam.maps.base import Map, tracked_map
 
 COLUMNS = 50  # of pixels compared, about
 TOLERANCE_M = 0.05  # beside the noise: surface in the map is as wrong where it is seen aslant
@@ -30,7 +30,7 @@ def support(map_: Map, frame: Frame, T_world_camera: Transform) -> Support:
     camera = frame.camera.scaled(1.0 / step)
     first = step // 2
     depth_m = frame.depth_m[first::step, first::step][: camera.height, : camera.width]
-    shown_m = map_.render(camera, T_world_camera).depth_m
+    shown_m = tracked_map(map_).render(camera, T_world_camera).depth_m
     is_read = depth_m > 0
     is_known = is_read & (shown_m > 0)
     sigma_m = frame.depth_noise.sigma_m(depth_m)

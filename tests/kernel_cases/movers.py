@@ -4,7 +4,7 @@ import numpy as np
 
 from kernel_cases.blocks import all_coords, compare_index
 from kernel_cases.check import Case, check, to_device, to_host
-from kernel_cases.random_field import on_device, random_field
+from kernel_cases.random_field import random_field
 from kernels import movers
 from kernels.dispatch import using
 from slam.geometry import inverse, se3_exp
@@ -32,16 +32,15 @@ def movers_found(case: Case) -> None:
     compare_index(case, "free space", index, all_coords(index))
 
     view = np.where((u > 0.3 * w) & (u < 0.6 * w) & (v > 0.2 * h), np.float32(1.1), wall_m)
-    field = random_field(case.random)  # about where something moves
+    grid = random_field(case.random).base  # about where something moves
     shares = []
-    for name, spread in (("far", 1e3), ("near", 0.1)):  # of the field's surfaces
-        voxels = field.base.voxels
-        sdf = np.clip(voxels.sdf * spread, -32000, 32000).astype("i2")
-        known = field._replace(base=field.base._replace(voxels=voxels._replace(sdf=sdf)))
+    for name, spread in (("far", 1e3), ("near", 0.1)):  # of the map's surfaces
+        sdf = np.clip(grid.voxels.sdf * spread, -32000, 32000).astype("i2")
+        known = grid._replace(voxels=grid.voxels._replace(sdf=sdf))
         arguments = (view, *frame[1:3])
         with using("reference"):
             wanted = movers.without_movers(host, known, *arguments)
-        got = to_host(movers.without_movers(device, on_device(known), *to_device(arguments)))
+        got = to_host(movers.without_movers(device, to_device(known), *to_device(arguments)))
         shares.append(float((got != view).mean()))
         case.close(f"{name}: kept", got, wanted, 0.0, flips=0.05, cap=3.0)
     case.true(f"left out: {shares}, surfaces far and near", 0.7 > shares[0] > shares[1] > 0.0)

@@ -1,14 +1,12 @@
-"""One step against the neural field: what aligning frames with a TSDF, which `tracking` checks,
-does not run.
-"""
+"""One step of an alignment on the device."""
 
 import numpy as np
 
 from kernel_cases.check import Case, gpu_check, to_device, to_host
-from kernel_cases.random_field import on_device, random_field, random_points
+from kernel_cases.random_field import random_field, random_points
 from kernel_cases.solve import WEIGHTING
 from kernels import align as align_ops
-from kernels import field as field_ops
+from kernels import tsdf as tsdf_ops
 from kernels.align import NormalEquations
 from kernels.cuda import registration
 from kernels.cuda.state import (
@@ -22,8 +20,8 @@ from kernels.cuda.state import (
     pose_state,
 )
 from kernels.dispatch import using
-from kernels.field import Field
 from kernels.solve import solve
+from kernels.tsdf import TsdfGrid
 from slam.geometry import inverse, se3_exp
 
 STAGE = Stage(0, 2, 3.0, 0.05, 0.005)
@@ -31,7 +29,11 @@ INTRINSICS = np.array([40.0, 41.0, 19.3, 14.6], np.float32)  # of images of 40 x
 
 
 def equations(
-    field: Field, cloud: FrameCloud, level: PhotometricLevel, T: np.ndarray, T_keyframe: np.ndarray
+    grid: TsdfGrid,
+    cloud: FrameCloud,
+    level: PhotometricLevel,
+    T: np.ndarray,
+    T_keyframe: np.ndarray,
 ) -> tuple[NormalEquations, NormalEquations]:
     """Return both residuals as the definitions linearise them."""
     chosen = slice(None, int(cloud.num_points[0]), STAGE.point_step)
@@ -40,7 +42,8 @@ def equations(
     rotation = np.ascontiguousarray(T[:3, :3], np.float32)
     with using("reference"):
         world = (points @ T[:3, :3].T + T[:3, 3]).astype(np.float32)
-        samples = field_ops.query(field, world)
+        sizes = float(grid.voxel_size_m), float(grid.sdf_unit_m)
+        samples = tsdf_ops.query(grid.blocks, grid.voxels, world, *sizes)
         geometric = align_ops.align_sdf(
             points, sigma_m, *samples, rotation, STAGE.scale, STAGE.max_distance_m
         )
@@ -70,21 +73,21 @@ def images(case: Case, most: int, num_points: int, num_textured: int) -> tuple:
 
 
 @gpu_check
-def field_registration(case: Case) -> None:
+def one_step(case: Case) -> None:
     full = case.pick((500, 301, 199), (20_000, 15_001, 3001))
-    field = random_field(case.random)
+    grid = random_field(case.random).base
     for most, num_points, num_textured in ((1, 0, 0), (2, 1, 1), full):
         what = f"{num_points} points, {num_textured} textured"
-        compare(case, what, field, *images(case, most, num_points, num_textured))
+        compare(case, what, grid, *images(case, most, num_points, num_textured))
 
 
 def compare(
-    case: Case, what: str, field: Field, cloud: FrameCloud, level: PhotometricLevel
+    case: Case, what: str, grid: TsdfGrid, cloud: FrameCloud, level: PhotometricLevel
 ) -> None:
     """Take one step on the device and by the definitions."""
     T = se3_exp(np.array([0.02, -0.01, -1.0, 0.02, 0.03, -0.02]))
     T_keyframe = T @ se3_exp(case.random.normal(size=6) * 0.01)
-    geometric, photometric = equations(field, cloud, level, T, T_keyframe)
+    geometric, photometric = equations(grid, cloud, level, T, T_keyframe)
     with using("reference"):
         uncertain_m = max(STAGE.max_uncertainty_m, float(cloud.median_sigma_m[0]))
         wanted = solve(geometric, photometric, 1.0, WEIGHTING, uncertain_m)
@@ -94,7 +97,7 @@ def compare(
     numbers[24 + HAS_KEYFRAME] = 1.0
     state = pose_state(to_device(numbers))
     registration.align(
-        on_device(field), to_device(cloud), [to_device(level)], state, [(STAGE, 1)], WEIGHTING
+        to_device(grid), to_device(cloud), [to_device(level)], state, [(STAGE, 1)], WEIGHTING
     )
     values = to_host(state.values)
     # a residual in a hundred may be on the other side of a limit

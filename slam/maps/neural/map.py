@@ -26,7 +26,7 @@ from slam.maps.neural.neural_file import NeuralContent
 from slam.maps.neural.rendering import FAR_M, NEAR_M, field_colors
 from slam.maps.neural.training import Trainer
 from slam.maps.readings import SurfaceReadings, surface_readings
-from slam.maps.tsdf.map import TsdfCorrection
+from slam.maps.tsdf.map import TsdfCorrection, TsdfMap
 
 
 class NeuralMap(KeyframedMap):
@@ -45,6 +45,11 @@ class NeuralMap(KeyframedMap):
         self._trainer = Trainer(config, depth_noise)
         self._free_space = movers.new_free_space()
         self._lock = Lock()
+
+    @property
+    def base(self) -> TsdfMap:
+        """The TSDF that the features refine."""
+        return self._grid.base
 
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
         """Fuse a posed frame, make it a keyframe if one is due, and train."""
@@ -67,7 +72,7 @@ class NeuralMap(KeyframedMap):
         if not self.config.reject_movers:
             return frame
         view = frame.depth_m, frame.camera.intrinsics, T_world_camera.astype(np.float32)
-        depth_m = movers.without_movers(self._free_space, self._grid.field, *view)
+        depth_m = movers.without_movers(self._free_space, self._grid.field.base, *view)
         if is_keyframe:
             T_camera_world = inverse(T_world_camera).astype(np.float32)
             movers.remember(self._free_space, *view, T_camera_world, self.num_integrated)

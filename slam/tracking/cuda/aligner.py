@@ -11,12 +11,11 @@ from kernels.cuda.arrays import to_host
 from kernels.cuda.graph import Graph
 from kernels.cuda.inputs import Inputs
 from kernels.cuda.state import NUM_STATE, PhotometricLevel, Stage
-from kernels.field import Field
 from kernels.tsdf import TsdfGrid
 from slam.config import TrackingConfig
 from slam.frame import Frame
 from slam.geometry import Transform, orthonormalise
-from slam.maps.base import Map
+from slam.maps.base import Map, tracked_map
 from slam.tracking.agreement import Agreement
 from slam.tracking.aligner import Extent
 from slam.tracking.base import TrackResult
@@ -37,7 +36,7 @@ class DeviceMap(Protocol):
     """A map whose storage is on the GPU, in tensors that never move."""
 
     @property
-    def on_device(self) -> TsdfGrid | Field:
+    def on_device(self) -> TsdfGrid:
         """All that a point query takes."""
         ...
 
@@ -98,10 +97,11 @@ class CudaAligner:
 
     def align(self, map_: Map, T_start: Transform) -> TrackResult:
         """Align from T_start."""
-        if not isinstance(map_, DeviceMap):
+        device_map = tracked_map(map_)
+        if not isinstance(device_map, DeviceMap):
             return self._on_host().align(map_, T_start)
         self._inputs.write(state=self._start(T_start))
-        loop = self._loop_of(map_)
+        loop = self._loop_of(device_map)
         loop.graph.run(partial(self._enqueue, loop))
         numbers = to_host(self._inputs["state"]).astype(np.float64)
         values = numbers[24:]

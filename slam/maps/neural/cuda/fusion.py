@@ -44,7 +44,7 @@ class FrameFusion:
         depth_m: Any = frame.depth_m
         if self._free_space is not None:
             view = depth_m, frame.intrinsics, frame.T_world_camera
-            depth_m = movers.without_movers(self._free_space, self._grid.field, *view)
+            depth_m = movers.without_movers(self._free_space, self._grid.field.base, *view)
             if is_keyframe:
                 movers.remember(self._free_space, *view, frame.T_camera_world, frame.stamp)
         readings = readings_of(depth_m, frame.quarter_intrinsics, frame.noise)

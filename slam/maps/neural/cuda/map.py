@@ -9,7 +9,6 @@ from jaxtyping import Float32, Float64, UInt8
 from kernels import field as field_ops
 from kernels import rays as ray_ops
 from kernels.cuda.arrays import to_device, to_host
-from kernels.field import Field
 from kernels.field_render import render
 from kernels.movers import new_free_space
 from slam.camera import Camera, DepthNoise
@@ -29,6 +28,7 @@ from slam.maps.neural.cuda.training import DeviceTrainer
 from slam.maps.neural.grid import new_decoders
 from slam.maps.neural.neural_file import NeuralContent
 from slam.maps.neural.rendering import FAR_M, NEAR_M
+from slam.maps.tsdf.cuda.map import CudaTsdfMap
 
 
 class CudaNeuralMap(KeyframedMap):
@@ -51,9 +51,9 @@ class CudaNeuralMap(KeyframedMap):
         self._lock = Lock()
 
     @property
-    def on_device(self) -> Field:
-        """What kernels evaluate this map by; the tensors in it never move."""
-        return self._grid.field
+    def base(self) -> CudaTsdfMap:
+        """The TSDF that the features refine."""
+        return self._grid.base
 
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
         """Fuse a posed frame, make it a keyframe if one is due, and train."""

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from kernels.field import Field
 from kernels.movers import LATTICE, FreeSpace, new_free_space, remember, without_movers
+from kernels.tsdf import TsdfGrid
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
 from slam.sources.synthetic import open_synthetic
@@ -18,9 +18,11 @@ def fuse(space: FreeSpace, frame: Frame, T_world_camera: Transform) -> None:
     remember(space, *view(frame, T_world_camera), T_camera_world, frame.index)
 
 
-def left_out(space: FreeSpace, field: Field, frame: Frame, T_world_camera: Transform) -> np.ndarray:
+def left_out(
+    space: FreeSpace, known: TsdfGrid, frame: Frame, T_world_camera: Transform
+) -> np.ndarray:
     """Return which pixels of a frame lose their reading."""
-    kept = without_movers(space, field, *view(frame, T_world_camera))
+    kept = without_movers(space, known, *view(frame, T_world_camera))
     is_same = kept == frame.depth_m
     assert not kept[~is_same].any()
     return ~is_same
@@ -46,9 +48,9 @@ def remembered(source, see_frame):
 
 
 @pytest.fixture(scope="module")
-def untaught(make_neural) -> Field:
-    """A field that knows nothing."""
-    return make_neural(budget_mb=16)._grid.field
+def untaught(make_neural) -> TsdfGrid:
+    """A map that knows nothing."""
+    return make_neural(budget_mb=16)._grid.field.base
 
 
 @pytest.mark.parametrize("index", KEYFRAMES[::3])
@@ -73,7 +75,7 @@ def test_what_is_near_a_known_surface_is_no_mover(
     map_ = make_neural(reject_movers=False, steps=0, first_steps=0, budget_mb=128)
     map_.integrate(frame, T)
     unknown, known = (
-        left_out(remembered, field, frame, T).mean() for field in (untaught, map_._grid.field)
+        left_out(remembered, grid, frame, T).mean() for grid in (untaught, map_._grid.field.base)
     )
     assert known < 0.2 * unknown
 
@@ -89,7 +91,7 @@ def test_in_a_static_room_almost_nothing_is_left_out(room, make_neural):
     space, shares = new_free_space(), []
     for number, frame in enumerate(room.frames):
         T = room.Ts_world_camera[frame.index]
-        shares.append(left_out(space, map_._grid.field, frame, T).mean())
+        shares.append(left_out(space, map_._grid.field.base, frame, T).mean())
         map_.integrate(frame, T)
         if number % 2 == 0:
             fuse(space, frame, T)
