@@ -28,7 +28,10 @@ class NormalEquations(NamedTuple):
     count: int  # residuals used
 
 
-_UPPER = np.triu_indices(6)  # row by row
+# where in the sums an element of H is: those of its upper triangle, row by row
+_PLACE = np.zeros((6, 6), np.intp)
+_PLACE[np.triu_indices(6)] = np.arange(21)
+_PLACE = np.maximum(_PLACE, _PLACE.T)
 
 
 def assembled(sums: np.ndarray) -> NormalEquations:
@@ -36,10 +39,9 @@ def assembled(sums: np.ndarray) -> NormalEquations:
     row, then the others in their order.
     """
     total = sums.sum(axis=0, dtype=np.float64)
-    H = np.zeros((6, 6))
-    H[_UPPER] = total[:21]
-    H = H + np.triu(H, 1).T
-    return NormalEquations(H, total[21:27], total[27], total[28], total[29], int(total[30]))
+    return NormalEquations(
+        total[_PLACE], total[21:27], total[27], total[28], total[29], int(total[30])
+    )
 
 
 NO_EQUATIONS = assembled(np.zeros((0, NUM_SUMS)))  # of no residuals
