@@ -4,30 +4,78 @@
     python scripts/interrupt_study.py --runs 20 --signal KILL
 
 INT, TERM and HUP: the folder must be complete, with exit code 0 and no traceback. KILL: with a
-checkpoint every second, `slam run --resume` must go on from it and end with every frame; the
-instant then lies after the first checkpoint. The instants are even over a run, from its first frame
-to its last file, as measured beforehand.
+checkpoint every second, `slam run --resume` must go on from it and end with every frame. The
+instants are even over a run, from its first frame (KILL: its first checkpoint) to its last file, as
+measured beforehand.
+
+Each run is a process of its own, forked from one that has imported the command line, and has small
+images: what takes a run most of its time here is neither of what is looked at.
 """
 
 import argparse
+import multiprocessing
+import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from slam.cli import main as slam
+from slam.errors import SlamError
 from slam.runs.folder import load_run
+from slam.sources.sequence_writer import write_sequence
+from slam.sources.synthetic import open_synthetic
 
-SLAM = [sys.executable, "-c", "import sys; from slam.cli import main; sys.exit(main())"]
+# Before the fork; nothing that starts threads of OpenMP, which would not live on in it.
+IMPORTED = [
+    "slam.cli", "slam.sources.synthetic", "slam.graph.solver", "slam.tracking.host",
+    "matplotlib.axes",
+]  # fmt: skip
 FILES = {
     "config.yaml", "frames.csv", "map.npz", "mesh.ply", "metrics.json", "report.html", "run.log",
     "trajectory.txt", "trajectory_online.txt",
 }  # fmt: skip
+SMALL = 96, 72
 PATIENCE_S = 600.0
+
+
+def command_line(words: Sequence[str], log: Path) -> None:
+    """Be `slam` with some arguments; what it says goes to a file."""
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    sys.argv = ["slam", *words]
+    sys.exit(slam())
+
+
+class Command:
+    """`slam` in a process of its own."""
+
+    def __init__(self, words: Sequence[str], log: Path) -> None:
+        self._log = log
+        self.process: BaseProcess = multiprocessing.get_context("forkserver").Process(
+            target=command_line, args=(words, log)
+        )
+        self.process.start()
+
+    def wait_until(self, is_met: Callable[[], bool]) -> None:
+        """Return when something is so, or the process has ended."""
+        end_s = time.monotonic() + PATIENCE_S
+        while not is_met() and self.process.is_alive():
+            if time.monotonic() > end_s:
+                raise TimeoutError("the run does not begin")
+            time.sleep(0.01)
+
+    def ended(self) -> tuple[int | None, str]:
+        """Wait for the end; return the exit code and what was said."""
+        self.process.join(PATIENCE_S)
+        return self.process.exitcode, self._log.read_text()
 
 
 @dataclass(frozen=True)
@@ -37,48 +85,50 @@ class Study:
     source: str
     num_frames: int
     signal: signal.Signals
+    ended: list[float] = field(default_factory=list)  # the instants of those that still ran
 
-    def start(self, out: Path) -> subprocess.Popen:
-        """Start a run and return when it has its first frame."""
-        words = ["--limit", str(self.num_frames), "--tsdf.voxel-size-m", "0.02"]
-        words += ["--pace", "realtime", "--checkpoint-s", "1", "--out", str(out)]
-        process = subprocess.Popen(
-            [*SLAM, "run", self.source, *words],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        _wait(lambda: _has(out / "run.log", "first frame"), process)
-        return process
+    def start(self, out: Path) -> Command:
+        """Start a run and return when it has its first frame, or its first checkpoint."""
+        words = ["run", self.source, "--limit", str(self.num_frames)]
+        words += ["--tsdf.voxel-size-m", "0.04", "--pace", "realtime", "--checkpoint-s", "1"]
+        command = Command([*words, "--out", str(out)], out.with_suffix(".txt"))
+        command.wait_until(lambda: _has(out / "run.log", "first frame"))
+        if self.signal is signal.SIGKILL:
+            command.wait_until((out / "metrics.json").is_file)
+        return command
 
     def duration_s(self, out: Path) -> float:
-        """Return how long a whole run takes from its first frame on."""
-        process, start_s = self.start(out), time.monotonic()
-        process.communicate(timeout=PATIENCE_S)
+        """Return how long a whole run takes from there on."""
+        command, start_s = self.start(out), time.monotonic()
+        code, said = command.ended()
+        if code:
+            raise SlamError(f"the run ends with {code}: {said[-300:]}")
         return time.monotonic() - start_s
 
     def fault(self, out: Path, after_s: float) -> str:
         """End a run after some time; return what is wrong with what it leaves, or nothing."""
-        process = self.start(out)
-        if self.signal is signal.SIGKILL:
-            _wait((out / "metrics.json").is_file, process)
+        command = self.start(out)
         time.sleep(after_s)
-        process.send_signal(self.signal)
-        _, said = process.communicate(timeout=PATIENCE_S)
+        if command.process.is_alive():
+            assert command.process.pid is not None
+            os.kill(command.process.pid, self.signal)
+            self.ended.append(after_s)
+        code, said = command.ended()
         if self.signal is signal.SIGKILL:
             return self._fault_of_resuming(out)
         missing = FILES - {path.name for path in out.iterdir()}
-        if process.returncode or missing or "Traceback" in said:
-            return f"exit {process.returncode}, missing {sorted(missing)}, said {said[-300:]!r}"
+        if code or missing or "Traceback" in said:
+            return f"exit {code}, missing {sorted(missing)}, said {said[-300:]!r}"
         return "" if load_run(out).frames else "no frame in the table"
 
     def _fault_of_resuming(self, out: Path) -> str:
-        before = load_run(out)
-        done = len(before.frames)
-        command = [*SLAM, "run", "--resume", str(out)]
-        result = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-        )
-        if result.returncode:
-            return f"resuming after {done} frames: exit {result.returncode}: {result.stderr[-300:]}"
+        try:
+            done = len(load_run(out).frames)
+        except SlamError as error:
+            return str(error)
+        code, said = Command(["run", "--resume", str(out)], out.with_suffix(".txt")).ended()
+        if code:
+            return f"resuming after {done} frames: exit {code}: {said[-300:]}"
         run = load_run(out)
         last = run.frames[-1].index  # a late frame is dropped, the last one, too
         missing = FILES - {path.name for path in out.iterdir()}
@@ -86,39 +136,43 @@ class Study:
         return "" if is_whole else f"ends at frame {last}, missing {sorted(missing)}"
 
 
-def _wait(is_met, process: subprocess.Popen) -> None:
-    end_s = time.monotonic() + PATIENCE_S
-    while not is_met() and process.poll() is None:
-        if time.monotonic() > end_s:
-            raise TimeoutError("the run does not begin")
-        time.sleep(0.01)
-
-
 def _has(path: Path, text: str) -> bool:
     return path.is_file() and text in path.read_text()
 
 
+def write_small(folder: Path, num_frames: int) -> None:
+    """Write a recording of the synthetic room in small images."""
+    source = open_synthetic("room", num_frames)
+    source.camera = source.camera.resized(*SMALL)
+    write_sequence(source, folder, "tum")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--source", default="synthetic:room")
+    parser.add_argument("--source", default="", help="default: the synthetic room in small images")
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--signal", choices=("INT", "TERM", "HUP", "KILL"), default="INT")
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    study = Study(options.source, options.frames, signal.Signals[f"SIG{options.signal}"])
+    multiprocessing.get_context("forkserver").set_forkserver_preload(IMPORTED)
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.jobs) as pool:
+        source = options.source or f"{folder}/recording"
+        if not options.source:
+            write_small(Path(source), options.frames)
+        study = Study(source, options.frames, signal.Signals[f"SIG{options.signal}"])
         whole_s = study.duration_s(Path(folder) / "whole")
         instants_s = [rng.uniform(0.0, whole_s) for _ in range(options.runs)]
         outs = [Path(folder) / f"{number:03}" for number in range(options.runs)]
-        faults = list(pool.map(study.fault, outs, instants_s))
-    for number, fault in enumerate(faults):
-        if fault:
-            print(f"run {number}, {instants_s[number]:.2f} s after its first frame: {fault}")
-    bad = sum(map(bool, faults))
-    print(f"{options.runs} runs of {whole_s:.1f} s ended by {options.signal}: {bad} at fault")
+        bad = 0
+        for number, fault in enumerate(pool.map(study.fault, outs, instants_s)):
+            if fault:
+                bad += 1
+                print(f"run {number}, after {instants_s[number]:.2f} s: {fault}", flush=True)
+    early = f"{len(study.ended)} of them before they ended by themselves"
+    print(f"{options.runs} runs of {whole_s:.1f} s, {options.signal} to {early}: {bad} at fault")
     return 1 if bad else 0
 
 
