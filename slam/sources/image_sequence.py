@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,11 @@ class ImageSequence:
 
     def ground_truth(self) -> Trajectory | None:
         """Return the true poses (T_world_camera of the depth camera), where there are any."""
-        return self._listing.true_poses()
+        return self._true_poses
+
+    @cached_property
+    def _true_poses(self) -> Trajectory | None:
+        return self._listing.true_poses()  # once: what is wrong with them is told each time
 
     def _color(
         self, index: int, depth_m: Float32[np.ndarray, "h w"]

@@ -10,6 +10,8 @@ from jaxtyping import UInt8
 from slam.errors import BadFrameError
 from slam.sources.video import Video
 
+_EXR = b"\x76\x2f\x31\x01"  # how its files begin
+
 
 @dataclass(frozen=True)
 class VideoFrame:
@@ -38,9 +40,13 @@ def read_image(path: Path, flags: int) -> np.ndarray:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
         raise BadFrameError(f"{path} cannot be decoded: {' '.join(str(error).split())}") from error
+    if image is None and data.startswith(_EXR) and not cv2.haveImageReader(str(path)):
+        raise BadFrameError(
+            f"{path} is EXR, which this OpenCV cannot read: "
+            "convert it to npy, as docs/formats.md shows"
+        )
     if image is None:
-        hint = ": OpenCV may lack EXR, convert to npy" if path.suffix.lower() == ".exr" else ""
-        raise BadFrameError(f"{path} is truncated, corrupt or no image ({len(data)} bytes){hint}")
+        raise BadFrameError(f"{path} is truncated, corrupt or no image ({len(data)} bytes)")
     return image
 
 

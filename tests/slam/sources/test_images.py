@@ -49,3 +49,12 @@ def test_missing_and_foreign_files_are_bad(tmp_path):
     (tmp_path / "text.png").write_text("not an image")
     with pytest.raises(BadFrameError, match="no image"):
         read_image(tmp_path / "text.png", cv2.IMREAD_UNCHANGED)
+
+
+def test_exr_that_cannot_be_read_says_what_to_do(tmp_path):
+    path = tmp_path / "0.exr"
+    path.write_bytes(b"\x76\x2f\x31\x01\x02\x00\x00\x00" + 60 * b"\x00")
+    if cv2.haveImageReader(str(path)):
+        pytest.skip("this OpenCV reads EXR")
+    with pytest.raises(BadFrameError, match=r"cannot read: convert it to npy, as docs/formats\.md"):
+        read_image(path, cv2.IMREAD_UNCHANGED)
