@@ -16,6 +16,7 @@ _RPE_DELTA_S = 1.0
 _LEAST_SPREAD_M = 0.01
 _OTHER_SIZE = 1.1
 _MUCH_BETTER = 0.5  # of the error, with the factor
+_UNEXPLAINED = 0.05  # of the truth's variance, at most: walks alone are often alike by half
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def associate_poses(estimate: Trajectory, truth: Trajectory) -> tuple[Trajectory
 
 def relative_size(estimate: Trajectory, truth: Trajectory) -> float | None:
     """Return the factor at which the estimate fits the truth (Umeyama 1991, with scale), where it
-    is clearly not 1; None where it is, or where the camera hardly moved.
+    is clearly not 1; None where it is, where the camera hardly moved, or where no factor makes the
+    estimate explain the truth, as after a track that ran off.
     """
     estimate, truth = associate_poses(estimate, truth)
     a_m = estimate.positions_m - estimate.positions_m.mean(axis=0)
@@ -83,9 +85,11 @@ def relative_size(estimate: Trajectory, truth: Trajectory) -> float | None:
     if min(spread_m2, float((b_m**2).sum())) < len(a_m) * _LEAST_SPREAD_M**2:
         return None
     size = float((a_m * b_m).sum()) / spread_m2
-    left = ((b_m - size * a_m) ** 2).sum() / ((b_m - a_m) ** 2).sum()
+    left_m2 = float(((b_m - size * a_m) ** 2).sum())
+    is_better = left_m2 < _MUCH_BETTER**2 * float(((b_m - a_m) ** 2).sum())
+    is_explained = left_m2 < _UNEXPLAINED * float((b_m**2).sum())
     is_other = not 1.0 / _OTHER_SIZE < size < _OTHER_SIZE
-    return size if size > 0 and is_other and left < _MUCH_BETTER**2 else None
+    return size if size > 0 and is_other and is_better and is_explained else None
 
 
 def align(estimate: Trajectory, truth: Trajectory, lever_m: float = 0.0) -> Transform:

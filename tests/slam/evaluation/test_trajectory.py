@@ -216,6 +216,17 @@ def test_another_size_of_the_world_is_found(size):
         assert found == pytest.approx(size, rel=0.05)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_track_that_ran_off_has_no_size(seed):
+    """Shrunk to a point it is nearer to the truth, which tells nothing."""
+    rng = np.random.default_rng(seed)
+    truth = Trajectory(np.arange(50) / 30, np.tile(np.eye(4), (50, 1, 1)))
+    truth.Ts_world_camera[:, :3, 3] = np.cumsum(rng.normal(0, 0.01, (50, 3)), axis=0)
+    estimate = Trajectory(truth.timestamps_s, truth.Ts_world_camera.copy())
+    estimate.Ts_world_camera[:, :3, 3] += np.cumsum(rng.normal(0, 0.2, (50, 3)), axis=0)
+    assert relative_size(estimate, truth) is None
+
+
 def test_a_camera_that_hardly_moved_has_no_size():
     truth = Trajectory(np.arange(9) / 30, np.tile(np.eye(4), (9, 1, 1)))
     assert relative_size(truth, truth) is None
