@@ -1,6 +1,7 @@
 """One recording in memory, and writers of every container that it can come in."""
 
 import dataclasses
+import json
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -76,6 +77,29 @@ def write_tum(recording: Recording, folder: Path) -> Path:
             rows.append(f"{stamp} {path}\n")
         (folder / f"{name}.txt").write_text("".join(rows))
     (folder / "camera.yaml").write_text(camera_yaml(recording.camera))
+    return folder
+
+
+def write_record3d(recording: Recording, folder: Path) -> Path:
+    """Write Record3D's export; its depth is metres as floats (in arrays: OpenCV's wheels write no
+    EXR), its matrix goes column by column, and its times begin with the recording.
+    """
+    for name in ("depth", "rgb"):
+        (folder / "EXR_RGBD" / name).mkdir(parents=True)
+    for index, jpeg_data in enumerate(recording.jpegs):
+        metres = recording.depth[index].astype(np.float32) / np.float32(MILLIMETRES)
+        metres[recording.depth[index] == 65535] = np.nan
+        np.save(folder / f"EXR_RGBD/depth/{index}.npy", metres)
+        (folder / f"EXR_RGBD/rgb/{index}.jpg").write_bytes(jpeg_data)
+    camera = recording.seen_by
+    values: dict[str, Any] = {"w": camera.width, "h": camera.height, "fps": 30}
+    values["K"] = intrinsics(camera)[:3, :3].T.ravel().tolist()
+    values["frameTimestamps"] = [1e-9 * (ns - recording.stamps_ns[0]) for ns in recording.stamps_ns]
+    poses = recording.Ts_world_camera @ np.diag([1.0, -1.0, -1.0, 1.0])  # ARKit's axes
+    values["poses"] = [
+        [*quaternion_xyzw_from_rotation(T[:3, :3]).tolist(), *T[:3, 3].tolist()] for T in poses
+    ]
+    (folder / "metadata.json").write_text(json.dumps(values))
     return folder
 
 
@@ -321,5 +345,6 @@ WRITERS: dict[str, Callable[[Recording, Path], Path]] = {
     "klg": lambda recording, folder: write_klg(recording, folder / "one.klg"),
     "ros1": _ros1,
     "ros2_sqlite3": lambda recording, folder: _ros2(recording, folder, "sqlite3"),
+    "record3d": lambda recording, folder: write_record3d(recording, folder / "record3d"),
     "ros2_mcap": lambda recording, folder: _ros2(recording, folder, "mcap"),
 }
