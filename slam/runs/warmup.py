@@ -26,7 +26,7 @@ from slam.tracking.judge import new_judge
 logger = logging.getLogger(__name__)
 CAMERA = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
 _loaded: set[tuple[Config, DeviceKind]] = set()  # what this process has run already
-COMPILING = "compiling kernels; only the first run does this; it takes minutes"
+COMPILING = "compiling kernels; only the first run does this; it takes a minute or two"
 
 
 def warm_up(
