@@ -29,6 +29,7 @@ from kernels.cuda.state import (
     HAS_KEYFRAME,
     MOST_STAGES,
     OFFSET,
+    SCATTER,
     FrameCloud,
     PhotometricLevel,
     PoseState,
@@ -70,7 +71,8 @@ def _put_geometric(rows, t, cloud, state, stage, i, sdf_m, gx, gy, gz):
     is_used, gx, gy, gz, residual = sdf_residual(sdf_m, gx, gy, gz, T, stage.max_distance_m)
     if is_used:
         x, y, z = cloud.points[i, 0], cloud.points[i, 1], cloud.points[i, 2]
-        put_row(rows, t, gx, gy, gz, x, y, z, residual, cloud.sigma_m[i], stage.scale)
+        scale = stage.scale * state.values[SCATTER]
+        put_row(rows, t, gx, gy, gz, x, y, z, residual, cloud.sigma_m[i], scale)
 
 
 @device

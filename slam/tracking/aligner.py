@@ -29,8 +29,10 @@ class Aligner(Protocol):
         """Measure the frame."""
         ...
 
-    def align(self, map_: Map, T_start: Transform) -> TrackResult:
-        """Align the frame from T_start."""
+    def align(self, map_: Map, T_start: Transform, scatter: float = 1.0) -> TrackResult:
+        """Align the frame from T_start; `scatter` is that of the readings, in the standard
+        deviations that are stated: what is farther from the map tells little.
+        """
         ...
 
     def search(self, map_: Map, T_last: Transform) -> Iterator[Transform]:

@@ -37,6 +37,7 @@ class TrackResult:
     num_iterations: int
     is_open: bool = False  # whether the view leaves a direction of the pose open
     uncertainty_m: float = 0.0  # of the pose in its least certain direction; 0 if nobody says
+    residual_sigmas: float = 0.0  # the residual over the stated noise; 0 if nothing was aligned
 
 
 @runtime_checkable

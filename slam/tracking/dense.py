@@ -19,6 +19,7 @@ from slam.tracking.map_support import support
 from slam.tracking.motion import ConstantVelocity
 from slam.tracking.pieces import OnePiece, Pieces
 from slam.tracking.recogniser import NothingKnown, Recogniser
+from slam.tracking.scatter import UsualScatter
 from slam.tracking.stages import MIN_POINTS
 
 CLEAR_INLIERS = 0.6  # share of the points that meet the map where a look at the keyframe is spared
@@ -54,6 +55,7 @@ class DenseTracker:
         self._recogniser = recogniser or NothingKnown()
         self._motion = ConstantVelocity()
         self._delay = ColorDelay()
+        self._scatter = UsualScatter()
         self._keyframe: KeyframeView | None = None
         self._num_weak = 0
         self._num_lost = 0
@@ -95,7 +97,7 @@ class DenseTracker:
         """Align from where the camera should be, and unless the result is clear, look round for
         what explains the frame better.
         """
-        result = self._judge(frame, self._aligner.align(map_, T_predicted), T_predicted)
+        result = self._judge(frame, self._align(frame, map_, T_predicted), T_predicted)
         is_expected = self._num_weak == 0 and self._motion.has_velocity(frame.timestamp_s)
         if is_expected and result.state is TrackState.OK:
             is_clear = result.inlier_ratio >= CLEAR_INLIERS
@@ -116,6 +118,9 @@ class DenseTracker:
             return self._begun_anew(frame, result)
         return result
 
+    def _align(self, frame: Frame, map_: Map, T_start: Transform) -> TrackResult:
+        return self._aligner.align(map_, T_start, self._scatter.of(frame.depth_noise))
+
     def _begun_anew(self, frame: Frame, lost: TrackResult) -> TrackResult:
         """Begin a piece of map that knows nothing of the others, if the frame is good for it."""
         result = self._start(frame)
@@ -134,7 +139,7 @@ class DenseTracker:
     ) -> TrackResult:
         """Return the best of a result and of what a search round the last pose finds."""
         starts = self._aligner.search(map_, T_last)
-        results = [self._judge(frame, self._aligner.align(map_, T), T_last) for T in starts]
+        results = [self._judge(frame, self._align(frame, map_, T), T_last) for T in starts]
         is_verified = partial(self._is_verified, frame, map_)
         return chosen([result, *results], self._aligner.agreement, is_verified)
 
@@ -220,6 +225,8 @@ class DenseTracker:
         self._delay.observe(frame.timestamp_s, T_world_camera, self._aligner.looks_same)
         if result.state is TrackState.WEAK:
             return
+        if result.residual_sigmas > 0.0:
+            self._scatter.observe(frame.depth_noise, result.residual_sigmas)
         if self._keyframe is None or self._keyframe.needs_replacement(T_world_camera):
             if self._aligner.set_keyframe(T_world_camera):
                 self._delay.take_keyframe()

@@ -47,5 +47,5 @@ def track_result(T_world_camera: Transform, fit: Fit, config: TrackingConfig) ->
         state, reason = TrackState.WEAK, f"only {inlier_ratio:.0%} of the points meet the map"
     return TrackResult(
         T_world_camera, state, reason, residual_sigmas * fit.sigma_m, inlier_ratio,
-        fit.conditioning, fit.num_iterations, is_open, float(fit.uncertainty_m),
+        fit.conditioning, fit.num_iterations, is_open, float(fit.uncertainty_m), residual_sigmas,
     )  # fmt: skip

@@ -65,13 +65,13 @@ class HostAligner:
         z = self._frame().cloud.points[:, 2]
         return Extent(len(z), float(np.median(z)) if len(z) else 1.0)
 
-    def align(self, map_: Map, T_start: Transform) -> TrackResult:
+    def align(self, map_: Map, T_start: Transform, scatter: float = 1.0) -> TrackResult:
         """Align from T_start with the geometry that the config names."""
         if self._config.geometry == "sdf":
             geometry = SdfGeometry(map_)
         else:
             geometry = ProjectiveGeometry(map_, self._frame().levels[1].camera, T_start)
-        return self._descend(geometry, STAGES, T_start)
+        return self._descend(geometry, STAGES, T_start, scatter)
 
     def search(self, map_: Map, T_last: Transform) -> Iterator[Transform]:
         """Look in a wider surrounding of T_last for poses to align from."""
@@ -143,7 +143,11 @@ class HostAligner:
         return self._prepared
 
     def _descend(
-        self, geometry: Geometry, stages: tuple[Stage, ...], T_start: Transform
+        self,
+        geometry: Geometry,
+        stages: tuple[Stage, ...],
+        T_start: Transform,
+        scatter: float = 1.0,
     ) -> TrackResult:
         """Run Gauss-Newton through the stages."""
         cloud = self._frame().cloud.against(geometry.sigma_m)
@@ -158,7 +162,7 @@ class HostAligner:
             points = cloud if stage.point_step == 1 else cloud.subsample(stage.point_step)
             stage = replace(stage, max_uncertainty_m=max(stage.max_uncertainty_m, sigma_m))
             for _ in range(stage.max_iterations):
-                here = self._step(geometry, photometric, points, stage, T, lever_m)
+                here = self._step(geometry, photometric, points, stage, scatter, T, lever_m)
                 twist = here.step.twist
                 T = T @ se3_exp(twist)
                 num_iterations += 1
@@ -183,11 +187,12 @@ class HostAligner:
         photometric: PhotometricTerm | None,
         points: PointCloud,
         stage: Stage,
+        scatter: float,
         T: Transform,
         lever_m: float,
     ) -> _Linearised:
         """Linearise both residuals at T and solve for one step."""
-        geometric = geometry.equations(points, T, stage.scale, stage.max_distance_m)
+        geometric = geometry.equations(points, T, stage.scale * scatter, stage.max_distance_m)
         equations = NO_EQUATIONS
         if photometric is not None:
             equations = photometric.equations(stage.level, T, stage.scale)

@@ -12,6 +12,7 @@ from kernels.cuda import registration
 from kernels.cuda.state import (
     HAS_KEYFRAME,
     NUM_STATE,
+    SCATTER,
     SQUARED_ERROR,
     WEIGHT,
     FrameCloud,
@@ -25,6 +26,7 @@ from kernels.tsdf import TsdfGrid
 from slam.geometry import inverse, se3_exp
 
 STAGE = Stage(0, 2, 3.0, 0.05, 0.005)
+USUAL = 0.5  # scatter of the readings
 INTRINSICS = np.array([40.0, 41.0, 19.3, 14.6], np.float32)  # of images of 40 x 30
 
 
@@ -45,7 +47,7 @@ def equations(
         sizes = float(grid.voxel_size_m), float(grid.sdf_unit_m)
         samples = tsdf_ops.query(grid.blocks, grid.voxels, world, *sizes)
         geometric = align_ops.align_sdf(
-            points, sigma_m, *samples, rotation, STAGE.scale, STAGE.max_distance_m
+            points, sigma_m, *samples, rotation, STAGE.scale * USUAL, STAGE.max_distance_m
         )
         photometric = align_ops.align_photometric(
             level.points[:num_textured], level.intensities[:num_textured], level.image,
@@ -95,6 +97,7 @@ def compare(
     numbers = np.zeros(NUM_STATE, np.float32)
     numbers[:12], numbers[12:24] = T[:3].ravel(), T_keyframe[:3].ravel()
     numbers[24 + HAS_KEYFRAME] = 1.0
+    numbers[24 + SCATTER] = USUAL
     state = pose_state(to_device(numbers))
     registration.align(
         to_device(grid), to_device(cloud), [to_device(level)], state, [(STAGE, 1)], WEIGHTING

@@ -115,7 +115,8 @@ def tracking(case: Case) -> None:
     # a device captures the launches of the first frames and replays those of the others
     for index in range(1, case.pick(2, 8)):
         for has_color in case.pick((True,), (True, False)):
-            compare(case, map_, host, device, view(camera, index, has_color))
+            frame, scatter = view(camera, index, has_color), 1.0 / index
+            compare(case, map_, host, device, frame, scatter)
     with using("reference"):  # the search runs on the host, with a keyframe of its own
         wanted = np.stack(list(host.search(map_, np.eye(4))))
         case.equal("a search", np.stack(list(device.search(map_, np.eye(4)))), wanted)
@@ -129,14 +130,16 @@ def tracking(case: Case) -> None:
     case.equal("a frame without depth: pose", lost.T_world_camera, T_start)
 
 
-def compare(case: Case, map_: Any, host: HostAligner, device: CudaAligner, frame: Frame) -> None:
+def compare(
+    case: Case, map_: Any, host: HostAligner, device: CudaAligner, frame: Frame, scatter: float
+) -> None:
     """Align a frame on both, from the pose of the one before."""
     T_start = se3_exp((frame.index - 1) * MOTION)
     with using("reference"):
         host.load(frame)
-        wanted = host.align(map_, T_start)
+        wanted = host.align(map_, T_start, scatter)
     device.load(frame)
-    got = device.align(map_, T_start)
+    got = device.align(map_, T_start, scatter)
     what = f"frame {frame.index}, {'no ' if frame.color is None else ''}colour"
     distance_mm, angle_deg = apart(got, wanted)
     case.close(f"{what}: mm between poses", distance_mm, 0.0, 0.05)
@@ -148,5 +151,5 @@ def compare(case: Case, map_: Any, host: HostAligner, device: CudaAligner, frame
     case.close(f"{what}: residual", got.residual_m, wanted.residual_m, 1e-5)
     case.close(f"{what}: conditioning", got.conditioning, wanted.conditioning, 1e-3)
     for _ in range(case.pick(0, 3)):  # in the simulator it repeats anyway
-        again = device.align(map_, T_start)
+        again = device.align(map_, T_start, scatter)
         case.equal(f"{what}, again", again.T_world_camera, got.T_world_camera)

@@ -95,12 +95,12 @@ class CudaAligner:
             self._extent = _extent(int(num_points[0]), float(lever_m[0]))
         return self._extent
 
-    def align(self, map_: Map, T_start: Transform) -> TrackResult:
+    def align(self, map_: Map, T_start: Transform, scatter: float = 1.0) -> TrackResult:
         """Align from T_start."""
         device_map = tracked_map(map_)
         if not isinstance(device_map, DeviceMap):
-            return self._on_host().align(map_, T_start)
-        self._inputs.write(state=self._start(T_start))
+            return self._on_host().align(map_, T_start, scatter)
+        self._inputs.write(state=self._start(T_start, scatter))
         loop = self._loop_of(device_map)
         loop.graph.run(partial(self._enqueue, loop))
         numbers = to_host(self._inputs["state"]).astype(np.float64)
@@ -175,10 +175,11 @@ class CudaAligner:
         assert self._preparation.prepared is not None
         return self._preparation.prepared
 
-    def _start(self, T_start: Transform) -> np.ndarray:
+    def _start(self, T_start: Transform, scatter: float) -> np.ndarray:
         """Return the state before the first iteration."""
         numbers = np.zeros(NUM_STATE, np.float32)
         numbers[:12] = T_start[:3].ravel()
+        numbers[24 + state.SCATTER] = scatter
         has_color = self._loaded().color is not None
         if self._textured is not None and has_color and self._config.photometric:
             numbers[12:24] = self._textured.T_world_camera[:3].ravel()
