@@ -1,12 +1,15 @@
 """How a function that kernels call is compiled."""
 
+from functools import partial
+from typing import Any
+
 from numba import njit
 
 # fastmath assumes that there is no NaN and no infinity: missing values are marked by ordinary
 # numbers. error_model: no branch for a division by zero. A function is typed once and put into its
 # callers by LLVM, which compiles in half the time that numba's own inlining takes.
-_options = {"nogil": True, "fastmath": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_compile: Any = partial(njit, nogil=True, fastmath=True, error_model="numpy", no_cfunc_wrapper=True)
 # without reference counts, atomic and several a call where a tuple of arrays is passed; so an
 # inlined function makes no array and returns none
-inline = njit(**_options, forceinline=True, _nrt=False)
-subroutine = njit(**_options)  # of what makes arrays of its own
+inline = _compile(forceinline=True, _nrt=False)
+subroutine = _compile()  # of what makes arrays of its own
