@@ -10,6 +10,7 @@ from gpu_checks.report import Row
 from slam.maps.base import Map
 
 SHARE = 0.999  # of the vertices; a few lie at edges, where another pixel is the nearest to a voxel
+EDGE = 10  # vertices of a small mesh that may be such: a view has edges, however large its voxels
 MORE = 1.0  # %, of vertices and triangles: their distances say nothing of a part that is missing
 
 
@@ -51,8 +52,9 @@ def compare_surfaces(section: str, cpu: Surface, gpu: Surface, limit_mm: float) 
         if len(apart_m) == 0:
             yield Row(section, what, note="no vertex to compare", is_failure=True)
             continue
-        at_share, worst = 1e3 * np.quantile(apart_m, [SHARE, 1.0])
-        note = f"{SHARE:.1%} of {len(own.vertices_m)}; the worst {worst:.2g} mm"
+        share = max(min(SHARE, 1.0 - EDGE / len(apart_m)), 0.9)
+        at_share, worst = 1e3 * np.quantile(apart_m, [share, 1.0])
+        note = f"{share:.1%} of {len(own.vertices_m)}; the worst {worst:.2g} mm"
         yield Row(section, what, at_share, "mm", limit=limit_mm, note=note)
         # at the border of what is known a vertex has no cell of known voxels, on its own map too
         missing = 100.0 * (distances(own.map, own.vertices_m)[1] - share_known)
