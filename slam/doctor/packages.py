@@ -24,6 +24,8 @@ OPTIONAL = [
     ("rerun-sdk", "rerun", "pip install 'twinmap[viewer]' (for --viewer rerun)"),
     ("pyrealsense2", "pyrealsense2", "pip install 'twinmap[realsense]' (for live cameras)"),
     ("rosbags", "rosbags", "pip install 'twinmap[ros]' (for ROS bags)"),
+    ("lzfse", "lzfse", "pip install 'twinmap[r3d]' (for Record3D's .r3d)"),
+    ("OpenEXR", "OpenEXR", "pip install 'twinmap[exr]' (for depth as EXR)"),
     ("ray", "ray", "pip install 'twinmap[batch]' (for `slam batch` with several jobs at once)"),
     ("numba-cuda", "numba_cuda", "pip install 'twinmap[cuda]' (for --device cuda)"),
 ]

@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -10,13 +11,15 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from slam.camera import DepthNoise
+from slam.camera import Camera, DepthNoise
 from slam.errors import BadFrameError, SlamError
 from slam.frame import Frame
-from slam.sources.rig import Registered, Rig
+from slam.sources.lens import Lens
+from slam.sources.rig import Registered, Rig, is_one_view
 from slam.trajectory import Trajectory
 
 _SATURATED = 65535
+_MOST_TRIES = 10
 NOMINAL_FPS = 30.0
 
 
@@ -144,7 +147,30 @@ def raw_color(data: bytes, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"] 
     return np.frombuffer(data, np.uint8).reshape(*size, 3) if is_raw else None
 
 
-def stamps_of(ticks: list[int], ticks_per_s: float) -> Float64[np.ndarray, "n"]:
+def one_view(images: Images, num_frames: int, camera: Camera, where: object) -> Rig:
+    """Return the cameras of depth and colour that show one view, in the sizes of the first images
+    that can be read; `camera` is that of the view in any size.
+    """
+    for index in range(min(num_frames, _MOST_TRIES)):
+        try:
+            height, width = images.depth(index).shape
+            color = images.color(index)
+        except BadFrameError:
+            continue
+        for seen in (height, width), (height, width) if color is None else color.shape[:2]:
+            if not is_one_view((seen[1], seen[0]), (camera.width, camera.height)):
+                raise SlamError(
+                    f"{where}: an image is {seen[1]}x{seen[0]}, its camera {camera.width}x"
+                    f"{camera.height}: not one view in two sizes"
+                )
+        depth_camera = camera.resized(width, height)
+        if color is None or color.shape[:2] == (height, width):
+            return Rig(Lens(depth_camera))
+        return Rig(Lens(depth_camera), Lens(camera.resized(color.shape[1], color.shape[0])))
+    raise SlamError(f"{where}: none of the first images can be read")
+
+
+def stamps_of(ticks: Sequence[int | float], ticks_per_s: float) -> Float64[np.ndarray, "n"]:
     """Return times in seconds: nominal ones where a recorder wrote none."""
     stamps_s = np.array(ticks, dtype=np.float64) / ticks_per_s
     has_time = len(stamps_s) < 2 or np.count_nonzero(np.diff(stamps_s) > 0) > len(stamps_s) // 2

@@ -5,16 +5,27 @@ A suffix can mean two formats, so what is in the file decides.
 
 import importlib.util
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from slam.config import Config
+from slam.sources.azure_kinect import open_azure_kinect
 from slam.sources.container import ContainerSource, Contents
 from slam.sources.klg import open_klg
+from slam.sources.r3d import is_r3d_folder, open_r3d
 from slam.sources.ros.bag import open_bag
+from slam.sources.rtabmap import open_rtabmap
 from slam.sources.sens import open_sens
 
 ROS_SUFFIXES = (".bag", ".db3", ".mcap")
-SUFFIXES = (".sens", ".klg", *ROS_SUFFIXES)
+OPENERS: dict[str, Callable[[Path], Contents]] = {
+    ".sens": open_sens,
+    ".klg": open_klg,
+    ".r3d": open_r3d,
+    ".mkv": open_azure_kinect,
+    ".db": open_rtabmap,
+}
+SUFFIXES = (*OPENERS, *ROS_SUFFIXES)
 _INDEX_POSITION = b"index_pos="
 _REALSENSE_TOPIC = "/device_0/"  # with which every topic of the SDK begins
 _MOST_BYTES = 1 << 22
@@ -27,15 +38,15 @@ def is_ros2_folder(path: Path) -> bool:
 
 
 def open_file(path: Path, config: Config) -> ContainerSource | None:
-    """Open a recording in one file, or a folder of a ROS 2 bag; None for anything else."""
-    contents: Contents | None = None
-    if path.suffix.lower() == ".sens":
-        contents = open_sens(path)
-    elif path.suffix.lower() == ".klg":
-        contents = open_klg(path)
-    elif path.suffix.lower() in ROS_SUFFIXES or is_ros2_folder(path):
-        contents = open_bag(path, config.ros)
-    return None if contents is None else ContainerSource(contents)
+    """Open a recording in one file, or a folder of a ROS 2 bag or of an unpacked file of Record3D;
+    None for anything else.
+    """
+    suffix = path.suffix.lower()
+    if suffix in ROS_SUFFIXES or is_ros2_folder(path):
+        return ContainerSource(open_bag(path, config.ros))
+    if is_r3d_folder(path):
+        return ContainerSource(open_r3d(path))
+    return ContainerSource(OPENERS[suffix](path)) if suffix in OPENERS and path.is_file() else None
 
 
 def is_for_realsense_sdk(path: Path) -> bool:
@@ -56,7 +67,7 @@ def _is_realsense_db3(path: Path) -> bool:
     unless a ROS 2 recorder's metadata lies beside it.
     """
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as database:
             names = [name for (name,) in database.execute("SELECT name FROM topics")]
     except sqlite3.Error:
         return not path.with_name("metadata.yaml").exists()

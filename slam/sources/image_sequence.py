@@ -15,10 +15,8 @@ from slam.frame import Frame
 from slam.sources.depth_reader import DepthReader, DepthStorage, z_of_rays
 from slam.sources.depth_scale import checked_storage
 from slam.sources.images import ColorImage, image_size, read_color
-from slam.sources.rig import Registered, Rig
+from slam.sources.rig import Registered, Rig, is_one_view
 from slam.trajectory import Trajectory
-
-_SAME_VIEW = 0.03  # proportions of two images that differ by no more are of one view
 
 
 def no_poses() -> Trajectory | None:
@@ -120,7 +118,7 @@ class ImageSequence:
         if size not in self._rigs:
             rig = self._listing.rig
             height, width = rig.color_size
-            if abs(size[0] * height / (size[1] * width) - 1.0) > _SAME_VIEW:
+            if not is_one_view(size, (width, height)):
                 raise BadFrameError(
                     f"colour is {size[0]}x{size[1]}, {width}x{height} is expected: not one view in "
                     f"two sizes"

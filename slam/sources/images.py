@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 
 from slam.errors import BadFrameError
 from slam.sources.video import Video
@@ -40,14 +40,26 @@ def read_image(path: Path, flags: int) -> np.ndarray:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
         raise BadFrameError(f"{path} cannot be decoded: {' '.join(str(error).split())}") from error
-    if image is None and data.startswith(_EXR) and not cv2.haveImageReader(str(path)):
-        raise BadFrameError(
-            f"{path} is EXR, which this OpenCV cannot read: "
-            "convert it to npy, as docs/formats.md shows"
-        )
+    if image is None and data.startswith(_EXR):
+        return _read_exr(path)
     if image is None:
         raise BadFrameError(f"{path} is truncated, corrupt or no image ({len(data)} bytes)")
     return image
+
+
+def _read_exr(path: Path) -> Float32[np.ndarray, "..."]:
+    """Read the first channel, or red, green and blue together: OpenCV's wheels cannot."""
+    try:
+        import OpenEXR
+    except ImportError as error:
+        raise BadFrameError(
+            f"{path} is EXR, which the package OpenEXR reads: pip install 'twinmap[exr]'"
+        ) from error
+    try:
+        with OpenEXR.File(str(path)) as file:
+            return next(iter(file.channels().values())).pixels.astype(np.float32)
+    except (RuntimeError, ValueError, StopIteration) as error:
+        raise BadFrameError(f"{path} is truncated or corrupt: {error}") from error
 
 
 def read_color(image: ColorImage) -> UInt8[np.ndarray, "h w 3"]:

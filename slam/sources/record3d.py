@@ -39,10 +39,10 @@ def list_record3d(folder: Path) -> Listing:
     confidence: dict[tuple[int, ...], Path] = {}
     for name in _CONFIDENCE_FOLDERS:
         confidence |= depth_files_by_number(root / name)
-    color_camera = _color_camera(path, values)
+    color_camera = color_camera_of(path, values)
     depth = list(depth_files.values())
     numbers = [number[0] for number in depth_files]
-    timestamps_s = _timestamps_s(values, numbers)
+    timestamps_s = timestamps_of(values, numbers)
     return Listing(
         name=folder.resolve().name,
         rig=one_view(depth, color_camera),
@@ -52,11 +52,12 @@ def list_record3d(folder: Path) -> Listing:
         depth=depth,
         color=[color_files.get(number) for number in depth_files],
         confidence=[confidence.get(number) for number in depth_files],
-        true_poses=partial(_poses, timestamps_s, numbers, values.get("poses", [])),
+        true_poses=partial(poses_of, timestamps_s, numbers, values.get("poses", [])),
     )
 
 
-def _color_camera(path: Path, values: dict[str, Any]) -> Camera:
+def color_camera_of(path: object, values: dict[str, Any]) -> Camera:
+    """Return the camera that `metadata.json` states; `SlamError` where it states none."""
     try:
         K = [float(value) for value in values["K"]]
         camera = Camera(int(values["w"]), int(values["h"]), K[0], K[4], K[6], K[7])
@@ -65,16 +66,18 @@ def _color_camera(path: Path, values: dict[str, Any]) -> Camera:
     return checked(camera, path)
 
 
-def _timestamps_s(values: dict[str, Any], numbers: list[int]) -> Float64[np.ndarray, "n"]:
+def timestamps_of(values: dict[str, Any], numbers: list[int]) -> Float64[np.ndarray, "n"]:
+    """Return the times of the frames of these numbers."""
     stamps_s = values.get("frameTimestamps") or []
     if len(stamps_s) > max(numbers):
         return np.array([float(stamps_s[number]) for number in numbers])
     return np.array(numbers, dtype=np.float64) / float(values.get("fps") or 60.0)
 
 
-def _poses(
+def poses_of(
     timestamps_s: Float64[np.ndarray, "n"], numbers: list[int], rows: list[list[float]]
 ) -> Trajectory | None:
+    """Return T_world_camera of the frames of these numbers, which have a row each."""
     poses = [_pose(rows[number]) if number < len(rows) else None for number in numbers]
     return trajectory_from(timestamps_s, poses)
 

@@ -12,6 +12,7 @@ from slam.errors import BadFrameError
 from slam.geometry import Transform
 from slam.sources.lens import Lens, Undistortion
 
+_SAME_VIEW = 0.03  # proportions of two images that differ by no more are of one view
 _MAX_FINER = 1.5  # colour than depth: sampling a finer image bilinearly aliases
 
 
@@ -20,6 +21,11 @@ class Registered(NamedTuple):
 
     color: UInt8[np.ndarray, "h w 3"]
     mask: Bool[np.ndarray, "h w"] | None
+
+
+def is_one_view(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Tell whether images of two sizes (width, height) can show the same, by their proportions."""
+    return abs(size[0] * other[1] / (size[1] * other[0]) - 1.0) <= _SAME_VIEW
 
 
 class Rig:

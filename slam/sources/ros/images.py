@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 
 from slam.errors import BadFrameError
 from slam.sources.container import decoded
+from slam.sources.rvl import RVL_SIZE, decode_rvl
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 DEPTH_ENCODINGS = {"16UC1": np.uint16, "mono16": np.uint16, "z16": np.uint16, "32FC1": np.float32}
@@ -80,15 +81,17 @@ def stored_depth(msgtype: str, message: Any) -> tuple[np.ndarray, float]:
 
 
 def _compressed_depth(data: bytes, format_: str) -> np.ndarray:
-    """Unpack a header and a PNG. Floats are stored as the 16-bit quotient of inverse depth: z = a /
-    (value - b), 0 where missing.
+    """Unpack a header and a PNG, or RVL. Floats are stored as the 16-bit quotient of inverse depth:
+    z = a / (value - b), 0 where missing.
     """
-    if "rvl" in format_:
-        raise BadFrameError("depth is compressed by RVL, which is not read; republish it as PNG")
-    if len(data) <= _DEPTH_HEADER.size:
+    if len(data) <= _DEPTH_HEADER.size + RVL_SIZE.size:
         raise BadFrameError(f"a compressed depth image has {len(data)} bytes")
     _, a, b = _DEPTH_HEADER.unpack_from(data)
-    image = decoded(data[_DEPTH_HEADER.size :], cv2.IMREAD_UNCHANGED, "a compressed depth image")
+    data = data[_DEPTH_HEADER.size :]
+    if "rvl" in format_.lower():
+        image = decode_rvl(data)
+    else:
+        image = decoded(data, cv2.IMREAD_UNCHANGED, "a compressed depth image")
     if not format_.startswith("32FC1"):
         return image
     value = image.astype(np.float32)

@@ -16,6 +16,8 @@ from slam.camera import Camera
 from slam.geometry import Transform, quaternion_xyzw_from_rotation
 from slam.sources.base import Source
 
+from .rvl import rvl
+
 MILLIMETRES = 1000.0
 
 
@@ -81,15 +83,15 @@ def write_tum(recording: Recording, folder: Path) -> Path:
 
 
 def write_record3d(recording: Recording, folder: Path) -> Path:
-    """Write Record3D's export; its depth is metres as floats (in arrays: OpenCV's wheels write no
-    EXR), its matrix goes column by column, and its times begin with the recording.
+    """Write Record3D's export; its depth is metres as floats, its matrix goes column by column, and
+    its times begin with the recording.
     """
     for name in ("depth", "rgb"):
         (folder / "EXR_RGBD" / name).mkdir(parents=True)
     for index, jpeg_data in enumerate(recording.jpegs):
         metres = recording.depth[index].astype(np.float32) / np.float32(MILLIMETRES)
         metres[recording.depth[index] == 65535] = np.nan
-        np.save(folder / f"EXR_RGBD/depth/{index}.npy", metres)
+        write_exr(folder / f"EXR_RGBD/depth/{index}.exr", metres)
         (folder / f"EXR_RGBD/rgb/{index}.jpg").write_bytes(jpeg_data)
     camera = recording.seen_by
     values: dict[str, Any] = {"w": camera.width, "h": camera.height, "fps": 30}
@@ -101,6 +103,14 @@ def write_record3d(recording: Recording, folder: Path) -> Path:
     ]
     (folder / "metadata.json").write_text(json.dumps(values))
     return folder
+
+
+def write_exr(path: Path, image: np.ndarray, channel: str = "R") -> None:
+    import OpenEXR
+
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    with OpenEXR.File(header, {channel: image}) as file:
+        file.write(str(path))
 
 
 def camera_yaml(camera: Camera) -> str:
@@ -296,8 +306,11 @@ def ros_messages(
             message = make.image(stamp_ns, depth_frame, metres, "32FC1")
             yield f"{name}/image_rect_raw", image, received_ns + 1, message
         else:
-            data = struct.pack("<iff", 0, 0.0, 0.0) + cv2.imencode(".png", depth)[1].tobytes()
-            message = make.compressed(stamp_ns, depth_frame, data, "16UC1; compressedDepth png")
+            is_rvl = depth_as == "rvl"
+            data = rvl(depth) if is_rvl else cv2.imencode(".png", depth)[1].tobytes()
+            data = struct.pack("<iff", 0, 0.0, 0.0) + data
+            format_ = f"16UC1; compressedDepth {'rvl' if is_rvl else 'png'}"
+            message = make.compressed(stamp_ns, depth_frame, data, format_)
             topic = f"{name}/image_rect_raw/compressedDepth"
             yield topic, packed, received_ns + 1, message
 

@@ -14,9 +14,15 @@ from slam.sources.detect import is_stream, open_source, open_source_or_stream
 from slam.sources.synthetic import open_synthetic
 from slam.system import Slam
 
-from .containers import WRITERS, Recording, jpeg, recording_of, write_klg, write_sens
+from .app_files import write_r3d, write_rtabmap
+from .containers import WRITERS as OLDER_WRITERS
+from .containers import Recording, jpeg, recording_of, write_klg, write_sens
 
 NUM_FRAMES = 12
+WRITERS = OLDER_WRITERS | {
+    "rtabmap": lambda recording, folder: write_rtabmap(recording, folder / "one.db"),
+    "r3d": lambda recording, folder: write_r3d(recording, folder / "one.r3d"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +52,7 @@ def test_every_container_gives_the_same_frames(tmp_path, kind):
     source = open_source(str(WRITERS[kind](recording, tmp_path)), Config())
     assert source.camera == recording.camera
     stamps_s = np.array(recording.stamps_ns) * 1e-9
-    if kind == "record3d":
+    if kind in ("record3d", "r3d"):  # whose times begin with the recording
         stamps_s -= stamps_s[0]
     np.testing.assert_allclose(source.timestamps_s, stamps_s, atol=1e-6)
     for index in (3, 0, 1, 2, 4, 0):  # in any order

@@ -1,9 +1,13 @@
+import sys
+
 import cv2
 import numpy as np
 import pytest
 
 from slam.errors import BadFrameError
 from slam.sources.images import read_color, read_image
+
+from .containers import write_exr
 
 
 @pytest.fixture(params=[".png", ".jpg"])
@@ -51,10 +55,26 @@ def test_missing_and_foreign_files_are_bad(tmp_path):
         read_image(tmp_path / "text.png", cv2.IMREAD_UNCHANGED)
 
 
-def test_exr_that_cannot_be_read_says_what_to_do(tmp_path):
+@pytest.mark.parametrize(("channel", "shape"), [("R", (4, 5)), ("Z", (4, 5)), ("RGB", (4, 5, 3))])
+def test_exr_is_read(tmp_path, channel, shape):
+    image = np.random.default_rng(0).random(shape).astype(np.float32)
+    write_exr(tmp_path / "0.exr", image, channel)
+    np.testing.assert_array_equal(read_image(tmp_path / "0.exr", cv2.IMREAD_UNCHANGED), image)
+
+
+def test_exr_that_is_damaged_is_bad(tmp_path):
     path = tmp_path / "0.exr"
-    path.write_bytes(b"\x76\x2f\x31\x01\x02\x00\x00\x00" + 60 * b"\x00")
-    if cv2.haveImageReader(str(path)):
-        pytest.skip("this OpenCV reads EXR")
-    with pytest.raises(BadFrameError, match=r"cannot read: convert it to npy, as docs/formats\.md"):
+    write_exr(path, np.ones((40, 50), np.float32))
+    data = path.read_bytes()
+    for cut in (8, len(data) // 2):
+        path.write_bytes(data[:cut])
+        with pytest.raises(BadFrameError, match="corrupt"):
+            read_image(path, cv2.IMREAD_UNCHANGED)
+
+
+def test_exr_without_its_package_says_what_to_do(tmp_path, monkeypatch):
+    path = tmp_path / "0.exr"
+    write_exr(path, np.ones((4, 5), np.float32))
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    with pytest.raises(BadFrameError, match=r"pip install 'twinmap\[exr\]'"):
         read_image(path, cv2.IMREAD_UNCHANGED)

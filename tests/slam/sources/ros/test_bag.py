@@ -31,7 +31,7 @@ def opened(path: Path, config: RosConfig | None = None) -> Source:
     return open_source(str(path), Config(ros=config or RosConfig()))
 
 
-@pytest.mark.parametrize("depth_as", ["raw", "float", "compressedDepth"])
+@pytest.mark.parametrize("depth_as", ["raw", "float", "compressedDepth", "rvl"])
 @pytest.mark.parametrize("color_as", ["compressed", "rgb8", "bgr8"])
 def test_encodings(tmp_path, depth_as, color_as):
     recording = tiny(3)
