@@ -155,6 +155,8 @@ def read_yaml_mapping(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise SlamError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if values is None:
+        raise SlamError(f"{path} is empty: write a {HINT}")
     if not isinstance(values, dict):
         raise SlamError(f"{path} must hold keys and values, got {type(values).__name__}")
     return values

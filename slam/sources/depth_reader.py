@@ -15,6 +15,7 @@ from slam.sources.images import read_image
 
 os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # asked for when the first EXR is read
 _SATURATED = 65535
+_MOST_CHANNELS = 4
 LEAST_CONFIDENCE = 1  # of 0 (low), 1, 2: ARKit's
 
 
@@ -74,6 +75,8 @@ def read_stored(path: Path) -> np.ndarray:
     stored = _array(path)
     if stored.ndim == 3 and stored.shape[2] == 1:
         stored = stored[..., 0]
+    if not 2 <= stored.ndim <= 3 or (stored.ndim == 3 and stored.shape[2] > _MOST_CHANNELS):
+        raise BadFrameError(f"{path} must hold one depth image, got an array {stored.shape}")
     if stored.dtype.kind == "f":
         if stored.ndim == 3:  # EXR has channels, of which one or all hold depth
             stored = stored.max(axis=2)

@@ -1,6 +1,6 @@
 """From what the user names to a source."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from slam.config import Config
@@ -21,6 +21,8 @@ from slam.sources.seven_scenes import list_seven_scenes
 from slam.sources.stray_scanner import list_stray_scanner
 from slam.sources.tum import ASSOCIATIONS, list_tum
 
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
+MOST_NAMED = 8
 # The first format of which any mark is found is taken; of a mark, all parts must be there.
 FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Path], Listing]]] = {
     "TUM RGB-D": (("depth.txt", *ASSOCIATIONS), list_tum),
@@ -83,23 +85,62 @@ def _open(spec: str, config: Config) -> Source:
     path = Path(spec)
     if is_stream(spec):
         raise SlamError(f"{spec}: only `slam run` and `slam compare` take a RealSense stream")
-    if not path.exists():
-        raise SlamError(f"{spec} does not exist: give a folder of images or synthetic[:NAME]")
-    source = open_file(path, config)
-    if source is not None:
-        return source
-    if not path.is_dir():
-        raise SlamError(
-            f"{spec} is in no known format; give a folder of images, or a file that ends in "
-            f"{', '.join(SUFFIXES)}"
-        )
-    return ImageSequence(FORMATS[format_of(path)][1](path), config.playback)
+    try:
+        if not path.exists():
+            raise SlamError(
+                f"{spec} does not exist: give a folder of images, a file that ends in "
+                f"{', '.join(SUFFIXES)}, realsense, or synthetic[:NAME]"
+            )
+        source = open_file(path, config)
+        if source is not None:
+            return source
+        kind = format_of(path) if path.is_dir() else None
+        if kind is None:
+            raise SlamError(f"{spec} is in no known format{_hint(path)}")
+        return ImageSequence(FORMATS[kind][1](path), config.playback)
+    except PermissionError as error:
+        raise SlamError(f"cannot read {error.filename or spec}: {error.strerror}") from error
 
 
-def format_of(folder: Path) -> str:
-    """Return the name of a folder's format; `SlamError` where it is in none."""
+def format_of(folder: Path) -> str | None:
+    """Return the name of a folder's format; None where it is in none."""
     for kind, (marks, _) in FORMATS.items():
         if any(all(files_like(folder, part) for part in mark.split(" + ")) for mark in marks):
             return kind
-    looked_for = "; ".join(f"{' or '.join(marks)} ({kind})" for kind, (marks, _) in FORMATS.items())
-    raise SlamError(f"{folder} is in no known format; looked for {looked_for}")
+    return None
+
+
+def _hint(path: Path) -> str:
+    """Return what to give in place of a folder or file that is no recording."""
+    if path.is_file() and path.suffix.lower() in ARCHIVES:
+        return ": it is an archive; unpack it and give the folder"
+    above = next((folder for folder in path.absolute().parents[:2] if format_of(folder)), None)
+    if above is not None:
+        return f", but {above} is ({format_of(above)}): give that"
+    if not path.is_dir():
+        return f"; give a folder of images, or a file that ends in {', '.join(SUFFIXES)}"
+    found = [p.relative_to(path) for pattern in ("*", "*/*") for p in _recordings(path, pattern)]
+    if found:
+        return f", but in it there are {_some(found)}: give one of these"
+    marks = "; ".join(f"{' or '.join(marks)} ({kind})" for kind, (marks, _) in FORMATS.items())
+    return f": it holds {_some(_contents(path)) or 'nothing'}; looked for {marks}"
+
+
+def _recordings(folder: Path, pattern: str) -> list[Path]:
+    try:
+        return [path for path in files_like(folder, pattern) if path.is_dir() and format_of(path)]
+    except PermissionError:  # of a folder that nobody asked for
+        return []
+
+
+def _contents(folder: Path) -> list[str]:
+    """Name what lies in a folder, and which folders hold nothing."""
+    return [
+        f"{path.name}{'' if path.is_file() or files_like(path, '*') else ' (empty)'}"
+        for path in files_like(folder, "*")
+    ]
+
+
+def _some(names: Sequence[object]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(str(name) for name in names[:MOST_NAMED]) + more

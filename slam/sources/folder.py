@@ -20,6 +20,7 @@ from slam.sources.camera_json import read_open3d_camera
 from slam.sources.folder_writer import ACCELERATIONS_NAME, STAMPS_NAME
 from slam.sources.image_sequence import Listing
 from slam.sources.numbered import (
+    COLOR_SUFFIXES,
     Number,
     color_files_by_number,
     depth_files_by_number,
@@ -75,7 +76,7 @@ def list_folder(folder: Path) -> Listing:
         timestamps_s=timestamps_s,
         depth=depth,
         color=_paired(folder, depth_files, color_files, named),
-        no_color="no colour image has its number" if named is None else "none within 20 ms",
+        no_color=_no_color(folder, color_files, named is None),
         true_poses=_true_poses(folder, timestamps_s, unit),
         accelerations=[felt.get(number) for number in depth_files],
     )
@@ -104,6 +105,18 @@ def _color_files(folder: Path) -> dict[Number, Path]:
         if files:
             return files
     return {}
+
+
+def _no_color(folder: Path, color_files: dict[Number, Path], is_by_number: bool) -> str:
+    """Return why a depth image has no colour."""
+    if color_files:
+        return "no colour image has its number" if is_by_number else "none within 20 ms"
+    for name in COLOR_FOLDERS:
+        suffixes = sorted({path.suffix.lower() for path in files_like(folder, f"{name}/*")} - {""})
+        if suffixes:
+            known = ", ".join(COLOR_SUFFIXES)
+            return f"{name}/ holds {', '.join(suffixes)}, of which none is read: {known} are"
+    return f"there is no folder {', '.join(COLOR_FOLDERS)}"
 
 
 def _paired(

@@ -10,6 +10,7 @@ from jaxtyping import Float32, UInt8
 from slam.errors import BadFrameError
 from slam.sources.video import Video
 
+_LFS = b"version https://git-lfs"
 _EXR = b"\x76\x2f\x31\x01"  # how its files begin
 
 
@@ -36,6 +37,8 @@ def read_image(path: Path, flags: int) -> np.ndarray:
         raise BadFrameError(f"cannot read {path}: {error.strerror}") from error
     if data.startswith(b"\xff\xd8") and not data.rstrip(b"\0").endswith(b"\xff\xd9"):
         raise BadFrameError(f"{path} is truncated or corrupt ({len(data)} bytes)")
+    if not data:
+        raise BadFrameError(f"{path} is empty (0 bytes)")
     try:
         image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
@@ -43,8 +46,18 @@ def read_image(path: Path, flags: int) -> np.ndarray:
     if image is None and data.startswith(_EXR):
         return _read_exr(path)
     if image is None:
-        raise BadFrameError(f"{path} is truncated, corrupt or no image ({len(data)} bytes)")
+        raise BadFrameError(f"{path} is {_what(data)}")
     return image
+
+
+def _what(data: bytes) -> str:
+    """Tell what a file is that is no image."""
+    start = data[:64].lstrip().lower()
+    if start.startswith(_LFS):
+        return "a placeholder of Git LFS, not the image itself: git lfs pull fetches it"
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page, not an image: its download went wrong"
+    return f"truncated, corrupt or no image ({len(data)} bytes)"
 
 
 def _read_exr(path: Path) -> Float32[np.ndarray, "..."]:

@@ -14,7 +14,9 @@ def _message(spec):
 
 def test_an_unknown_folder_lists_what_was_looked_for(tmp_path):
     (tmp_path / "holiday.jpg").touch()
+    (tmp_path / "depth").mkdir()
     message = _message(tmp_path)
+    assert "it holds depth (empty), holiday.jpg" in message
     for kind, (marks, _) in FORMATS.items():
         assert kind in message
         assert all(mark in message for mark in marks)
@@ -27,6 +29,44 @@ def test_what_does_not_exist(tmp_path):
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "video.mp4").touch()
     assert "in no known format; give a folder" in _message(tmp_path / "video.mp4")
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_folder_of_recordings_names_them(tmp_path, sample, depth):
+    for k in range(10):
+        sample.write["folder"](tmp_path / "/".join(["scene"] * (depth - 1) + [f"rec {k}"]))
+    message = _message(tmp_path)
+    assert "rec 0" in message
+    assert "and 2 more: give one of these" in message
+
+
+@pytest.mark.parametrize("part", ["depth", "depth/8.png", "camera.yaml"])
+def test_a_part_of_a_recording_names_the_whole(tmp_path, sample, part):
+    sample.write["folder"](tmp_path)
+    assert f"but {tmp_path} is (plain folder): give that" in _message(tmp_path / part)
+
+
+@pytest.mark.parametrize("name", ["rec.zip", "rec.tar.gz", "REC.7Z"])
+def test_an_archive_is_to_be_unpacked(tmp_path, name):
+    (tmp_path / name).write_bytes(b"PK")
+    assert "unpack it" in _message(tmp_path / name)
+
+
+def test_names_that_mean_something_to_others(tmp_path, sample):
+    """To a shell, a URL, SQLite's or ffmpeg's file names."""
+    folder = tmp_path / "my rec äöü (1) #2 100%?"
+    sample.write["folder"](folder)
+    assert len(open_source(f"{folder}/", Config()).timestamps_s) == sample.num_frames
+
+
+def test_what_may_not_be_read_is_one_line(tmp_path, sample, monkeypatch):
+    sample.write["folder"](tmp_path)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", refuse)
+    assert f"cannot read {tmp_path}: Permission denied" in _message(tmp_path)
 
 
 @pytest.mark.parametrize("spec", ["realsense", "recording.bag", "recording.db3"])

@@ -55,6 +55,20 @@ def test_missing_and_foreign_files_are_bad(tmp_path):
         read_image(tmp_path / "text.png", cv2.IMREAD_UNCHANGED)
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n", "git lfs pull"),
+        (b"\n<!DOCTYPE html><html>404</html>", "web page"),
+    ],
+)
+def test_what_is_there_in_place_of_an_image_is_named(tmp_path, data, message):
+    (tmp_path / "0.png").write_bytes(data)
+    with pytest.raises(BadFrameError, match=message):
+        read_image(tmp_path / "0.png", cv2.IMREAD_UNCHANGED)
+
+
 @pytest.mark.parametrize(("channel", "shape"), [("R", (4, 5)), ("Z", (4, 5)), ("RGB", (4, 5, 3))])
 def test_exr_is_read(tmp_path, channel, shape):
     image = np.random.default_rng(0).random(shape).astype(np.float32)
