@@ -21,7 +21,8 @@ from slam.evaluation.trajectory import evaluate_trajectory
 from slam.frame import Frame
 from slam.geometry import Transform, inverse, se3_exp
 from slam.graph.detector import Detector, Loop, Moment
-from slam.graph.loops import AnyLoops, Loops, NoLoops
+from slam.graph.loops import AnyLoops, Loops
+from slam.graph.no_loops import NoLoops
 from slam.graph.pose_graph import Edge
 from slam.maps.base import Map
 from slam.maps.factory import new_map

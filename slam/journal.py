@@ -11,6 +11,7 @@ import numpy as np
 
 from slam.frame import Frame
 from slam.geometry import Transform
+from slam.graph.graph import Graph
 from slam.maps.base import Map
 from slam.timing import StageTimes
 from slam.tracking.base import TrackResult, TrackState
@@ -40,11 +41,14 @@ class FrameRecord:
 
 @dataclass(frozen=True)
 class Earlier:
-    """What a run that is gone on with had done before: its table, final poses and online ones."""
+    """What a run that is gone on with had done before: its table, final poses and online ones, and
+    its pose graph.
+    """
 
     records: Sequence[FrameRecord] = ()
     trajectory: Trajectory = field(default_factory=Trajectory.empty)
     online: Trajectory = field(default_factory=Trajectory.empty)
+    graph: Graph = field(default_factory=Graph.none)
 
     @property
     def T_last(self) -> Transform | None:
@@ -87,6 +91,11 @@ class Journal:
         """Frames so far, without those of an earlier run."""
         return len(self._entries)
 
+    @property
+    def last_index(self) -> int:
+        """Index of the last frame; -1 before the first."""
+        return self._entries[-1].frame_index if self._entries else -1
+
     def count(self, state: TrackState) -> int:
         """Return how many frames ended in a state, those of an earlier run included."""
         states = [record.state for record in self.earlier.records]
@@ -112,6 +121,14 @@ class Journal:
             logger.warning("%sLOST: %s", self._prefix, reason)
         self.last_state = TrackState.LOST
         self.interruption = reason
+
+    def tell_moved(self, largest_m: float, has_joined: bool) -> None:
+        """Tell that loops have moved the map, how far at most, and whether pieces of it joined."""
+        joined = ", and a piece of it to another" if has_joined else ""
+        logger.info(
+            "%sframe %d: loops moved the map by up to %.1f cm%s",
+            self._prefix, self.last_index, 100.0 * largest_m, joined,
+        )  # fmt: skip
 
     def _tell_change(self, index: int, result: TrackResult) -> None:
         is_ok = result.state is TrackState.OK

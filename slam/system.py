@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 import numba
 
@@ -14,8 +15,10 @@ from slam.config import Config
 from slam.device import DeviceChoice, resolve
 from slam.frame import Frame, FrameGate
 from slam.geometry import Transform
-from slam.graph.loops import AnyLoops, NoLoops, new_loops
-from slam.graph.moving import Moving
+from slam.graph.graph import Graph
+from slam.graph.loops import AnyLoops, new_loops
+from slam.graph.moving import Moving, Swap
+from slam.graph.no_loops import NoLoops
 from slam.journal import FrameRecord, Journal
 from slam.maps.base import Map, Polishable, own_sigma_m, tracked_map
 from slam.places.memory import AnyPlaces, NoPlaces, new_places
@@ -156,10 +159,16 @@ class Slam:
         """Take over a map that loops have moved, and go on in its world."""
         if self._moving.is_ready:
             self._mapper.wait(0)
-            move = self._moving.swap()
+            move, changed = self._moving.swap()
             self._tracker.moved(move.T_now)
             self._movers.moved(move.T_now)
-            self.loops.moved(move)
+            self._tell_moved((move, changed))
+
+    def _tell_moved(self, swap: Swap) -> None:
+        num_told = len(self.loops.moves)
+        self.loops.moved(*swap, self.journal.last_index)
+        for moved in self.loops.moves[num_told:]:
+            self.journal.tell_moved(moved.largest_m, moved.has_joined)
 
     def _learn(self, frame: Frame, result: TrackResult) -> None:
         if result.state is TrackState.OK:
@@ -183,9 +192,9 @@ class Slam:
         finally:
             self.loops.close()
         self.loops.finish()
-        move = self._moving.finish()
-        if move is not None:
-            self.loops.moved(move)
+        swap = self._moving.finish()
+        if swap is not None:
+            self._tell_moved(swap)
 
     def polish(self, is_over: Callable[[], bool] = lambda: False) -> float:
         """After `finish`, let a map that was added to do what it has left for the time after the
@@ -217,6 +226,15 @@ class Slam:
     def online_trajectory(self) -> Trajectory:
         """Return the poses of all frames that were tracked, as they were tracked."""
         return self.journal.earlier.online.followed_by(self.journal.online()[1])
+
+    def graph(self) -> Graph:
+        """Return the pose graph as it is by now, behind that of an earlier run."""
+        return self.journal.earlier.graph.followed_by(self.loops.graph())
+
+    def loop_metrics(self) -> dict[str, Any]:
+        """Return what metrics say of the loops, those of an earlier run included."""
+        own = self.loops.metrics()
+        return own and own | self.graph().counts()
 
     def records(self) -> list[FrameRecord]:
         """Return the table of all frames; times of mapping are known of what is mapped by now."""

@@ -10,7 +10,7 @@ import numpy as np
 from slam.config import TrackingConfig
 from slam.geometry import Transform, inverse, rotation_angle_rad
 from slam.graph.pose_graph import Edge
-from slam.graph.registration import PosedView, register
+from slam.graph.registration import Evidence, PosedView, register
 from slam.graph.stored_view import StoredView
 from slam.places.features import Features
 from slam.places.keyframes import Keyframes
@@ -43,6 +43,7 @@ class Loop:
     edge: Edge
     frame_indices: tuple[int, int]  # the old keyframe's, and the frame's
     num_matches: int
+    evidence: Evidence
     offset_m: float  # from where the graph had the frame until then
     offset_deg: float
     refusal: str  # empty where it is accepted
@@ -164,9 +165,10 @@ class Detector:
             Edge(old.node, moment.node, T_old_here, registration.information),
             (old.frame_index, moment.frame_index),
             found.num_matches,
+            registration.evidence,
             float(np.linalg.norm(T_offset[:3, 3])),
             float(np.degrees(rotation_angle_rad(T_offset[:3, :3]))),
-            registration.doubt,
+            registration.evidence.doubt,
         )
 
 

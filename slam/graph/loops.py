@@ -6,19 +6,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float32
 
 from slam.config import Config
 from slam.frame import Frame
 from slam.geometry import Transform, is_elsewhere
 from slam.graph.detector import Detector, Loop
+from slam.graph.graph import Graph, Move, Moved
+from slam.graph.no_loops import NoLoops
 from slam.graph.pose_graph import Edges, Solver
 from slam.graph.solver import solve
 from slam.graph.track import NODE_M, NODE_RAD, Corrections, Track
 from slam.places.features import Features
 from slam.places.keyframes import Keyframe
 from slam.places.memory import AnyPlaces, Places
-from slam.tracking.pieces import APART_M
 from slam.tracking.prepare import prepare
 from slam.workers import Worker
 
@@ -27,20 +28,15 @@ LOOK_EVERY_S = 0.5  # at places that are known; at new ones each keyframe is loo
 MIN_OFFSET_M, MIN_OFFSET_DEG = 0.005, 0.25  # half a voxel: less moves nothing
 MIN_NODES = 10  # from one solution to the next, unless a loop is far off
 FAR_OFFSET_M = 0.05
+MOST_WHOLE = 8  # moves, the last ones, of which all is kept until a viewer has shown them
 
 
 @dataclass(frozen=True)
-class Move:
-    """How the world moves round the frames of the graph's nodes."""
+class _Swapped:
+    """A move that map and tracker have made, after a frame."""
 
-    frame_indices: Int64[np.ndarray, "n"]
-    Ts_new_old: Float64[np.ndarray, "n 4 4"]
-    keyframe_nodes: tuple[int, ...]  # of those that were kept until then
-
-    @property
-    def T_now(self) -> Transform:
-        """T_new_old of the present frame."""
-        return self.Ts_new_old[-1]
+    move: Move
+    frame_index: int
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ class Loops:
     ) -> None:
         self.corrections = Corrections.none()
         self.found: list[Loop] = []  # accepted and refused
-        self.num_moves = 0
+        self.moves: list[Moved] = []
         self.move: Move | None = None
         self._places = places
         self._detector = detector
@@ -86,7 +82,7 @@ class Loops:
         self._is_unsolved = False  # whether a loop is worth moving something
         self._last: tuple[float, Transform] | None = None  # of the last node
         self._last_look_s = -np.inf
-        self._worker: Worker[_Passed | Move] = Worker(self._take, 1, name="loops")
+        self._worker: Worker[_Passed | _Swapped] = Worker(self._take, 1, name="loops")
 
     def follow(
         self,
@@ -116,17 +112,20 @@ class Loops:
         if self._is_in_turns:
             self._worker.wait(0)
 
-    def moved(self, move: Move) -> None:
-        """Take note that map and tracker were moved, and move the keyframes with them; no frame may
-        be on its way to the map.
+    def moved(self, move: Move, changed: Float32[np.ndarray, "n 3"], frame_index: int) -> None:
+        """Take note that map and tracker were moved after a frame, and move the keyframes with
+        them; no frame may be on its way to the map. Round the points `changed` the map is another.
         """
         self._last = None  # the next frame is a node: of the new world
-        self.num_moves += 1
         self._move_keyframes(move)
+        swapped = _Swapped(move, frame_index)
         if self._is_over:
-            self._take(move)
+            self._take(swapped)
         else:
-            self._worker.submit(move)
+            self._worker.submit(swapped)
+        if len(changed):  # else it was by so little that the map left it
+            self.moves.append(Moved.after(frame_index, move, changed))
+            self.moves[:-MOST_WHOLE] = [moved.in_short() for moved in self.moves[:-MOST_WHOLE]]
 
     def finish(self) -> None:
         """Look at what is left, solve once more if anything is worth moving, and end the thread."""
@@ -142,21 +141,31 @@ class Loops:
 
     def metrics(self) -> dict[str, Any]:
         """Return what metrics say of the loops."""
-        accepted = [loop for loop in self.found if loop.is_accepted]
-        offsets_m = [loop.offset_m for loop in accepted if loop.offset_m < APART_M / 2]
-        return {
-            "accepted": len(accepted),
-            "refused": len(self.found) - len(accepted),
-            "moves": self.num_moves,
-            "nodes": len(self.corrections.frame_indices),
+        return self.graph().counts() | {
             "pieces": self._track.num_pieces(),
-            "largest_offset_m": max(offsets_m, default=0.0),
-            "map_off_m": self._track.map_off_m() if self._is_over else 0.0,
+            "map_off_m": self._track.map_off_m().max(initial=0.0) if self._is_over else 0.0,
         }
 
-    def _take(self, item: _Passed | Move) -> None:
-        if isinstance(item, Move):
-            self._track.moved(len(item.frame_indices), item.Ts_new_old)
+    def graph(self) -> Graph:
+        """Return the graph as it is now, in any thread."""
+        track, corrections = self._track, self.corrections
+        num = len(corrections.frame_indices)
+        Ts_tracked = track.tracked()[:num]
+        return Graph(
+            corrections.frame_indices,
+            np.array([moment.timestamp_s for moment in track.moments[:num]], np.float64),
+            Ts_tracked,
+            corrections.Ts_new_tracked @ Ts_tracked,
+            [edge for edge in list(track.odometry) if edge.b < num],
+            [loop for loop in list(self.found) if loop.edge.b < num],
+            list(self.moves),
+        )
+
+    def _take(self, item: _Passed | _Swapped) -> None:
+        if isinstance(item, _Swapped):
+            move = item.move
+            self._track.moved(len(move.frame_indices), move.Ts_new_old, item.frame_index)
+            self.corrections = self._track.corrections()
             self.move = None
             return
         moment = self._track.add(
@@ -196,24 +205,27 @@ class Loops:
         track, accepted = self._track, self._accepted()
         edges = Edges.of([loop.edge for loop in accepted])
         solution = self._solver(np.array(track.Ts_world_node), track.edges(), edges)
-        refused = {id(loop) for k, loop in enumerate(accepted) if not solution.is_kept[k]}
+        sigmas_off = np.sqrt(solution.squared_sigmas)
+        refused = {
+            id(loop): f"the rest of the graph contradicts it by {sigmas_off[k]:.1f} sigmas"
+            for k, loop in enumerate(accepted)
+            if not solution.is_kept[k]
+        }
         self.found = [
-            replace(loop, refusal="the rest of the graph contradicts it")
-            if id(loop) in refused
-            else loop
-            for loop in self.found
+            replace(loop, refusal=refused.get(id(loop), loop.refusal)) for loop in self.found
         ]
         self._num_solved, self._is_unsolved = len(track.moments), False
         track.solved(solution.Ts_world_node)
         self.corrections = track.corrections()
-        largest_m = track.map_off_m()
+        off_m = track.map_off_m()
+        largest_m = float(off_m.max(initial=0.0))
         logger.info(
             "loops: %d in %d nodes, %d refused; the largest correction is %.3f m",
             len(accepted) - len(refused), len(track.moments), len(refused), largest_m,
         )  # fmt: skip
         if self.move is None and largest_m > MIN_OFFSET_M:
-            nodes = tuple(self._keyframe_nodes)
-            self.move = Move(self.corrections.frame_indices, track.motions(), nodes)
+            frame_indices, nodes = self.corrections.frame_indices, tuple(self._keyframe_nodes)
+            self.move = Move(frame_indices, track.motions(), off_m, nodes)
 
     def _move_keyframes(self, move: Move) -> None:
         """Put the keyframes where the map has them now; those since then go with the present."""
@@ -222,36 +234,6 @@ class Loops:
         motions += [move.T_now] * (len(own) - len(motions))
         Ts = [M @ keyframe.T_world_camera for M, keyframe in zip(motions, own, strict=True)]
         self._places.keyframes.move(self._first_keyframe, Ts)
-
-
-class NoLoops:
-    """Closes nothing."""
-
-    corrections = Corrections.none()
-    found: tuple[Loop, ...] = ()
-    move: Move | None = None
-
-    def follow(
-        self,
-        frame: Frame,
-        T_world_camera: Transform,
-        uncertainty_m: float,
-        keyframe: Keyframe | None,
-    ) -> None:
-        """Do nothing."""
-
-    def moved(self, move: Move) -> None:
-        """Do nothing."""
-
-    def finish(self) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def metrics(self) -> dict[str, Any]:
-        """Return none."""
-        return {}
 
 
 AnyLoops = Loops | NoLoops

@@ -1,7 +1,13 @@
 """Moving a map by what loops say: beside the frames that are fused, and at once in the end."""
 
-from slam.graph.loops import AnyLoops, Move
+import numpy as np
+from jaxtyping import Float32
+
+from slam.graph.graph import Move
+from slam.graph.loops import AnyLoops
 from slam.maps.base import Correction, Map
+
+Swap = tuple[Move, Float32[np.ndarray, "n 3"]]
 
 
 class Moving:
@@ -27,17 +33,19 @@ class Moving:
         if self._correction is not None and not self.is_ready:
             self.is_ready = self._correction.advance()
 
-    def swap(self) -> Move:
-        """Take the moved map into use, and return by what it was moved; only when it is ready."""
+    def swap(self) -> Swap:
+        """Take the moved map into use, and return by what it was moved, and points round which it
+        changed; only when it is ready.
+        """
         assert self._correction is not None
         assert self._begun is not None
-        self._correction.swap()
+        changed = self._correction.swap()
         self._correction, self.is_ready = None, False
-        return self._begun
+        return self._begun, changed
 
-    def finish(self) -> Move | None:
-        """Bring the map, which gets no more frames, to where the loops have it by now; return by
-        what it was moved, None where it was not.
+    def finish(self) -> Swap | None:
+        """Bring the map, which gets no more frames, to where the loops have it by now; return the
+        same, None where it was not moved.
         """
         self.advance()
         if self._correction is None:

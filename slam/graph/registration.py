@@ -42,12 +42,34 @@ class PosedView:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What two views tell of each other at a pose."""
+
+    overlap: float  # share of the view that is of the place
+    agreeing: float  # share of these readings that lie on the other view's surface
+    floating: float  # share in space that the other view saw to be free
+    same: float  # share of the textured pixels that look the same; NaN without colour
+    residual_m: float  # of the readings, along the place's normals
+
+    @property
+    def doubt(self) -> str:
+        """Return what speaks against the pose; empty where nothing does."""
+        if self.overlap < MIN_OVERLAP:
+            return f"{self.overlap:.0%} of the view is of the place"
+        if self.agreeing < MIN_AGREEING:
+            return f"{self.agreeing:.0%} of the view lies on the place's surface"
+        if self.floating > MAX_FLOATING:
+            return f"{self.floating:.0%} of the view lies in space that was seen to be free"
+        return f"{self.same:.0%} of the pixels look the same" if self.same < MIN_SAME else ""
+
+
+@dataclass(frozen=True)
 class Registration:
     """The pose of a frame, and its information: of a twist in the camera's frame."""
 
     T_place_camera: Transform
     information: Float64[np.ndarray, "6 6"]
-    doubt: str  # why it is not believed; empty where it is
+    evidence: Evidence
 
 
 class _Surface:
@@ -104,7 +126,10 @@ def register(
     more = information(intensity, lever_m, weights.photometric_share)
     scale = np.array([1.0, 1.0, 1.0, lever_m, lever_m, lever_m])
     known = (kept.H + more.H) * np.outer(scale, scale)
-    return Registration(T, with_floor(known), _doubt(here, views[0], T, photometric))
+    residual_sigmas = float(np.sqrt(geometric.squared_error / max(geometric.weight, 1e-9)))
+    residual_m = residual_sigmas * float(np.median(cloud.sigma_m))
+    evidence = _evidence(here, views[0], T, photometric, residual_m)
+    return Registration(T, with_floor(known), evidence)
 
 
 def with_floor(known: Float64[np.ndarray, "6 6"]) -> Float64[np.ndarray, "6 6"]:
@@ -130,23 +155,23 @@ def _added(parts: Sequence[NormalEquations]) -> NormalEquations:
     return NormalEquations._make(sum(of[1:], of[0]) for of in zip(*parts, strict=True))
 
 
-def _doubt(
-    here: PreparedFrame, view: PosedView, T: Transform, photometric: PhotometricTerm | None
-) -> str:
-    """Return what speaks against the pose: both views must bear it out."""
+def _evidence(
+    here: PreparedFrame,
+    view: PosedView,
+    T: Transform,
+    photometric: PhotometricTerm | None,
+    residual_m: float,
+) -> Evidence:
+    """Return what both views tell of each other: each must bear the pose out."""
     T_view_here = inverse(view.T_place_view) @ T
     pairs = (
         (seen_from(view.prepared, here.cloud, T_view_here), here.cloud),
         (seen_from(here, view.prepared.cloud, inverse(T_view_here)), view.prepared.cloud),
     )
-    overlap = max(sight.num_known / max(len(cloud.points), 1) for sight, cloud in pairs)
-    if overlap < MIN_OVERLAP:
-        return f"{overlap:.0%} of the view is of the place"
-    agreeing = min(sight.num_agreeing / max(sight.num_known, 1) for sight, _ in pairs)
-    if agreeing < MIN_AGREEING:
-        return f"{agreeing:.0%} of the view lies on the place's surface"
-    floating = max(sight.contradicted for sight, _ in pairs)
-    if floating > MAX_FLOATING:
-        return f"{floating:.0%} of the view lies in space that was seen to be free"
-    same = 1.0 if photometric is None else photometric.same(CLOUD_LEVEL, T)
-    return "" if same >= MIN_SAME else f"{same:.0%} of the pixels look the same"
+    return Evidence(
+        overlap=max(sight.num_known / max(len(cloud.points), 1) for sight, cloud in pairs),
+        agreeing=min(sight.num_agreeing / max(sight.num_known, 1) for sight, _ in pairs),
+        floating=max(sight.contradicted for sight, _ in pairs),
+        same=np.nan if photometric is None else photometric.same(CLOUD_LEVEL, T),
+        residual_m=residual_m,
+    )

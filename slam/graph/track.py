@@ -27,7 +27,7 @@ class Corrections:
 
     frame_indices: Int64[np.ndarray, "n"]
     Ts_new_tracked: Float64[np.ndarray, "n 4 4"]
-    worlds: Int64[np.ndarray, "n"]  # how often the map had been moved when each was tracked
+    begins: Int64[np.ndarray, "w"]  # frames from which on the track was in another world
 
     @classmethod
     def none(cls) -> "Corrections":
@@ -38,7 +38,7 @@ class Corrections:
         self, indices: Sequence[int], Ts_world_camera: Float64[np.ndarray, "k 4 4"]
     ) -> Float64[np.ndarray, "k 4 4"]:
         """Return corrected poses of frames: each moves with the nodes before and after it, at
-        constant speed in between.
+        constant speed in between, but only with those that were tracked in the same world.
         """
         if not len(self.frame_indices) or not len(indices):
             return Ts_world_camera
@@ -48,10 +48,17 @@ class Corrections:
         high = np.minimum(low + 1, last)
         span = np.maximum(self.frame_indices[high] - self.frame_indices[low], 1)
         share = np.clip((wanted - self.frame_indices[low]) / span, 0.0, 1.0)
-        share = np.where(self.worlds[low] == self.worlds[high], share, 0.0)
+        world, world_low, world_high = (
+            np.searchsorted(self.begins, frames, side="right")
+            for frames in (wanted, self.frame_indices[low], self.frame_indices[high])
+        )
+        has_low, has_high = world_low == world, world_high == world
         before, after = self.Ts_new_tracked[low], self.Ts_new_tracked[high]
+        before = np.where((has_high & ~has_low)[:, None, None], after, before)
+        share = np.where(has_low & has_high, share, 0.0)
         between = exps(share[:, None] * logs(inverses(before) @ after))
-        return before @ between @ Ts_world_camera
+        corrected = before @ between @ Ts_world_camera
+        return np.where((has_low | has_high)[:, None, None], corrected, Ts_world_camera)
 
 
 @dataclass
@@ -63,8 +70,7 @@ class Track:
     Ts_in_map: list[Transform] = field(default_factory=list)  # as the map has them
     odometry: list[Edge] = field(default_factory=list)
     _Ts_tracked: list[Transform] = field(default_factory=list)  # as the tracker said
-    _worlds: list[int] = field(default_factory=list)
-    _world: int = 0
+    _begins: list[int] = field(default_factory=list)  # frames, of other worlds
     _piece: int = 0
     _T_last: Transform | None = None  # of the last node, in the tracker's present world
 
@@ -83,7 +89,7 @@ class Track:
             if are_apart(self._T_last, T_tracked):
                 way_m = 0.0
                 self._piece += 1
-                self._world += 1  # no motion is shared by the pieces
+                self._begins.append(frame_index)  # no motion is shared by the pieces
             if are_apart(self.Ts_in_map[other], T_tracked):  # nothing says how they lie
                 information = np.diag(np.repeat([UNKNOWN_M**-2.0, UNKNOWN_RAD**-2.0], 3))
             path_m = self.moments[-1].path_m + way_m
@@ -95,7 +101,6 @@ class Track:
         self.Ts_world_node.append(T_world_node)
         self.Ts_in_map.append(T_tracked)
         self._Ts_tracked.append(T_tracked)
-        self._worlds.append(self._world)
         self._T_last = T_tracked
         return moment
 
@@ -124,14 +129,16 @@ class Track:
         later = [T_new_old @ T for T in self.Ts_world_node[last + 1 :]]
         self.Ts_world_node = [*Ts_world_node, *later]
 
-    def moved(self, num_nodes: int, Ts_new_old: Float64[np.ndarray, "n 4 4"]) -> None:
-        """Take note that the map was moved, by the motions of the first nodes, and the tracker with
-        it.
+    def moved(
+        self, num_nodes: int, Ts_new_old: Float64[np.ndarray, "n 4 4"], frame_index: int
+    ) -> None:
+        """Take note that the map was moved after a frame, by the motions of the first nodes, and
+        the tracker with it.
         """
         T_now = Ts_new_old[-1]
         motions = [*Ts_new_old, *[T_now] * (len(self.Ts_in_map) - num_nodes)]
         self.Ts_in_map = [M @ T for M, T in zip(motions, self.Ts_in_map, strict=True)]
-        self._world += 1
+        self._begins.append(frame_index + 1)
         if self._T_last is not None:
             self._T_last = T_now @ self._T_last
 
@@ -141,10 +148,10 @@ class Track:
         """
         return np.array(self.Ts_world_node) @ inverses(np.array(self.Ts_in_map))
 
-    def map_off_m(self) -> float:
-        """Return by how much the map is off the graph, at the worst node."""
+    def map_off_m(self) -> Float64[np.ndarray, "n"]:
+        """Return by how much the map is off the graph, at each node."""
         apart = np.array(self.Ts_world_node) - np.array(self.Ts_in_map)
-        return float(np.linalg.norm(apart.reshape(-1, 4, 4)[:, :3, 3], axis=1).max(initial=0.0))
+        return np.linalg.norm(apart.reshape(-1, 4, 4)[:, :3, 3], axis=1)
 
     def num_pieces(self) -> int:
         """Return how many pieces are left."""
@@ -158,8 +165,12 @@ class Track:
         return Corrections(
             np.array([moment.frame_index for moment in self.moments], np.int64),
             np.array(self.Ts_world_node) @ inverses(np.array(self._Ts_tracked)),
-            np.array(self._worlds, np.int64),
+            np.array(self._begins, np.int64),
         )
+
+    def tracked(self) -> Float64[np.ndarray, "n 4 4"]:
+        """Return the poses of the nodes as the tracker said."""
+        return np.array(self._Ts_tracked).reshape(-1, 4, 4)
 
     def edges(self) -> Edges:
         """Return the edges of odometry."""

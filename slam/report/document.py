@@ -9,6 +9,7 @@ from slam.evaluation.trajectory import align, associate_poses, position_errors_m
 from slam.evaluation.world import World, common_world, moved_trajectory, upright_axes
 from slam.report import plots
 from slam.report.html import page, paragraph, plot, section, tables, unfolding
+from slam.report.loops import loops_section
 from slam.report.plots import Line, Path
 from slam.report.settings import settings_html
 from slam.report.summary import common_values, summary_note, summary_tables
@@ -34,6 +35,7 @@ def report_html(
         paragraph(" · ".join(common), "lead")
         + summary
         + section("Trajectories" if len(systems) > 1 else "Trajectory", _path_plots(systems, world))
+        + loops_section(systems)
         + pictures
         + section("Frame by frame", _frame_plots(systems))
         + section("Settings and versions", settings_html(systems, colors))

@@ -15,8 +15,8 @@ from matplotlib.ticker import StrMethodFormatter
 
 from slam.report.picture import COLOR_MAP
 
-_GREY, _INK = "#8a8f98", "#1f2328"
-_WIDTH_IN = 10.7
+GREY, INK = "#8a8f98", "#1f2328"
+WIDTH_IN = 10.7
 _DPI = 110
 
 
@@ -52,25 +52,25 @@ class Range:
 
 def plot_paths(paths: Sequence[Path], true_m: Float64[np.ndarray, "m 3"] | None) -> bytes:
     """Draw the paths from above and from the side, and where they start."""
-    figure = Figure(figsize=(_WIDTH_IN, 4.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH_IN, 4.6), layout="constrained")
     for place, (title, up, label) in enumerate(
         [("From above", 1, "forward (m)"), ("From the side", 2, "up (m)")]
     ):
         axes = figure.add_subplot(1, 2, place + 1)
         if true_m is not None:
-            axes.plot(true_m[:, 0], true_m[:, up], color=_GREY, lw=3.5, alpha=0.6, label="truth")
+            axes.plot(true_m[:, 0], true_m[:, up], color=GREY, lw=3.5, alpha=0.6, label="truth")
         for k, path in enumerate(paths):
             right_m, up_m = path.positions_m[:, 0], path.positions_m[:, up]
             width = 1.2 + 0.8 * (len(paths) - 1 - k)  # or the last would cover the others
             axes.plot(right_m, up_m, color=path.color, lw=width, label=path.name)
         for path in paths[:1]:
             start_m = path.positions_m[:1]
-            axes.plot(start_m[:, 0], start_m[:, up], "o", color=_INK, ms=5, label="start")
-        _label(axes, title, "right (m)", label)
+            axes.plot(start_m[:, 0], start_m[:, up], "o", color=INK, ms=5, label="start")
+        titled(axes, title, "right (m)", label)
         axes.set_aspect("equal", adjustable="datalim")
         if place == 0:
             axes.legend(frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def plot_errors(lines: Sequence[Line], title: str) -> bytes:
@@ -84,8 +84,8 @@ def plot_errors(lines: Sequence[Line], title: str) -> bytes:
     axes.set_ylim(bottom=0.0)
     axes.margins(y=0.25)
     axes.legend(frameon=False, loc="upper left", ncols=min(len(lines), 3))
-    _label(axes, title, "time (s)", "error (cm)")
-    return _png(figure)
+    titled(axes, title, "time (s)", "error (cm)")
+    return png(figure)
 
 
 def plot_times(title: str, lines: Sequence[Line]) -> bytes:
@@ -100,8 +100,8 @@ def plot_times(title: str, lines: Sequence[Line]) -> bytes:
     # One slow frame (a first compilation) must not flatten all the others.
     axes.set_ylim(0.0, 1.45 * max(shown_ms) + 1e-3)
     axes.legend(frameon=False, loc="upper right", ncols=min(len(lines), 2))
-    _label(axes, title, "time (s)", "ms")
-    return _png(figure)
+    titled(axes, title, "time (s)", "ms")
+    return png(figure)
 
 
 def plot_states(rows: Sequence[tuple[str, Float64[np.ndarray, "n"], list[str]]]) -> bytes:
@@ -126,8 +126,8 @@ def plot_states(rows: Sequence[tuple[str, Float64[np.ndarray, "n"], list[str]]])
     )
     axes.tick_params(axis="y", length=0)
     axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0))
-    _label(axes, "Tracking state (frames)", "time (s)", "")
-    return _png(figure)
+    titled(axes, "Tracking state (frames)", "time (s)", "")
+    return png(figure)
 
 
 def plot_residuals(values_mm: Sequence[Line]) -> bytes:
@@ -139,8 +139,8 @@ def plot_residuals(values_mm: Sequence[Line]) -> bytes:
         _histogram(axes, np.minimum(line.y, limit_mm), bins, line, np.ones(len(line.y)))
     if len(values_mm) > 1:
         axes.legend(frameon=False)
-    _label(axes, "Tracking residual", "residual (mm; the last bin holds all beyond)", "frames")
-    return _png(figure)
+    titled(axes, "Tracking residual", "residual (mm; the last bin holds all beyond)", "frames")
+    return png(figure)
 
 
 def plot_depth_errors(errors: Sequence[tuple[str, str, Float32[np.ndarray, "_n"]]]) -> bytes:
@@ -161,13 +161,13 @@ def plot_depth_errors(errors: Sequence[tuple[str, str, Float32[np.ndarray, "_n"]
     axes.set_xlim(-limit_cm, limit_cm)
     if len(errors) > 1:
         axes.legend(frameon=False)
-    _label(
+    titled(
         axes,
         "Depth of the mesh minus measured depth",
         "error (cm; the outer bins hold all beyond; left: the mesh is in front)",
         "pixels (%)",
     )
-    return _png(figure)
+    return png(figure)
 
 
 def plot_ranges(title: str, y_label: str, places: Sequence[str], ranges: Sequence[Range]) -> bytes:
@@ -178,14 +178,14 @@ def plot_ranges(title: str, y_label: str, places: Sequence[str], ranges: Sequenc
         x = np.arange(len(places)) + step * (k - 0.5 * (len(ranges) - 1))
         beyond = np.stack([each.median - each.low, each.high - each.median])
         axes.bar(x, each.median, 0.9 * step, color=each.color, alpha=0.85, label=each.name)
-        axes.errorbar(x, each.median, beyond, fmt="none", ecolor=_INK, elinewidth=1.0, capsize=2.5)
+        axes.errorbar(x, each.median, beyond, fmt="none", ecolor=INK, elinewidth=1.0, capsize=2.5)
     axes.set_xticks(range(len(places)), places)
     for tick in axes.get_xticklabels() if max(map(len, places)) * len(places) > 90 else ():
         tick.set(rotation=20.0, ha="right")
     axes.margins(y=0.2)
     axes.legend(frameon=False, loc="upper left", ncols=min(len(ranges), 4))
-    _label(axes, title, "", y_label)
-    return _png(figure)
+    titled(axes, title, "", y_label)
+    return png(figure)
 
 
 def plot_color_bar(label: str, limit: float) -> bytes:
@@ -194,7 +194,7 @@ def plot_color_bar(label: str, limit: float) -> bytes:
     axes = figure.add_subplot()
     scale = ScalarMappable(Normalize(0.0, limit), COLOR_MAP)
     figure.colorbar(scale, cax=axes, orientation="horizontal", extend="max").set_label(label)
-    return _png(figure)
+    return png(figure)
 
 
 def _histogram(
@@ -210,12 +210,13 @@ def _histogram(
 
 
 def _single_axes(height_in: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
+    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
     return figure, figure.add_subplot()
 
 
-def _label(axes: Axes, title: str, x_label: str, y_label: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11, color=_INK)
+def titled(axes: Axes, title: str, x_label: str, y_label: str) -> None:
+    """Give axes the look of all plots."""
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.spines[["top", "right"]].set_visible(False)
@@ -223,7 +224,7 @@ def _label(axes: Axes, title: str, x_label: str, y_label: str) -> None:
     axes.set_axisbelow(True)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
     """Render without pyplot, whose global state is not for threads."""
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_figure(buffer, dpi=_DPI, format="png")

@@ -78,6 +78,7 @@ def write_checkpoint(folder: RunFolder, system: System, metrics: Mapping[str, An
         lambda: slam.map.save(folder.map_path(), slam.places.arrays() | slam.sensor_noise.arrays()),
         lambda: folder.write_frames(slam.records()),
         lambda: folder.write_online_trajectory(slam.online_trajectory()),
+        lambda: folder.write_graph(slam.graph()),
         lambda: folder.write_trajectory(slam.trajectory()),
         partial(folder.write_metrics, {**metrics, "is_checkpoint": True}),
     )
@@ -93,7 +94,8 @@ def earlier_of(run: Run) -> Earlier:
     end_s = min((float(end[0]) for end in ends_s if len(end)), default=-np.inf) + 1e-5
     records = [record for record in run.frames if record.timestamp_s <= end_s]
     end_s = records[-1].timestamp_s + 1e-5 if records else -np.inf
-    return Earlier(records, _until(run.trajectory, end_s), _until(online, end_s))
+    graph = run.graph.until(records[-1].index if records else -1)
+    return Earlier(records, _until(run.trajectory, end_s), _until(online, end_s), graph)
 
 
 def resumable(run: Run, path: Path) -> Path:

@@ -9,9 +9,9 @@ from pathlib import Path
 from slam.errors import SlamError
 
 RESULTS = (
-    "config.yaml", "trajectory.txt", "trajectory_*.txt", "frames.csv", "loops.csv", "metrics.json",
-    "comparison.json", "job.json", "report.html", "mesh.ply", "mesh_*.ply", "map.npz",
-    "map.safetensors", "*.part",
+    "config.yaml", "trajectory.txt", "trajectory_*.txt", "frames.csv", "loops.csv", "graph.json",
+    "metrics.json", "comparison.json", "job.json", "report.html", "mesh.ply", "mesh_*.ply",
+    "map.npz", "map.safetensors", "*.part",
 )  # fmt: skip
 
 

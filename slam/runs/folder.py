@@ -7,23 +7,23 @@ import logging
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from slam.config import Config
 from slam.config_file import dump_config, load_config
 from slam.errors import SlamError
-from slam.graph.detector import Loop
+from slam.graph.graph import Graph
+from slam.graph.graph_file import graph_of, graph_text, loop_numbers
 from slam.journal import FrameRecord
 from slam.maps.base import Mesh
 from slam.meshio import replaced_file, write_ply
 from slam.runs.claim import clear
-from slam.tracking.base import TrackState
+from slam.runs.frame_table import frames_text, read_frames
 from slam.trajectory import Trajectory, read_tum, tum_text
 
 ONLINE_NAME = "trajectory_online.txt"
-LOOP_COLUMNS = ("old_frame", "frame", "matches", "offset_m", "offset_deg", "refusal")
 MAP_SUFFIXES = (".npz", ".safetensors")
 _FIRST_METRICS = (
     "source map frames tracked lost dropped wall_s warmup_s polish_s fps tracking_ms mapping_ms "
@@ -43,6 +43,7 @@ class Run:
     frames: list[FrameRecord]
     mesh_path: Path | None
     map_path: Path | None
+    graph: Graph = field(default_factory=Graph.none)
 
 
 class LogFile(logging.FileHandler):
@@ -122,24 +123,21 @@ class RunFolder:
 
     def write_frames(self, records: Sequence[FrameRecord]) -> None:
         """Write `frames.csv`."""
-        names = [field.name for field in fields(FrameRecord)]
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(names)
-        table.writerows([_cell(getattr(record, name)) for name in names] for record in records)
-        self._write_text("frames.csv", text.getvalue())
+        self._write_text("frames.csv", frames_text(records))
 
-    def write_loops(self, loops: Sequence[Loop]) -> None:
-        """Write `loops.csv`, a row for each place that was seen again; no file without one."""
-        if not loops:
-            return
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(LOOP_COLUMNS)
-        for loop in loops:
-            offsets = [f"{value:.6g}" for value in (loop.offset_m, loop.offset_deg)]
-            table.writerow([*loop.frame_indices, loop.num_matches, *offsets, loop.refusal])
-        self._write_text("loops.csv", text.getvalue())
+    def write_graph(self, graph: Graph) -> None:
+        """Write `graph.json`, the pose graph, and `loops.csv`, a row for each place that was seen
+        again; neither where there is none.
+        """
+        if len(graph):
+            self._write_text("graph.json", graph_text(graph))
+        rows = [loop_numbers(loop) for loop in graph.loops]
+        if rows:
+            text = io.StringIO()
+            table = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+            table.writeheader()
+            table.writerows({name: _short(value) for name, value in row.items()} for row in rows)
+            self._write_text("loops.csv", text.getvalue())
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Write `metrics.json`: fixed order, six significant digits, null for NaN and infinity."""
@@ -193,7 +191,8 @@ def load_run(path: Path) -> Run:
         trajectory = read_tum(path / "trajectory.txt")
         online_path = path / ONLINE_NAME
         online_trajectory = read_tum(online_path) if online_path.is_file() else None
-        frames = _read_frames(path / "frames.csv")
+        frames = read_frames(path / "frames.csv")
+        graph = _read_graph(path / "graph.json")
     except OSError as error:
         raise SlamError(f"cannot read run {path}: {error.filename}: {error.strerror}") from error
     except json.JSONDecodeError as error:
@@ -216,39 +215,24 @@ def load_run(path: Path) -> Run:
         frames=frames,
         mesh_path=mesh_path if mesh_path.is_file() else None,
         map_path=maps[0] if maps else None,
+        graph=graph,
     )
 
 
-def _read_frames(path: Path) -> list[FrameRecord]:
+def _read_graph(path: Path) -> Graph:
     if not path.is_file():
-        return []
-    records = []
-    with path.open(encoding="utf-8", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                values = {
-                    field.name: _parse(field.type, row[field.name])
-                    for field in fields(FrameRecord)
-                    if field.name in row or field.default is MISSING
-                }
-            except (KeyError, TypeError, ValueError) as error:
-                raise SlamError(f"{path}:{number}: not a row of a frame table: {error}") from error
-            records.append(FrameRecord(**values))
-    return records
+        return Graph.none()
+    try:
+        return graph_of(path.read_text(encoding="utf-8"))
+    except (KeyError, TypeError, ValueError) as error:
+        raise SlamError(f"{path} is no pose graph: {error}") from error
 
 
-def _parse(kind: Any, text: str) -> Any:
-    if kind is float:
-        return float(text) if text else math.nan
-    return kind(text)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, TrackState):
-        return value.value
+def _short(value: Any) -> Any:
+    """Return a number with six digits, nothing for one that is not finite; others as they are."""
     if isinstance(value, float):
-        return repr(float(value)) if math.isfinite(value) else ""
-    return str(value)
+        return f"{value:.6g}" if math.isfinite(value) else ""
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -28,7 +28,7 @@ def write_results(folder: RunFolder, system: System, metrics: Mapping[str, Any])
         lambda: _write_pieces(folder, system),
         lambda: folder.write_online_trajectory(slam.online_trajectory()),
         lambda: folder.write_frames(slam.records()),
-        lambda: folder.write_loops(slam.loops.found),
+        lambda: folder.write_graph(slam.graph()),
         lambda: folder.write_metrics(metrics),
         lambda: slam.map.save(folder.map_path(), slam.places.arrays() | slam.sensor_noise.arrays()),
     )
@@ -69,7 +69,7 @@ def system_metrics(session: Session, system: System) -> dict[str, Any]:
         "outages": journal.num_outages,
         "recognised": slam.places.num_recognised,
         "keyframes": slam.places.num_keyframes,
-        "loops": slam.loops.metrics(),
+        "loops": slam.loop_metrics(),
         "map_mb": slam.map.nbytes / 1e6,
         "refused_frames": slam.map.num_refused,
         "notes": _notes(session, system, num_lost / max(num_frames, 1)),
@@ -82,7 +82,7 @@ def _notes(session: Session, system: System, lost_share: float) -> list[str]:
     journal = system.slam.journal
     if lost_share > NOTABLE_SHARE or journal.last_state is TrackState.LOST:
         notes += journal.troubles()
-    loops = system.slam.loops.metrics()
+    loops = system.slam.loop_metrics()
     if loops.get("pieces", 1) > 1:
         notes.append(
             f"the track is in {loops['pieces']} pieces, of which no common place was seen: "

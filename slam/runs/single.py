@@ -13,7 +13,8 @@ from slam.config import Config
 from slam.device import CPU, Device
 from slam.errors import SlamError, error_context
 from slam.evaluation.given_poses import doubt_about
-from slam.graph.loops import NoLoops, new_loops
+from slam.graph.loops import new_loops
+from slam.graph.no_loops import NoLoops
 from slam.journal import Earlier, Journal
 from slam.maps.base import own_sigma_m
 from slam.maps.factory import arrays_beside, new_map, resume_map

@@ -1,5 +1,6 @@
 """Map, tracker and keyframes go over into the corrected world together, between two frames."""
 
+import logging
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from slam.camera import Camera, DepthNoise
 from slam.frame import Frame
 from slam.geometry import se3_exp
-from slam.graph.loops import Move, NoLoops
+from slam.graph.graph import Move, Moved
+from slam.graph.no_loops import NoLoops
 from slam.maps.base import Mesh, Rendering, SdfSamples
 from slam.system import Slam
 from slam.tracking.base import TrackResult, TrackState
@@ -49,7 +51,7 @@ class Movable:
 
         def swap() -> np.ndarray:
             self.T_world = Ts_new_old[-1] @ self.T_world
-            return np.zeros((0, 3), np.float32)
+            return np.zeros((1, 3), np.float32)
 
         return SimpleNamespace(advance=advance, swap=swap)
 
@@ -98,17 +100,22 @@ class LoopAt(NoLoops):
 
     def follow(self, frame, T_world_camera, uncertainty_m, keyframe):
         if frame.index == self._index:
-            self.move = Move(np.array([0, frame.index]), np.stack([np.eye(4), T_NEW_OLD]), ())
+            motions = np.stack([np.eye(4), T_NEW_OLD])
+            self.move = Move(np.array([0, frame.index]), motions, np.array([0.0, 0.1]), ())
 
-    def moved(self, move):
-        self.done.append(move)
+    def moved(self, move, changed, frame_index):
+        self.done.append(frame_index)
+        self.moves = [Moved.after(frame_index, move, changed)]
         self.move = None
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
-def test_what_is_fused_and_tracked_is_always_of_one_world(deterministic):
+def test_what_is_fused_and_tracked_is_always_of_one_world(deterministic, caplog):
     map_, loops = Movable(), LoopAt(4)
-    with Slam(InItsWorld(), map_, deterministic, loops=loops) as slam:
+    with (
+        caplog.at_level(logging.INFO),
+        Slam(InItsWorld(), map_, deterministic, loops=loops) as slam,
+    ):
         results = [slam.step(frame(k)) for k in range(12)]
     assert len(loops.done) == 1
     np.testing.assert_array_equal(map_.T_world, T_NEW_OLD)
@@ -117,8 +124,11 @@ def test_what_is_fused_and_tracked_is_always_of_one_world(deterministic):
     is_moved = [not np.array_equal(result.T_world_camera, np.eye(4)) for result in results]
     assert is_moved == sorted(is_moved)
     assert is_moved[-1]
+    (after,) = loops.done
+    assert is_moved.index(True) == after + 1
     if deterministic:  # one slice a frame, the first with the frame that closed the loop
-        assert is_moved.index(True) == 4 + SLICES
+        assert after == 4 + SLICES - 1
+    assert f"frame {after}: loops moved the map by up to 10.0 cm" in caplog.text
 
 
 def test_what_is_left_at_the_end_is_moved_then():

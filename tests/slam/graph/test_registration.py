@@ -48,7 +48,7 @@ def test_a_frame_is_aligned_with_the_place_where_it_was_taken(room):
     Ts = room.ground_truth().Ts_world_camera
     T_old_here = inverse(Ts[OLD]) @ Ts[AGAIN]
     registration = aligned(room, OLD, AGAIN, T_old_here @ OFFSET)
-    assert registration.doubt == ""
+    assert registration.evidence.doubt == ""
     T_error = inverse(T_old_here) @ registration.T_place_camera
     # a Kinect's noise on both sides
     assert np.linalg.norm(T_error[:3, 3]) < 0.006
@@ -58,7 +58,7 @@ def test_a_frame_is_aligned_with_the_place_where_it_was_taken(room):
 
 
 def test_another_place_is_doubted(room):
-    assert aligned(room, OLD, ELSEWHERE, np.eye(4)).doubt != ""
+    assert aligned(room, OLD, ELSEWHERE, np.eye(4)).evidence.doubt != ""
 
 
 def test_what_the_view_leaves_open_adds_no_information():

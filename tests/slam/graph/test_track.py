@@ -82,7 +82,7 @@ def test_a_map_that_moves_takes_the_tracker_along():
     track.solved(bent(track))
     motions = track.motions()
     track.add(60, 2.0, pose(6), 0.001)  # still in the old world, after the graph was solved
-    track.moved(len(motions), motions)
+    track.moved(len(motions), motions, 66)
     np.testing.assert_allclose(track.Ts_in_map, track.Ts_world_node, atol=1e-12)
     np.testing.assert_allclose(track.motions(), np.tile(np.eye(4), (7, 1, 1)), atol=1e-12)
     track.add(70, 2.3, motions[-1] @ pose(7), 0.001)
@@ -94,6 +94,9 @@ def test_a_map_that_moves_takes_the_tracker_along():
     np.testing.assert_allclose(
         np.linalg.inv(track.Ts_world_node[6]) @ T, se3_exp(0.5 * STEP), atol=1e-12
     )
+    # one behind the move, but before the next node, in the new one
+    T_new = motions[-1] @ pose(6.8)
+    np.testing.assert_allclose(corrections.applied([68], T_new[None])[0], T_new, atol=1e-12)
 
 
 def test_a_track_that_was_found_again_hangs_on_the_place_where_it_was():

@@ -1,9 +1,11 @@
 """The joint report as a browser shows it."""
 
 import pytest
+from graphs import walked_graph
 
 from slam.config import Config
 from slam.report.comparison import compare_runs
+from slam.runs.folder import RunFolder
 
 pytest.importorskip("open3d", exc_type=ImportError)
 
@@ -21,6 +23,7 @@ def test_the_report_opens_offline(browser, tmp_path, recording, wall, write_ours
     ]
     write_ours(tmp_path / "a", fps=60.0, versions={"numpy": "2.4.6"})
     write_ours(tmp_path / "b", wall(2.01), Config(map="neural"), fps=30.0)
+    RunFolder(tmp_path / "b").write_graph(walked_graph())
     write_other(tmp_path / "c", wall(1.97))
     path = tmp_path / "page.html"
     compare_runs([tmp_path / name for name in "abc"], recording, path, names)
@@ -35,6 +38,7 @@ def test_the_report_opens_offline(browser, tmp_path, recording, wall, write_ours
     assert page.evaluate(WIDTH_PX) <= SIZE["width"]
     assert page.evaluate("document.images.length") > 20
     assert page.evaluate(BROKEN_IMAGES) == []
+    assert page.get_by_role("heading", name="Loops").is_visible()
     assert complaints == []
     assert [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
     page.close()

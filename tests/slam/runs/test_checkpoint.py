@@ -4,9 +4,11 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from graphs import walked_graph
 
 from slam.cli import main
 from slam.errors import SlamError
@@ -45,6 +47,7 @@ def test_a_checkpoint_that_cannot_be_written_costs_a_warning(caplog):
 def test_a_killed_run_goes_on_to_its_end(tmp_path):
     out = tmp_path / "run"
     words = [*WORDS, "--limit", "40", "--pace", "realtime", "--checkpoint-s", "0.2"]
+    words += ["--loops", "true"]
     command = [sys.executable, "-c", CODE, *words, "--out", str(out)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     end_s = time.monotonic() + 120
@@ -57,6 +60,7 @@ def test_a_killed_run_goes_on_to_its_end(tmp_path):
     before = load_run(out)
     assert before.metrics["is_checkpoint"]
     num_before = len(earlier_of(before).records)
+    nodes_before = earlier_of(before).graph.frame_indices.tolist()
     assert main(["run", "--resume", str(out)]) == 0
     run = load_run(out)
     assert "is_checkpoint" not in run.metrics
@@ -66,6 +70,10 @@ def test_a_killed_run_goes_on_to_its_end(tmp_path):
     assert len(run.trajectory) == len(indices) == run.metrics["tracked"]
     assert run.metrics["ate_rmse_m"] < 0.001
     assert (out / "mesh.ply").is_file()
+    nodes = run.graph.frame_indices.tolist()
+    assert nodes == sorted(set(nodes))
+    assert nodes[: len(nodes_before)] == nodes_before
+    assert len(nodes) == run.metrics["loops"]["nodes"] > len(nodes_before) > 0
     assert main(["run", "--resume", str(out)]) == 0  # only what came too late for it is left
     assert [record.index for record in load_run(out).frames][: len(indices)] == indices
 
@@ -90,10 +98,13 @@ def test_only_what_is_in_all_files_counts(tmp_path):
     poses = Trajectory(np.arange(6) / 30, np.tile(np.eye(4), (6, 1, 1)))
     folder.write_frames(records)
     folder.write_trajectory(poses)
+    graph = walked_graph()
+    folder.write_graph(replace(graph, frame_indices=np.arange(3, 9)))
     folder.write_metrics({})
     (tmp_path / "config.yaml").write_text("{}")
     earlier = earlier_of(load_run(tmp_path))
     assert [record.index for record in earlier.records] == list(range(6))
     assert len(earlier.trajectory) == len(earlier.online) == 6
+    assert earlier.graph.frame_indices.tolist() == [3, 4, 5]
     with pytest.raises(SlamError, match="no saved map"):
         resumable(load_run(tmp_path), tmp_path)

@@ -1,5 +1,6 @@
 """The run folder."""
 
+import csv
 import json
 import logging
 import math
@@ -11,7 +12,9 @@ import pytest
 from slam.config import Config, TsdfConfig
 from slam.errors import SlamError
 from slam.graph.detector import Loop
+from slam.graph.graph import Graph
 from slam.graph.pose_graph import Edge
+from slam.graph.registration import Evidence
 from slam.journal import FrameRecord
 from slam.maps.base import Mesh
 from slam.runs.folder import RunFolder, load_run
@@ -169,15 +172,28 @@ def test_no_folder_is_an_error_of_one_line(tmp_path):
         RunFolder(tmp_path / "file")
 
 
-def test_loops_are_a_table(tmp_path):
-    edge = Edge(0, 1, np.eye(4), np.eye(6))
-    loops = [Loop(edge, (3, 700), 41, 0.0123, 0.4, ""), Loop(edge, (9, 800), 25, 1.5, 9.0, "no")]
-    folder = RunFolder(tmp_path)
-    folder.write_loops([])
+def test_loops_are_a_table_and_the_graph_is_read_back(tmp_path):
+    edge = Edge(0, 1, np.eye(4), np.diag([0.0, 1e4, 1e6, 1e6, 1e6, 1e6]))
+    evidence = Evidence(0.75, 0.96, 0.01, math.nan, 0.00123456789)
+    loops = [
+        Loop(edge, (3, 700), 41, evidence, 0.0123, 0.4, ""),
+        Loop(edge, (9, 800), 25, evidence, 1.5, 9.0, "no, it is not"),
+    ]
+    folder = write_run(tmp_path)
+    folder.write_graph(Graph.none())
     assert not (tmp_path / "loops.csv").exists()
-    folder.write_loops(loops)
-    rows = (tmp_path / "loops.csv").read_text().splitlines()
-    assert rows == [
-        "old_frame,frame,matches,offset_m,offset_deg,refusal", "3,700,41,0.0123,0.4,",
-        "9,800,25,1.5,9,no",
-    ]  # fmt: skip
+    assert not (tmp_path / "graph.json").exists()
+    assert len(load_run(tmp_path).graph) == 0
+    Ts = np.tile(np.eye(4), (2, 1, 1))
+    stamps_s = np.array([0.1, 23.3])
+    graph = Graph(np.array([3, 700]), stamps_s, Ts, Ts, [edge], loops, [])
+    folder.write_graph(graph)
+    rows = list(csv.DictReader((tmp_path / "loops.csv").open()))
+    assert [row["refusal"] for row in rows] == ["", "no, it is not"]
+    assert rows[0]["residual_m"] == "0.00123457"
+    assert rows[0]["sigma_m"] == rows[0]["same"] == ""  # open, and without colour
+    assert float(rows[0]["sigma_deg"]) == pytest.approx(math.degrees(1e-3), rel=1e-5)
+    assert load_run(tmp_path).graph.frame_indices.tolist() == [3, 700]
+    (tmp_path / "graph.json").write_text('{"nodes": 3}')
+    with pytest.raises(SlamError, match=r"graph\.json is no pose graph"):
+        load_run(tmp_path)

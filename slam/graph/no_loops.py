@@ -1,0 +1,48 @@
+"""What closes no loops, for runs that did not ask for any."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from slam.frame import Frame
+from slam.geometry import Transform
+from slam.graph.detector import Loop
+from slam.graph.graph import Graph, Move, Moved
+from slam.graph.track import Corrections
+from slam.places.keyframes import Keyframe
+
+
+class NoLoops:
+    """Closes nothing."""
+
+    corrections = Corrections.none()
+    found: tuple[Loop, ...] = ()
+    moves: tuple[Moved, ...] = ()
+    move: Move | None = None
+
+    def follow(
+        self,
+        frame: Frame,
+        T_world_camera: Transform,
+        uncertainty_m: float,
+        keyframe: Keyframe | None,
+    ) -> None:
+        """Do nothing."""
+
+    def moved(self, move: Move, changed: Float32[np.ndarray, "n 3"], frame_index: int) -> None:
+        """Do nothing."""
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def metrics(self) -> dict[str, Any]:
+        """Return none."""
+        return {}
+
+    def graph(self) -> Graph:
+        """Return the graph of none."""
+        return Graph.none()
