@@ -1,13 +1,54 @@
 """How many threads kernels may use."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import numba
 
 NUM_THREADS = numba.get_num_threads()  # of the process, read before anything lowers it
 
 
-def share_threads(in_turns: bool) -> tuple[int, int]:
-    """Return the threads of two loops of kernels: all for each if they take turns, else half."""
-    if in_turns:
-        return NUM_THREADS, NUM_THREADS
-    second = max(1, NUM_THREADS // 2)
-    return max(1, NUM_THREADS - second), second
+class SharedThreads:
+    """The process's threads, for two loops of kernels: half for each, and all for the second while
+    the first has nothing to do; all for each if they take turns.
+    """
+
+    def __init__(self, in_turns: bool) -> None:
+        share = NUM_THREADS if in_turns else max(1, NUM_THREADS // 2)
+        self._of_second = share
+        self._of_first = NUM_THREADS if in_turns else max(1, NUM_THREADS - share)
+        self._is_first_busy = False
+
+    @contextmanager
+    def first(self) -> Iterator[None]:
+        """Be the first loop, at work in this block."""
+        before = numba.get_num_threads()
+        numba.set_num_threads(self._of_first)
+        self._is_first_busy = True
+        try:
+            yield
+        finally:
+            self._is_first_busy = False
+            numba.set_num_threads(before)
+
+    def be_second(self) -> None:
+        """Make the calling thread that of the second loop."""
+        _shared.set(self)
+        self.take()
+
+    def take(self) -> None:
+        """Let kernels of the second loop use what the first does not, from now on."""
+        numba.set_num_threads(self._of_second if self._is_first_busy else NUM_THREADS)
+
+
+_shared: ContextVar[SharedThreads | None] = ContextVar("shared_threads", default=None)
+
+
+def take_free_threads() -> None:
+    """Use the threads that are free now, if the calling thread shares them with another: to be
+    called between the parts of long work.
+    """
+    shared = _shared.get()
+    if shared is not None:
+        shared.take()

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-import numba
-
-from kernels.threads import NUM_THREADS, share_threads
+from kernels.threads import SharedThreads
 from slam.camera import DepthNoise
 from slam.config import Config
 from slam.device import DeviceChoice, resolve
@@ -79,9 +77,8 @@ class Slam:
         self._unmapped = unmapped
         self._gate = FrameGate()
         self._max_pending = 0 if deterministic else 1
-        tracking_threads, mapping_threads = share_threads(in_turns=deterministic)
-        numba.set_num_threads(tracking_threads)
-        self._mapper = Worker(self._integrate, mapping_threads)
+        self._threads = SharedThreads(in_turns=deterministic)
+        self._mapper = Worker(self._integrate, "mapper", self._threads.be_second)
 
     @classmethod
     def from_config(
@@ -133,7 +130,7 @@ class Slam:
         frame = self._gate.passed(frame)
         is_behind = self._wait_for_map(frame)
         self._take_move()
-        with self.journal.tracking_times.measure():
+        with self._threads.first(), self.journal.tracking_times.measure():
             frame = self._judge.judged(self.sensor_noise.corrected(frame))
             frame = self._movers.left_out(frame)
             result = self._tracker.track(frame, self.map)
@@ -202,7 +199,6 @@ class Slam:
         """
         start_s = time.perf_counter()
         if isinstance(self.map, Polishable) and self.journal.mapping_times.values_ms:
-            numba.set_num_threads(NUM_THREADS)
             self.map.polish(is_over)
         return time.perf_counter() - start_s
 

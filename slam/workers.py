@@ -19,6 +19,10 @@ CLOSE_LIMIT_S = 1.0
 POLL_S = 0.1  # how often a blocked thread looks whether it should stop
 
 
+def _use_one_thread() -> None:
+    numba.set_num_threads(1)  # holds for kernels that this thread calls
+
+
 class StopEvent:
     """A flag that ends the reader, also while it waits for a frame's time."""
 
@@ -115,11 +119,15 @@ class Worker(Generic[Item]):
     """Calls a function on submitted items, in order, in its own thread; the first starts it."""
 
     def __init__(
-        self, function: Callable[[Item], None], num_threads: int, name: str = "mapper"
+        self,
+        function: Callable[[Item], None],
+        name: str,
+        set_threads: Callable[[], None] = _use_one_thread,
     ) -> None:
+        """`set_threads` is called in the thread, to set how many threads kernels have there."""
         self._name = name
         self._function: Callable[[Item], None] | None = function
-        self._num_threads = num_threads
+        self._set_threads = set_threads
         self._queue: queue.Queue[Item | None] = queue.Queue()
         self._condition = threading.Condition()
         self._num_pending = 0
@@ -159,7 +167,7 @@ class Worker(Generic[Item]):
         self._function = None
 
     def _run(self) -> None:
-        numba.set_num_threads(self._num_threads)  # holds for kernels started by this thread
+        self._set_threads()
         function = self._function
         assert function is not None
         while (item := self._queue.get()) is not None:
@@ -207,7 +215,7 @@ class Paced:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        numba.set_num_threads(1)  # so that the thread's own time is the kernels' too
+        _use_one_thread()  # so that the thread's own time is the kernels' too
         while True:
             self._is_wanted.wait()
             if self._is_ending.is_set():

@@ -82,7 +82,7 @@ class Loops:
         self._is_unsolved = False  # whether a loop is worth moving something
         self._last: tuple[float, Transform] | None = None  # of the last node
         self._last_look_s = -np.inf
-        self._worker: Worker[_Passed | _Swapped] = Worker(self._take, 1, name="loops")
+        self._worker: Worker[_Passed | _Swapped] = Worker(self._take, name="loops")
 
     def follow(
         self,

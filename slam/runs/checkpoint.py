@@ -37,7 +37,7 @@ class Checkpoints:
         self._period_s = period_s
         self._now_s = now_s
         self._last_s = now_s()
-        self._worker = Worker(self._write, num_threads=1, name="checkpoint")
+        self._worker = Worker(self._write, name="checkpoint")
         self._write_all = write
 
     def __call__(self, snapshot: Snapshot) -> None:

@@ -22,7 +22,7 @@ class MeshSaver:
     def __init__(self, folder_of: Callable[[System], Path], say: Callable[[str], None]) -> None:
         self._folder_of = folder_of
         self._say = say
-        self._worker = Worker(self._save, num_threads=1, name="mesh saver")
+        self._worker = Worker(self._save, name="mesh saver")
 
     def save(self, systems: Sequence[System]) -> None:
         """Take the maps as they are when the thread gets to them; returns at once."""

@@ -24,7 +24,7 @@ def make_worker():
     workers = []
 
     def make(function):
-        workers.append(Worker(function, num_threads=1))
+        workers.append(Worker(function, name="test"))
         return workers[-1]
 
     yield make

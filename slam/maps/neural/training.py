@@ -11,6 +11,7 @@ from kernels import field as field_ops
 from kernels import rays as ray_ops
 from kernels.dispatch import using
 from kernels.field import Field, StepWeights
+from kernels.threads import take_free_threads
 from slam.camera import DepthNoise
 from slam.config import NeuralConfig
 from slam.maps.keyframes import Keyframe
@@ -89,6 +90,7 @@ class Trainer:
         """
         window = [keyframe for keyframe in window if keyframe.num_rays]
         for _ in range(num_steps if window else 0):
+            take_free_threads()
             self._sample(window)
             with using("reference") if implementation == "reference" else nullcontext():
                 self._recipe.step(field, self._batch)

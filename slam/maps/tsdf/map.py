@@ -1,14 +1,16 @@
 """The TSDF map: KinectFusion's volume on sparse voxel blocks."""
 
 import logging
+from collections.abc import Iterator
 from threading import Lock
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, UInt8
+from jaxtyping import Float32, Float64, Int32, Int64, UInt8
 
 from kernels import blocks as block_ops
 from kernels import mesh as mesh_ops
 from kernels import tsdf as tsdf_ops
+from kernels.threads import take_free_threads
 from slam.camera import Camera, DepthNoise
 from slam.config import TsdfConfig
 from slam.errors import SlamError
@@ -28,6 +30,7 @@ from slam.maps.tsdf.tsdf_file import TsdfContent
 
 logger = logging.getLogger(__name__)
 FIRST_CAPACITY = 1 << 14
+BLOCKS_A_PART = 512  # of a frame, which takes one core 4 ms; between parts threads are shared anew
 
 
 class TsdfMap(FusedMap):
@@ -85,7 +88,8 @@ class TsdfMap(FusedMap):
             apart = self._revisits.apart(coords, frame.index, number)
             T_camera_world = inverse(T_world_camera).astype(np.float32)
             rgba = self._packed_color.of(frame)
-            for to, slots in ((storage, visible), *apart):
+            for to, slots in in_parts((storage, visible), *apart):
+                take_free_threads()
                 tsdf_ops.integrate(
                     to.index,
                     to.blocks,
@@ -235,3 +239,12 @@ class TsdfCorrection:
                 storage = revisits.joined(storage, held)
             map_._storage = storage
         return changed
+
+
+def in_parts(
+    *work: tuple[Storage, Int32[np.ndarray, "k"]],
+) -> Iterator[tuple[Storage, Int32[np.ndarray, "k"]]]:
+    """Divide slots of storages."""
+    for storage, slots in work:
+        for first in range(0, len(slots), BLOCKS_A_PART):
+            yield storage, slots[first : first + BLOCKS_A_PART]

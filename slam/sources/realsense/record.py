@@ -72,7 +72,7 @@ def record(
     writer, worker = None, None
     if not to_file:
         writer = FolderWriter(path, stream, round(1.0 / stream.depth_unit_m, 6))
-        worker = Worker(writer.write, num_threads=1, name="writer")
+        worker = Worker(writer.write, name="writer")
     reader = ReadAhead(stream.frames(), CAPTURE_FRAMES, StopEvent(), keeps_newest=True)
     try:
         for frame in _frames(reader, recorded):
