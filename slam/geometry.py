@@ -54,14 +54,35 @@ def is_elsewhere(
 
 def se3_exp(twist: Float64[np.ndarray, "6"]) -> Transform:
     """Return the transform of a twist (v, omega)."""
-    v, omega = twist[:3], twist[3:]
-    a, b, c = _coefficients(float(omega @ omega))
-    hat = skew(omega)
-    hat_squared = hat @ hat
-    T = np.eye(4)
-    T[:3, :3] += a * hat + b * hat_squared
-    T[:3, 3] = v + (b * hat + c * hat_squared) @ v
-    return T
+    p, q, r, x, y, z = twist.tolist()  # numbers: NumPy takes ten times as long for so few
+    squared = x * x + y * y + z * z
+    a, b, c = _coefficients(squared)
+    d, e = 1.0 - b * squared, c * (x * p + y * q + z * r)
+    f = 1.0 - c * squared
+    # I + a [omega]x + b [omega]x^2, and (I + b [omega]x + c [omega]x^2) v
+    return np.array(
+        [
+            [
+                d + b * x * x,
+                b * x * y - a * z,
+                b * x * z + a * y,
+                f * p + b * (y * r - z * q) + e * x,
+            ],
+            [
+                b * x * y + a * z,
+                d + b * y * y,
+                b * y * z - a * x,
+                f * q + b * (z * p - x * r) + e * y,
+            ],
+            [
+                b * x * z - a * y,
+                b * y * z + a * x,
+                d + b * z * z,
+                f * r + b * (x * q - y * p) + e * z,
+            ],
+            [0.0, 0.0, 0.0, 1.0],
+        ]
+    )
 
 
 def se3_log(T: Transform) -> Float64[np.ndarray, "6"]:
@@ -97,11 +118,15 @@ def _coefficients(squared: float) -> tuple[float, float, float]:
 
 def inverse(T: Transform) -> Transform:
     """Invert a rigid transform."""
-    R, t = T[:3, :3], T[:3, 3]
-    T_inverse = np.eye(4)
-    T_inverse[:3, :3] = R.T
-    T_inverse[:3, 3] = -R.T @ t
-    return T_inverse
+    (a, b, c, x), (d, e, f, y), (g, h, i, z), _ = T.tolist()
+    return np.array(
+        [
+            [a, d, g, -a * x - d * y - g * z],
+            [b, e, h, -b * x - e * y - h * z],
+            [c, f, i, -c * x - f * y - i * z],
+            [0.0, 0.0, 0.0, 1.0],
+        ]
+    )
 
 
 def transform_points(T: Transform, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:

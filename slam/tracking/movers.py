@@ -8,11 +8,11 @@ it fills is forgotten. (After the visibility test of Schmid et al. 2023, Dynablo
 """
 
 import dataclasses
-from collections import deque
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Float64
 
 from kernels.views import seen_through
 from slam.frame import Frame
@@ -28,21 +28,22 @@ MARGIN_SIGMAS = 4.0
 MIN_CLUSTER = 3  # hits among a reading's nine neighbours; fewer are outliers or an edge
 
 
-@dataclasses.dataclass(frozen=True)
-class _View:
-    """The nearest depth in each cell of a lattice and the cells about it; 0 where none is."""
+class _Views(NamedTuple):
+    """The last k views: the nearest depth in each cell of a lattice and the cells about it; 0 where
+    none is.
+    """
 
-    timestamp_s: float
-    T_camera_world: Transform
-    cell_intrinsics: Float32[np.ndarray, "4"]
-    nearest_m: Float32[np.ndarray, "r c"]
+    Ts_camera_world: Float64[np.ndarray, "k 4 4"]
+    cell_intrinsics: Float32[np.ndarray, "k 4"]
+    nearest_m: Float32[np.ndarray, "k r c"]
 
 
 class Movers:
     """Leaves out of frames what has come lately."""
 
     def __init__(self) -> None:
-        self._views: deque[_View] = deque(maxlen=MAX_VIEWS)
+        self._views: _Views | None = None
+        self._last_view_s = -np.inf
         self._motion = ConstantVelocity()
         self._whole: Frame | None = None
 
@@ -52,9 +53,12 @@ class Movers:
         """
         self._whole = frame
         T_predicted = self._motion.predict(frame.timestamp_s)
-        is_mover = None if T_predicted is None else self.mask(frame, T_predicted)
-        if is_mover is None or not is_mover.any():
+        if T_predicted is None or self._views is None:
             return frame
+        is_mover = _clustered(_hits(frame, T_predicted, self._views))
+        if not is_mover.any():
+            return frame
+        is_mover = _pixels(is_mover, *frame.depth_m.shape)
         return dataclasses.replace(frame, depth_m=np.where(is_mover, np.float32(0), frame.depth_m))
 
     def remember(self, result: TrackResult) -> None:
@@ -67,47 +71,26 @@ class Movers:
             self._motion.forget_velocity()
             return
         self._motion.observe(frame.timestamp_s, result.T_world_camera)
-        is_due = not self._views or frame.timestamp_s - self._views[-1].timestamp_s >= VIEW_EVERY_S
+        is_due = frame.timestamp_s - self._last_view_s >= VIEW_EVERY_S
         if is_due and result.state is TrackState.OK:
+            self._last_view_s = frame.timestamp_s
             cells = frame.camera.intrinsics + np.array([0, 0, 0.5, 0.5], np.float32)
-            self._views.append(
-                _View(
-                    frame.timestamp_s,
-                    inverse(result.T_world_camera),
-                    cells / np.float32(LATTICE),
-                    nearest_depth(frame.depth_m),
-                )
+            one = _Views(
+                inverse(result.T_world_camera)[None],
+                (cells / np.float32(LATTICE))[None],
+                nearest_depth(frame.depth_m)[None],
             )
+            views = self._views
+            if views is not None:
+                one = _Views(*map(np.concatenate, zip(views, one, strict=True)))
+            self._views = _Views(*(part[-MAX_VIEWS:] for part in one))
 
     def moved(self, T_new_old: Transform) -> None:
         """Go on in a world that was moved."""
         self._motion.moved(T_new_old)
-        T_old_new = inverse(T_new_old)
-        moved = [
-            dataclasses.replace(view, T_camera_world=view.T_camera_world @ T_old_new)
-            for view in self._views
-        ]
-        self._views = deque(moved, maxlen=MAX_VIEWS)
-
-    def mask(self, frame: Frame, T_world_camera: Transform) -> Bool[np.ndarray, "h w"]:
-        """Tell which pixels show something that has come."""
-        h, w = frame.depth_m.shape
-        if not self._views:
-            return np.zeros((h, w), dtype=bool)
-        v, u = np.mgrid[LATTICE // 2 : h : LATTICE, LATTICE // 2 : w : LATTICE].astype(np.int32)
-        z = frame.depth_m[v, u]
-        points = frame.camera.unproject(u, v, z).reshape(-1, 3)
-        margin_m = MARGIN_M + MARGIN_SIGMAS * frame.depth_noise.sigma_m(points[:, 2])
-        is_hit = seen_through(
-            points,
-            margin_m.astype(np.float32),
-            np.stack([view.T_camera_world @ T_world_camera for view in self._views]).astype(
-                np.float32
-            ),
-            np.stack([view.cell_intrinsics for view in self._views]),
-            np.stack([view.nearest_m for view in self._views]),
-        )
-        return _covered(is_hit.reshape(z.shape) & (z > 0), h, w)
+        if self._views is not None:
+            Ts = self._views.Ts_camera_world @ inverse(T_new_old)
+            self._views = self._views._replace(Ts_camera_world=Ts)
 
 
 class NothingMoves:
@@ -124,6 +107,23 @@ class NothingMoves:
         """Do nothing."""
 
 
+def _hits(frame: Frame, T_world_camera: Transform, views: _Views) -> Bool[np.ndarray, "r c"]:
+    """Tell which readings of the lattice a view saw through."""
+    h, w = frame.depth_m.shape
+    v, u = np.mgrid[LATTICE // 2 : h : LATTICE, LATTICE // 2 : w : LATTICE].astype(np.int32)
+    z = frame.depth_m[v, u]
+    points = frame.camera.unproject(u, v, z).reshape(-1, 3)
+    margin_m = MARGIN_M + MARGIN_SIGMAS * frame.depth_noise.sigma_m(points[:, 2])
+    is_hit = seen_through(
+        points,
+        margin_m.astype(np.float32),
+        (views.Ts_camera_world @ T_world_camera).astype(np.float32),
+        views.cell_intrinsics,
+        views.nearest_m,
+    )
+    return is_hit.reshape(z.shape) & (z > 0)
+
+
 def nearest_depth(depth_m: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "r c"]:
     """Return the nearest reading of each LATTICE x LATTICE pixels and the squares about it."""
     h, w = (size // LATTICE * LATTICE for size in depth_m.shape)
@@ -134,12 +134,16 @@ def nearest_depth(depth_m: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "r
     return np.where(own & np.isfinite(cells), cells, np.float32(0))
 
 
-def _covered(is_hit: Bool[np.ndarray, "r c"], height: int, width: int) -> Bool[np.ndarray, "h w"]:
-    """Return the pixels of hits that are not alone, and of the squares about them."""
+def _clustered(is_hit: Bool[np.ndarray, "r c"]) -> Bool[np.ndarray, "r c"]:
+    """Return the hits that are not alone, and the squares about them."""
     hits = is_hit.astype(np.uint8)
     square = np.ones((3, 3), np.uint8)
     around = cv2.filter2D(hits, -1, square, borderType=cv2.BORDER_CONSTANT)
-    hits = cv2.dilate(hits & (around >= MIN_CLUSTER), square)
-    pixels = np.repeat(np.repeat(hits, LATTICE, axis=0), LATTICE, axis=1).astype(bool)
+    return cv2.dilate(hits & (around >= MIN_CLUSTER), square).astype(bool)
+
+
+def _pixels(is_mover: Bool[np.ndarray, "r c"], height: int, width: int) -> Bool[np.ndarray, "h w"]:
+    """Return the pixels of the lattice's cells."""
+    pixels = np.repeat(np.repeat(is_mover, LATTICE, axis=0), LATTICE, axis=1)
     missing = max(height - pixels.shape[0], 0), max(width - pixels.shape[1], 0)
     return np.pad(pixels, ((0, missing[0]), (0, missing[1])))[:height, :width]

@@ -23,7 +23,8 @@ from slam.maps.base import SdfSamples
 
 logger = logging.getLogger(__name__)
 Query = Callable[[Float32[np.ndarray, "n 3"]], SdfSamples]
-EVERY = 3  # tracked frames
+EVERY = 3  # tracked frames, until the memory of a bin is full; then
+LATER_EVERY = 10
 LATTICE = 8  # pixels between the readings that are looked at
 BIN_EDGES_M = 0.25 * 1.25 ** np.arange(20)  # 0.25 to 17 m
 MIN_READINGS = 400  # of a bin, over all frames looked at; fewer tell nothing
@@ -96,7 +97,8 @@ class SensorNoise:
         if not self._is_learned:
             return
         self._num_frames += 1
-        if self._num_frames % EVERY:
+        is_full = self._num_looks.max() >= MEMORY
+        if self._num_frames % (LATER_EVERY if is_full else EVERY):
             return
         assert self._stated is not None
         self._count(*ray_errors(frame, query, T_world_camera))
