@@ -9,6 +9,11 @@ import numba
 NUM_THREADS = numba.get_num_threads()  # of the process, read before anything lowers it
 
 
+def use_one_thread() -> None:
+    """Give the kernels that the calling thread calls no other thread."""
+    numba.set_num_threads(1)
+
+
 class SharedThreads:
     """The process's threads, for two loops of kernels: half for each, and all for the second while
     the first has nothing to do; all for each if they take turns.

@@ -11,16 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-import numba
+from kernels.threads import use_one_thread
 
 logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 CLOSE_LIMIT_S = 1.0
 POLL_S = 0.1  # how often a blocked thread looks whether it should stop
-
-
-def _use_one_thread() -> None:
-    numba.set_num_threads(1)  # holds for kernels that this thread calls
 
 
 class StopEvent:
@@ -122,7 +118,7 @@ class Worker(Generic[Item]):
         self,
         function: Callable[[Item], None],
         name: str,
-        set_threads: Callable[[], None] = _use_one_thread,
+        set_threads: Callable[[], None] = use_one_thread,
     ) -> None:
         """`set_threads` is called in the thread, to set how many threads kernels have there."""
         self._name = name
@@ -215,7 +211,7 @@ class Paced:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        _use_one_thread()  # so that the thread's own time is the kernels' too
+        use_one_thread()  # so that the thread's own time is the kernels' too
         while True:
             self._is_wanted.wait()
             if self._is_ending.is_set():

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from kernels.align import NO_EQUATIONS, NormalEquations
-from kernels.solve import Step, solve
+from kernels.solve import Step, Weighting, solve
 from slam.config import TrackingConfig
 from slam.frame import Frame
 from slam.geometry import Transform, inverse, orthonormalise, se3_exp
@@ -38,12 +39,32 @@ NUM_PEAKS = 5
 MAX_OPEN = 3  # directions that a bare plane leaves open; where more are, no surface is in view
 
 
-@dataclass(frozen=True)
-class _Linearised:
+class _Linearised(NamedTuple):
     """Both residuals at one pose, and the step from there."""
 
     geometric: NormalEquations
     step: Step
+
+
+@dataclass(frozen=True)
+class _Residuals:
+    """Both residuals of a frame, and what a step weighs them by."""
+
+    geometry: Geometry
+    photometric: PhotometricTerm | None
+    weighting: Weighting
+    lever_m: float
+    scatter: float
+
+    def step(self, points: PointCloud, stage: Stage, T_world_camera: Transform) -> _Linearised:
+        """Linearise both at a pose and solve for one step."""
+        scale, max_distance_m = stage.scale * self.scatter, stage.max_distance_m
+        geometric = self.geometry.equations(points, T_world_camera, scale, max_distance_m)
+        equations = NO_EQUATIONS
+        if self.photometric is not None:
+            equations = self.photometric.equations(stage.level, T_world_camera, stage.scale)
+        step = solve(geometric, equations, self.lever_m, self.weighting, stage.max_uncertainty_m)
+        return _Linearised(geometric, step)
 
 
 class HostAligner:
@@ -153,8 +174,8 @@ class HostAligner:
         cloud = self._frame().cloud.against(geometry.sigma_m)
         if len(cloud.points) < MIN_POINTS:
             return too_few_points(len(cloud.points), T_start)
-        photometric = self._photometric()
         lever_m, sigma_m = float(np.median(cloud.points[:, 2])), float(np.median(cloud.sigma_m))
+        residuals = _Residuals(geometry, self._photometric(), self._weighting, lever_m, scatter)
         T = T_start
         num_iterations = 0
         points, here = cloud, None
@@ -162,7 +183,7 @@ class HostAligner:
             points = cloud if stage.point_step == 1 else cloud.subsample(stage.point_step)
             stage = replace(stage, max_uncertainty_m=max(stage.max_uncertainty_m, sigma_m))
             for _ in range(stage.max_iterations):
-                here = self._step(geometry, photometric, points, stage, scatter, T, lever_m)
+                here = residuals.step(points, stage, T)
                 twist = here.step.twist
                 T = T @ se3_exp(twist)
                 num_iterations += 1
@@ -180,24 +201,6 @@ class HostAligner:
             num_iterations,
         )
         return track_result(orthonormalise(T), fit, self._config)
-
-    def _step(
-        self,
-        geometry: Geometry,
-        photometric: PhotometricTerm | None,
-        points: PointCloud,
-        stage: Stage,
-        scatter: float,
-        T: Transform,
-        lever_m: float,
-    ) -> _Linearised:
-        """Linearise both residuals at T and solve for one step."""
-        geometric = geometry.equations(points, T, stage.scale * scatter, stage.max_distance_m)
-        equations = NO_EQUATIONS
-        if photometric is not None:
-            equations = photometric.equations(stage.level, T, stage.scale)
-        step = solve(geometric, equations, lever_m, self._weighting, stage.max_uncertainty_m)
-        return _Linearised(geometric, step)
 
     def _photometric(self) -> PhotometricTerm | None:
         frame = self._frame()

@@ -4,10 +4,10 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterator
 
-import numba
 import numpy as np
 from jaxtyping import Float64
 
+from kernels.threads import use_one_thread
 from slam.config import RealSenseConfig
 from slam.errors import SlamError
 from slam.frame import Frame
@@ -46,7 +46,7 @@ class RealSenseStream:
 
     def frames(self) -> Generator[Frame | Outage, None, None]:
         """Yield what comes, at least every half second; close the device at the end."""
-        numba.set_num_threads(1)  # of this thread's kernels: tracker and mapper need the cores
+        use_one_thread()  # tracker and mapper need the cores
         try:
             for item in self._raw_frames():
                 if isinstance(item, Outage):
