@@ -12,13 +12,15 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from slam.camera import Camera, DepthNoise
+from slam.config import PlaybackConfig
 from slam.errors import BadFrameError, SlamError
 from slam.frame import Frame
+from slam.sources.depth_reader import SATURATED, DepthStorage
+from slam.sources.depth_scale import checked_storage
 from slam.sources.lens import Lens
 from slam.sources.rig import Registered, Rig, is_one_view
 from slam.trajectory import Trajectory
 
-_SATURATED = 65535
 _MOST_TRIES = 10
 NOMINAL_FPS = 30.0
 
@@ -52,13 +54,23 @@ class Contents:
 class ContainerSource:
     """The frames of a file: metres, RGB, and colour of the depth image's pixels."""
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Contents, config: PlaybackConfig | None = None) -> None:
+        """Look at some first images, too; `SlamError` where their depth is of no room."""
         self.name = contents.name
         self.camera = contents.rig.camera
         self.is_undistorted = contents.rig.is_undistorted
         self.depth_noise = contents.depth_noise
         self.timestamps_s = contents.timestamps_s
         self._contents = contents
+        storage = checked_storage(
+            contents.images.depth,
+            len(contents.timestamps_s),
+            DepthStorage(contents.depth_scale),
+            self.camera,
+            contents.name,
+            config or PlaybackConfig(),
+        )
+        self._depth_scale = np.float32(storage.scale)
 
     def read(self, index: int) -> Frame:
         """Return frame `index`."""
@@ -94,10 +106,10 @@ class ContainerSource:
             sizes = [f"{width}x{height}" for height, width in (stored.shape[:2], size)]
             raise BadFrameError(f"depth of frame {index} is {sizes[0]}, its camera is {sizes[1]}")
         if stored.dtype == np.uint16:
-            stored = np.where(stored < _SATURATED, stored, 0)
+            stored = np.where(stored < SATURATED, stored, 0)
         else:
             stored = np.nan_to_num(stored, nan=0.0, posinf=0.0, neginf=0.0)
-        return np.maximum(stored, 0).astype(np.float32) / np.float32(self._contents.depth_scale)
+        return np.maximum(stored, 0).astype(np.float32) / self._depth_scale
 
     def ground_truth(self) -> Trajectory | None:
         """Return the poses that came with the recording."""

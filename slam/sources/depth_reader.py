@@ -14,7 +14,7 @@ from slam.errors import BadFrameError, SlamError
 from slam.sources.images import read_image
 
 os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # asked for when the first EXR is read
-_SATURATED = 65535
+SATURATED = 65535
 _MOST_CHANNELS = 4
 LEAST_CONFIDENCE = 1  # of 0 (low), 1, 2: ARKit's
 
@@ -87,7 +87,7 @@ def read_stored(path: Path) -> np.ndarray:
             f"{path} must be a 16-bit depth image, got {stored.dtype} {stored.shape}"
         )
     if stored.dtype == np.uint16:
-        return cv2.threshold(stored, _SATURATED - 1, 0, cv2.THRESH_TOZERO_INV, dst=stored)[1]
+        return cv2.threshold(stored, SATURATED - 1, 0, cv2.THRESH_TOZERO_INV, dst=stored)[1]
     return np.maximum(stored, 0)
 
 

@@ -1,8 +1,7 @@
 """Whether stated scale and images fit: depth as no room has it is refused, or doubted."""
 
 import logging
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,7 +9,7 @@ from slam.camera import Camera
 from slam.config import PlaybackConfig
 from slam.errors import BadFrameError, SlamError
 from slam.sources.depth_range import ROOM_M
-from slam.sources.depth_reader import DepthStorage, read_stored
+from slam.sources.depth_reader import SATURATED, DepthStorage
 
 logger = logging.getLogger(__name__)
 KNOWN_SCALES = {
@@ -30,19 +29,21 @@ _LEAST_SHARE = 0.01
 
 
 def checked_storage(
-    paths: Sequence[Path],
+    read: Callable[[int], np.ndarray],
+    num_frames: int,
     storage: DepthStorage,
     camera: Camera,
     where: object,
     config: PlaybackConfig,
 ) -> DepthStorage:
-    """Return how depth is stored, after a look at some of the first images.
+    """Return how depth is stored, after a look at some of the first images: `read` returns one as
+    it is stored (h, w).
 
     Raises `SlamError` where none of them is a depth image of the camera's size, and where the scale
     makes depth of them that no room has, or that lies out of range. Floats are metres, unless the
     stated scale makes more sense.
     """
-    images, reason = _some_images(paths)
+    images, reason = _some_images(read, num_frames)
     if not images:
         raise SlamError(f"{where}: {reason}")
     sizes = {image.shape[::-1] for image in images}
@@ -52,7 +53,7 @@ def checked_storage(
             f"{where}: its depth images are {width}x{height}, "
             f"its camera is {camera.width}x{camera.height}"
         )
-    readings = np.concatenate([image[image > 0].ravel()[::7] for image in images])
+    readings = np.concatenate([_readings(image)[::7] for image in images])
     if readings.size < _LEAST_SHARE * sum(image.size for image in images) / 7:
         return storage
     median = float(np.median(readings))
@@ -84,18 +85,26 @@ def checked_storage(
     return storage
 
 
-def _some_images(paths: Sequence[Path]) -> tuple[list[np.ndarray], str]:
+def _some_images(
+    read: Callable[[int], np.ndarray], num_frames: int
+) -> tuple[list[np.ndarray], str]:
     """Return some of the first images that are depth images, and what is wrong with the last other
     one.
     """
     images, reason = [], "it has no depth images"
-    indices = np.unique(np.linspace(0, min(len(paths), _AMONG_FIRST) - 1, _NUM_FRAMES).astype(int))
-    for index in indices if len(paths) else ():
+    indices = np.unique(np.linspace(0, min(num_frames, _AMONG_FIRST) - 1, _NUM_FRAMES).astype(int))
+    for index in indices.tolist() if num_frames else ():
         try:
-            images.append(read_stored(paths[index]))
+            images.append(read(index))
         except BadFrameError as error:
             reason = str(error)
     return images, reason
+
+
+def _readings(image: np.ndarray) -> np.ndarray:
+    """Return what is no gap: neither 0, nor saturated, nor no number."""
+    saturated = SATURATED if image.dtype == np.uint16 else np.inf
+    return image[(image > 0) & (image < saturated)]
 
 
 def _likely(median: float, scale: float) -> str:
@@ -105,4 +114,5 @@ def _likely(median: float, scale: float) -> str:
         for known, what in KNOWN_SCALES.items()
         if known != scale and _TYPICAL_M[0] <= median / known <= _TYPICAL_M[1]
     ]
-    return f"{', '.join(fitting)}: set it in camera.yaml" if fitting else ""
+    where = "camera.yaml (NAME.yaml beside a bag or .klg)"
+    return f"{', '.join(fitting)}: set it in {where}" if fitting else ""

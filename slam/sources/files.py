@@ -43,10 +43,14 @@ def open_file(path: Path, config: Config) -> ContainerSource | None:
     """
     suffix = path.suffix.lower()
     if suffix in ROS_SUFFIXES or is_ros2_folder(path):
-        return ContainerSource(open_bag(path, config.ros))
-    if is_r3d_folder(path):
-        return ContainerSource(open_r3d(path))
-    return ContainerSource(OPENERS[suffix](path)) if suffix in OPENERS and path.is_file() else None
+        contents = open_bag(path, config.ros)
+    elif is_r3d_folder(path):
+        contents = open_r3d(path)
+    elif suffix in OPENERS and path.is_file():
+        contents = OPENERS[suffix](path)
+    else:
+        return None
+    return ContainerSource(contents, config.playback)
 
 
 def is_for_realsense_sdk(path: Path) -> bool:

@@ -12,7 +12,7 @@ from slam.camera import DepthNoise
 from slam.config import PlaybackConfig
 from slam.errors import BadFrameError, SlamError
 from slam.frame import Frame
-from slam.sources.depth_reader import DepthReader, DepthStorage, z_of_rays
+from slam.sources.depth_reader import DepthReader, DepthStorage, read_stored, z_of_rays
 from slam.sources.depth_scale import checked_storage
 from slam.sources.images import ColorImage, image_size, read_color
 from slam.sources.rig import Registered, Rig, is_one_view
@@ -61,7 +61,8 @@ class ImageSequence:
         self._rigs: dict[tuple[int, int], Rig] = {}  # by the size of the colour image
         self._z_of_ray = z_of_rays(self.camera) if listing.storage.kind == "ray" else None
         storage = checked_storage(
-            listing.depth,
+            lambda index: read_stored(listing.depth[index]),
+            len(listing.depth),
             listing.storage,
             self.camera,
             listing.name,

@@ -47,6 +47,8 @@ def open_bag(path: Path, config: RosConfig) -> Contents:
     if is_realsense(depth.topic):
         scale = 1.0 / depth_unit_m(bag, depth.topic)
     camera_file = _camera_file(path)
+    if camera_file is not None and camera_file.depth_scale is not None:
+        scale = camera_file.depth_scale
     return Contents(
         name=path.stem,
         rig=_rig_of(bag, depth, color) if camera_file is None else camera_file.rig,

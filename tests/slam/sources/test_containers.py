@@ -16,7 +16,7 @@ from slam.system import Slam
 
 from .app_files import write_r3d, write_rtabmap
 from .containers import WRITERS as OLDER_WRITERS
-from .containers import Recording, jpeg, recording_of, write_klg, write_sens
+from .containers import Recording, camera_yaml, jpeg, recording_of, write_klg, write_sens
 
 NUM_FRAMES = 12
 WRITERS = OLDER_WRITERS | {
@@ -84,6 +84,28 @@ def test_every_container_gives_the_same_trajectory(tmp_path, recording):
         assert apart_m < 1e-4, f"{kind}: {1e3 * apart_m:.3f} mm"
     moved_m = np.linalg.norm(poses["tum"][-1, :3, 3] - poses["tum"][0, :3, 3])
     assert moved_m > 0.05
+
+
+@pytest.mark.parametrize("kind", ["sens", "klg", "ros1", "rtabmap"])
+def test_depth_of_no_room_is_refused_and_the_scale_named(tmp_path, kind):
+    """Quarter millimetres, as an L515 gives them, taken as millimetres."""
+    recording = tiny()
+    recording = dataclasses.replace(
+        recording, depth=[np.full((48, 64), 9000 + i, np.uint16) for i in range(5)]
+    )
+    with pytest.raises(SlamError, match=r"median depth 9 m .*depth_scale 4000"):
+        open_source(str(WRITERS[kind](recording, tmp_path)), Config())
+
+
+@pytest.mark.parametrize("kind", ["klg", "ros1"])
+def test_a_file_beside_the_recording_states_the_scale(tmp_path, kind):
+    recording = tiny(2)
+    path = WRITERS[kind](recording, tmp_path)
+    text = camera_yaml(recording.camera).replace("depth_scale: 1000", "depth_scale: 2000")
+    path.with_suffix(".yaml").write_text(text)
+    depth_m = open_source(str(path), Config()).read(1).depth_m
+    is_known = recording.depth[1] < 65535
+    np.testing.assert_allclose(depth_m[is_known], recording.depth[1][is_known] / 2000, rtol=1e-6)
 
 
 @pytest.mark.parametrize("color", ["raw", "png", "jpeg"])

@@ -9,10 +9,17 @@ import pytest
 from slam.camera import Camera
 from slam.config import PlaybackConfig
 from slam.errors import BadFrameError, SlamError
-from slam.sources.depth_reader import DepthStorage
+from slam.sources.depth_reader import DepthStorage, read_stored
 from slam.sources.depth_scale import KNOWN_SCALES, checked_storage
 
 CAMERA = Camera(40, 30, 40.0, 40.0, 19.5, 14.5)
+
+
+def checked(paths, storage, where="x", **config):
+    def read(index):
+        return read_stored(paths[index])
+
+    return checked_storage(read, len(paths), storage, CAMERA, where, PlaybackConfig(**config))
 
 
 @pytest.fixture
@@ -28,7 +35,7 @@ def check(tmp_path, caplog):
         storage = DepthStorage(stated, scale_origin=origin)
         caplog.clear()
         with caplog.at_level(logging.WARNING):
-            return checked_storage(paths, storage, CAMERA, "room", PlaybackConfig(**config))
+            return checked(paths, storage, "room", **config)
 
     return check
 
@@ -73,16 +80,16 @@ def test_floats_are_metres_unless_the_stated_scale_makes_more_sense(check, caplo
 def test_images_of_another_size_are_refused_at_once(tmp_path):
     cv2.imwrite(str(tmp_path / "0.png"), np.full((40, 30), 2000, np.uint16))
     with pytest.raises(SlamError, match="its depth images are 30x40, its camera is 40x30"):
-        checked_storage([tmp_path / "0.png"], DepthStorage(1000.0), CAMERA, "x", PlaybackConfig())
+        checked([tmp_path / "0.png"], DepthStorage(1000.0))
 
 
 def test_images_that_are_no_depth_are_refused_at_once(tmp_path):
     cv2.imwrite(str(tmp_path / "0.png"), np.full((30, 40, 3), 200, np.uint8))
     with pytest.raises(SlamError, match="must be a 16-bit depth image, got uint8"):
-        checked_storage([tmp_path / "0.png"], DepthStorage(1000.0), CAMERA, "x", PlaybackConfig())
+        checked([tmp_path / "0.png"], DepthStorage(1000.0))
 
 
 def test_empty_images_say_nothing_about_the_scale(tmp_path):
     cv2.imwrite(str(tmp_path / "0.png"), np.zeros((30, 40), np.uint16))
     paths, storage = [tmp_path / "0.png"], DepthStorage(1.0)
-    assert checked_storage(paths, storage, CAMERA, "x", PlaybackConfig()) is storage
+    assert checked(paths, storage) is storage
