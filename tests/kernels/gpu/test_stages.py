@@ -1,5 +1,6 @@
 """Times and bandwidths of the GPU check, by clocks that are played."""
 
+from inspect import signature
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,7 @@ from gpu_checks.report import Row
 from gpu_checks.stages import GRADIENTS, emit_kernels, training_step
 
 from kernels.cuda import launch
+from slam.tracking.aligner import Aligner
 
 
 class StepClock:
@@ -59,6 +61,12 @@ def test_a_training_step_is_all_its_kernels():
         "other:_kernel": [9.0],
     }
     assert training_step("s", values_ms).value == 2.0 + 2 * 0.5  # medians, two updates a step
+
+
+@pytest.mark.parametrize("name", ["load", "align"])
+def test_the_timed_aligner_takes_what_an_aligner_takes(name: str):
+    wanted, timed = getattr(Aligner, name), getattr(staged.TimedAligner, name)
+    assert list(signature(timed).parameters) == list(signature(wanted).parameters)
 
 
 def test_stages_and_launches_of_the_warm_up_are_left_out(monkeypatch: pytest.MonkeyPatch):
