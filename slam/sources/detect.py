@@ -14,6 +14,7 @@ from slam.sources.nerfstudio import list_nerfstudio
 from slam.sources.neural_rgbd import list_neural_rgbd
 from slam.sources.noise.source import NoisySource
 from slam.sources.numbered import files_like
+from slam.sources.polycam import list_polycam
 from slam.sources.record3d import list_record3d
 from slam.sources.replica import list_replica
 from slam.sources.scannet import list_scannet
@@ -36,6 +37,7 @@ FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Path], Listing]]] = {
         list_record3d,
     ),
     "nerfstudio": (("transforms.json",), list_nerfstudio),
+    "Polycam": (("keyframes/depth/*",), list_polycam),
     "Neural RGB-D": (("poses.txt + focal.txt",), list_neural_rgbd),
     "Redwood / Open3D": (
         (*(f"depth/* + {name}" for name in CAMERA_JSON), "depth/* + *.log"),

@@ -219,6 +219,23 @@ def write_nerfstudio(folder: Path) -> None:
     (folder / "transforms.json").write_text(json.dumps(values | {"frames": frames}))
 
 
+def write_polycam(folder: Path) -> None:
+    """Colour has twice the pixels; optimised poses are right, those of the recording drifted."""
+    c = CAMERA.resized(2 * WIDTH, 2 * HEIGHT)
+    camera = {"width": c.width, "height": c.height, "fx": c.fx, "fy": c.fy, "cx": c.cx, "cy": c.cy}
+    for i in range(NUM_FRAMES):
+        name, root = 7_418_432_451 + 33_333 * i, folder / "keyframes"
+        write_depth(root / f"depth/{name}.png", true_depth_m(i), 1000.0)
+        write_png(root / f"confidence/{name}.png", np.full((HEIGHT, WIDTH), 54, np.uint8))
+        write_color(root / f"images/{name}.jpg", doubled(true_color(i)))
+        for kind, drift_m in (("cameras", 0.1 * i), ("corrected_cameras", 0.0)):
+            T = true_pose(i) @ OPENGL_AXES
+            T[0, 3] += drift_m
+            pose = {f"t_{row}{column}": T[row, column] for row in range(3) for column in range(4)}
+            (root / kind).mkdir(exist_ok=True)
+            (root / kind / f"{name}.json").write_text(json.dumps(camera | pose))
+
+
 def write_neural_rgbd(folder: Path) -> None:
     rows = []
     for i in range(NUM_FRAMES):
@@ -241,6 +258,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "arkit_scenes": write_arkit_scenes,
     "record3d": write_record3d,
     "nerfstudio": write_nerfstudio,
+    "polycam": write_polycam,
     "neural_rgbd": write_neural_rgbd,
 }
 

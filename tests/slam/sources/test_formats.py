@@ -22,9 +22,12 @@ KINDS = {
     "arkit_scenes": "ARKitScenes",
     "record3d": "Record3D",
     "nerfstudio": "nerfstudio",
+    "polycam": "Polycam",
     "neural_rgbd": "Neural RGB-D",
 }
-POSES_APART = [kind for kind in KINDS if kind not in ("stray_scanner", "record3d", "nerfstudio")]
+POSES_APART = [
+    kind for kind in KINDS if kind not in ("stray_scanner", "record3d", "nerfstudio", "polycam")
+]
 
 
 @pytest.fixture(params=KINDS)
@@ -152,6 +155,13 @@ def test_without_poses_there_is_no_ground_truth(folder, kind):
         for path in folder.glob(pattern):
             path.unlink()
     assert open_source(str(folder), Config()).ground_truth() is None
+
+
+def test_polycam_s_smoothed_depth_is_no_frame(tmp_path, sample):
+    sample.write["polycam"](tmp_path)
+    for path in list(tmp_path.glob("keyframes/depth/*.png")):
+        path.with_suffix(".Clean.png").write_bytes(path.read_bytes())
+    assert len(open_source(str(tmp_path), Config()).timestamps_s) == sample.num_frames
 
 
 def _read_all(source):
