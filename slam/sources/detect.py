@@ -1,6 +1,7 @@
 """From what the user names to a source."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from slam.config import Config
@@ -116,31 +117,38 @@ def _hint(path: Path) -> str:
     """Return what to give in place of a folder or file that is no recording."""
     if path.is_file() and path.suffix.lower() in ARCHIVES:
         return ": it is an archive; unpack it and give the folder"
-    above = next((folder for folder in path.absolute().parents[:2] if format_of(folder)), None)
-    if above is not None:
-        return f", but {above} is ({format_of(above)}): give that"
+    for above in path.absolute().parents[:2]:
+        with suppress(PermissionError):
+            if kind := format_of(above):
+                return f", but {above} is ({kind}): give that"
     if not path.is_dir():
         return f"; give a folder of images, or a file that ends in {', '.join(SUFFIXES)}"
-    found = [p.relative_to(path) for pattern in ("*", "*/*") for p in _recordings(path, pattern)]
+    found = [place.relative_to(path) for place in _recordings(path)]
     if found:
         return f", but in it there are {_some(found)}: give one of these"
+    held = _some([_named(place) for place in files_like(path, "*")]) or "nothing"
     marks = "; ".join(f"{' or '.join(marks)} ({kind})" for kind, (marks, _) in FORMATS.items())
-    return f": it holds {_some(_contents(path)) or 'nothing'}; looked for {marks}"
+    return f": it holds {held}; looked for {marks}"
 
 
-def _recordings(folder: Path, pattern: str) -> list[Path]:
-    try:
-        return [path for path in files_like(folder, pattern) if path.is_dir() and format_of(path)]
-    except PermissionError:  # of a folder that nobody asked for
-        return []
+def _recordings(folder: Path, num_levels: int = 2) -> list[Path]:
+    """Return the recordings in a folder and the folders in it, as far as they may be read."""
+    found: list[Path] = []
+    for path in files_like(folder, "*"):
+        with suppress(PermissionError):
+            if path.is_dir() and format_of(path):
+                found.append(path)
+            elif path.is_dir() and num_levels > 1:
+                found += _recordings(path, num_levels - 1)
+    return found
 
 
-def _contents(folder: Path) -> list[str]:
-    """Name what lies in a folder, and which folders hold nothing."""
-    return [
-        f"{path.name}{'' if path.is_file() or files_like(path, '*') else ' (empty)'}"
-        for path in files_like(folder, "*")
-    ]
+def _named(path: Path) -> str:
+    """Name a file or a folder, and say which folder holds nothing."""
+    with suppress(PermissionError):
+        if path.is_dir() and not files_like(path, "*"):
+            return f"{path.name} (empty)"
+    return path.name
 
 
 def _some(names: Sequence[object]) -> str:

@@ -38,6 +38,8 @@ def open_r3d(path: Path) -> Contents:
         if not numbers:
             raise SlamError(f"{path} holds no {FRAMES}/0{_DEPTH}: it was recorded without depth")
         camera = color_camera_of(path, values)
+    except PermissionError as error:
+        raise SlamError(f"cannot read {path}: {error.strerror}") from error
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         message = f"{path} is not as Record3D writes it, with {METADATA} and {FRAMES}/: {error}"
         raise SlamError(message) from error
