@@ -16,6 +16,7 @@ _OCCLUSION_TOLERANCE_M = 0.03  # GO-Surf's and Co-SLAM's
 _COMPLETION_M = 0.05
 _F1_M = 0.01
 _MAX_VIEWS = 200
+_FEW_POINTS = 20_000
 _RENDER_WIDTH = 80
 # Per axis, so that a view moves by about 5 cm and turns by about 3 degrees.
 _JITTER = np.repeat([0.05 / np.sqrt(3.0)], 6)  # (v, omega) in metres and radians
@@ -87,6 +88,18 @@ def evaluate_mesh(
         num_points_estimate=len(points),
         num_points_truth=len(points_truth),
     )
+
+
+def is_in_view(
+    mesh: Mesh, camera: Camera, Ts_world_camera: Float64[np.ndarray, "n 4 4"], seed: int = 0
+) -> bool:
+    """Tell whether the views see a mesh at all; False where they are of another world."""
+    surface = Surface(mesh)
+    Ts_finite = Ts_world_camera[np.isfinite(Ts_world_camera).all(axis=(1, 2))]
+    if not len(Ts_finite):
+        return False
+    views = _spread(Ts_finite, min(_MAX_VIEWS, len(Ts_finite)))
+    return bool(is_seen(surface.sample(_FEW_POINTS, seed), surface, camera, views).any())
 
 
 def is_seen(

@@ -1,11 +1,13 @@
 """What `slam eval` does: scores and reports of finished runs, ours and other systems'."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from slam.config import Config
 from slam.errors import SlamError
+from slam.evaluation.mesh import is_in_view
 from slam.evaluation.rendering import rendering_scores
 from slam.evaluation.scores import scored
 from slam.evaluation.systems import SystemRun, load_systems
@@ -18,6 +20,9 @@ from slam.runs.folder import RunFolder
 from slam.sources.base import Source
 from slam.sources.detect import is_stream, open_source
 from slam.sources.synthetic import SyntheticSource
+from slam.sources.true_mesh import true_mesh_path
+
+logger = logging.getLogger(__name__)
 
 
 def evaluate_results(
@@ -88,10 +93,28 @@ def _reopened(spec: str, config: Config) -> Source | None:
 
 
 def _true_surface(spec: str, gt_mesh_path: Path | None) -> tuple[Mesh | None, Sdf | None]:
-    """Read the true mesh, or take that of a synthetic scene."""
+    """Read the true mesh, or take that of a synthetic scene, or the one that a recording brings."""
     if gt_mesh_path is not None:
         return read_mesh(gt_mesh_path), None
     clean = _reopened(spec, Config())  # noise belongs to the recording, not to its truth
     if isinstance(clean, SyntheticSource):
         return clean.scene.mesh(), clean.scene.sdf
-    return None, None
+    return _brought_mesh(spec, clean), None
+
+
+def _brought_mesh(spec: str, source: Source | None) -> Mesh | None:
+    """Return the true mesh that comes with a recording, if the true poses see it. Nobody has named
+    it, so one that is of no use is left out with a warning.
+    """
+    path = true_mesh_path(spec)
+    truth = None if source is None or path is None else source.ground_truth()
+    if path is None or source is None or truth is None:
+        return None
+    try:
+        mesh = read_mesh(path)
+        if is_in_view(mesh, source.camera, truth.Ts_world_camera):
+            return mesh
+        logger.warning("%s is not what the true poses see; meshes are not scored with it", path)
+    except SlamError as error:
+        logger.warning("meshes are not scored: %s", error)
+    return None

@@ -13,7 +13,7 @@ import pytest
 from slam.cli import main
 from slam.config_file import load_config
 from slam.maps.tsdf.map import TsdfMap
-from slam.meshio import read_mesh
+from slam.meshio import read_mesh, write_ply
 from slam.runs.folder import load_run
 
 FILES = {
@@ -286,8 +286,23 @@ def test_a_written_recording_is_run(recording, tmp_path):
     run = load_run(tmp_path)
     assert run.metrics["tracked"] == 5
     assert run.metrics["ate_rmse_m"] < 0.0005  # the depth is rounded to 0.2 mm
-    assert main(["eval", str(tmp_path), "--gt-mesh", str(recording / "mesh.ply")]) == 0
-    assert load_run(tmp_path).metrics["mesh"]
+    assert main(["eval", str(tmp_path)]) == 0  # the true mesh is in the recording
+    assert load_run(tmp_path).metrics["mesh"]["f1"] > 0.7
+
+
+@pytest.mark.parametrize("recording", ["tum"], indirect=True)
+def test_a_mesh_of_another_world_in_a_recording_is_left_out(recording, tmp_path, capsys):
+    moved = shutil.copytree(recording, tmp_path / "moved")
+    mesh = read_mesh(recording / "mesh.ply")
+    write_ply(moved / "mesh.ply", replace(mesh, vertices_m=mesh.vertices_m + np.float32(50.0)))
+    assert main(["run", str(moved), *COARSE, "--out", str(tmp_path / "run")]) == 0
+    assert main(["eval", str(tmp_path / "run")]) == 0
+    said = capsys.readouterr()
+    assert "is not what the true poses see" in said.err
+    assert "mesh f1" not in said.out
+    words = ["eval", str(tmp_path / "run"), "--gt-mesh", str(recording / "mesh.ply")]
+    assert main(words) == 0
+    assert load_run(tmp_path / "run").metrics["mesh"]["f1"] > 0.7
 
 
 def test_a_recording_whose_true_poses_are_missing(recording, tmp_path, fails):
