@@ -234,15 +234,31 @@ assert main([*words, "--device", "cpu", "--out", sys.argv[1]]) == 0
 others = {"torch", "ray"}
 print([m for m in sys.modules if m.partition(".")[0] in others or "implicit" in m or ".batch" in m])
 """
+HELP = """
+import sys
+from slam.cli import main
+try:
+    main(["run", "--help"])
+except SystemExit:
+    print([m for m in ("numba", "scipy", "open3d", "torch", "ray", "rerun") if m in sys.modules])
+"""
 
 
-def test_a_run_of_another_map_loads_no_implicit_map_torch_batch_or_ray(tmp_path):
+def said_last(program: str, *words: str) -> str:
     result = subprocess.run(
-        [sys.executable, "-c", RUN_TSDF, str(tmp_path)],
+        [sys.executable, "-c", program, *words],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[-1] == "[]"
+    return result.stdout.splitlines()[-1]
+
+
+def test_a_run_of_another_map_loads_no_implicit_map_torch_batch_or_ray(tmp_path):
+    assert said_last(RUN_TSDF, str(tmp_path)) == "[]"
+
+
+def test_help_loads_nothing_that_takes_long():
+    assert said_last(HELP) == "[]"
 
 
 def test_only_reports_draw(modules):

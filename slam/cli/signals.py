@@ -4,8 +4,10 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from slam.control.controls import Controls
+if TYPE_CHECKING:
+    from slam.control.controls import Controls  # which loads numba: half a second of --help
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

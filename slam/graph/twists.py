@@ -2,13 +2,14 @@
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.spatial.transform import Rotation
 
 SMALL_RAD = 1e-4  # up to which the coefficients' series have all digits
 
 
 def exps(twists: Float64[np.ndarray, "n 6"]) -> Float64[np.ndarray, "n 4 4"]:
     """Return the transform of each twist."""
+    from scipy.spatial.transform import Rotation  # where loops are closed only: it takes long
+
     v, omega = twists[:, :3], twists[:, 3:]
     angle = np.linalg.norm(omega, axis=1)[:, None]
     is_small = angle < SMALL_RAD
@@ -24,6 +25,8 @@ def exps(twists: Float64[np.ndarray, "n 6"]) -> Float64[np.ndarray, "n 4 4"]:
 
 def logs(Ts: Float64[np.ndarray, "n 4 4"]) -> Float64[np.ndarray, "n 6"]:
     """Return the twist of each transform."""
+    from scipy.spatial.transform import Rotation
+
     omega, t = Rotation.from_matrix(Ts[:, :3, :3]).as_rotvec(), Ts[:, :3, 3]
     angle = np.linalg.norm(omega, axis=1)[:, None]
     is_small = angle < 1e-2  # beyond, the formula below has lost no more than 4 of its digits

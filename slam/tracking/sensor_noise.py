@@ -9,12 +9,12 @@ component, as in Kerl et al. 2013 for intensities).
 """
 
 import dataclasses
+import itertools
 import logging
 from collections.abc import Callable, Mapping
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
-from scipy.optimize import nnls
 
 from slam.camera import DepthNoise
 from slam.frame import Frame
@@ -211,8 +211,29 @@ def corrected_noise(
     target_m = factors * stated_m
     weight = np.where(is_known, 1.0, 0.01) / target_m
     powers = np.stack([np.ones_like(middles_m), middles_m, middles_m**2], axis=1)
-    coefficients, _ = nnls(powers * weight[:, None], target_m * weight)
+    coefficients = nonnegative_fit(powers * weight[:, None], target_m * weight)
     return DepthNoise(*(float(c) for c in coefficients))
+
+
+def nonnegative_fit(
+    A: Float64[np.ndarray, "n k"], b: Float64[np.ndarray, "n"]
+) -> Float64[np.ndarray, "k"]:
+    """Return the x >= 0 with the least |A x - b|, of a few unknowns: it is the plain fit of those
+    that are not 0, so each choice of them is tried. (SciPy has this in `optimize`, which every run
+    would have to load, and which loads for long.)
+    """
+    normal, right = A.T @ A, A.T @ b
+    best, least = np.zeros(len(right)), 0.0
+    for chosen in itertools.product((True, False), repeat=len(right)):
+        mine = np.flatnonzero(chosen)
+        x = np.zeros(len(right))
+        x[mine] = np.linalg.solve(normal[np.ix_(mine, mine)], right[mine])
+        error = x @ normal @ x - 2.0 * right @ x  # but for b's own square
+        if x.min() >= 0.0 and error < least:
+            best, least = x, error
+            if all(chosen):
+                break
+    return best
 
 
 def _middles_m() -> Float64[np.ndarray, "b"]:

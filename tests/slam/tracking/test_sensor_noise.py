@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.optimize import nnls
 
 from slam.camera import Camera, DepthNoise
 from slam.frame import Frame
@@ -15,6 +16,7 @@ from slam.tracking.sensor_noise import (
     SensorNoise,
     corrected_noise,
     depth_steps,
+    nonnegative_fit,
     ray_errors,
 )
 
@@ -95,6 +97,15 @@ def test_the_factor_has_bounds():
     factors = np.full(len(MIDDLES_M), 100.0)
     corrected = corrected_noise(stated, factors, factors > 0, 0.0 * factors)
     assert corrected.sigma_m(1.0) == pytest.approx(0.004, rel=0.05)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_fit_without_negative_parts_is_the_best(seed):
+    rng = np.random.default_rng(seed)
+    A = rng.normal(size=(20, 3))
+    b = A @ rng.normal(size=3) + rng.normal(size=20)
+    wanted, _ = nnls(A, b)
+    np.testing.assert_allclose(nonnegative_fit(A, b), wanted, atol=1e-9)
 
 
 def test_a_correction_is_positive_and_grows_everywhere():
