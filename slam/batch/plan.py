@@ -54,6 +54,10 @@ def plan(
     if repeats < 1:
         raise SlamError(f"--repeat {repeats}: at least 1 run is needed")
     names = _source_names(sources)
+    of_others = {*KINDS} - {variant.config.map for variant in variants_of(maps, config)}
+    idle = next((name for name in sweeps if name.partition(".")[0] in of_others), None)
+    if idle is not None:
+        raise SlamError(f"--set {idle} has no effect: no map of --maps {maps} has it")
     combinations = [
         dict(zip(sweeps, values, strict=True)) for values in itertools.product(*sweeps.values())
     ]

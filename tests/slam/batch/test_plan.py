@@ -61,6 +61,10 @@ def test_a_source_is_called_by_as_much_of_its_path_as_needed(tmp_path):
         ({"sweeps": ["compare.min-fps=1"]}, "compare.min_fps is not for batches"),
         ({"sweeps": ["holdout=3,3"]}, "given twice"),
         ({"sweeps": ["holdout=3", "holdout=4"]}, "given twice"),
+        (
+            {"maps": "tsdf,implicit", "sweeps": ["neural.rays=5,6"]},
+            "--set neural.rays has no effect: no map of --maps tsdf,implicit has it",
+        ),
         ({"sweeps": ["holdout=often"]}, "holdout must be int, got 'often'"),
         (
             {"maps": "neural:neural.rays=5", "sweeps": ["neural.rays=6"]},
