@@ -94,8 +94,8 @@ def test_both_maps_grow_on_the_page_and_nothing_leaves_the_machine(
 @pytest.mark.timeout(420)
 def test_three_maps_of_a_comparison_are_seen(page, tmp_path):
     """The command as a person starts it: it ends when its page is closed."""
-    maps = "tsdf,neural,neural:neural.fine-spacing-m=0.05"
-    words = ["compare", "synthetic:room", "--limit", "20", "--maps", maps, "--viewer", "web"]
+    maps = "tsdf,neural,implicit"
+    words = ["compare", "synthetic:room", "--limit", "8", "--maps", maps, "--viewer", "web"]
     log = tmp_path / "said.txt"
     with log.open("w") as said:
         comparison = subprocess.Popen(
