@@ -406,6 +406,14 @@ def test_the_study_of_methods_runs_them_all_and_draws(run, project, served):
     assert "tsdf,tsdf:fusion=learned,neural,implicit,implicit:implicit.encoding=fourier" in batch
     assert batch.endswith("--limit 300 --holdout 10 --out runs/methods --limit 5")
     assert [words.split()[1] for words in studies] == ["forgetting", "convergence"]
+    (project / "runs/methods").mkdir(parents=True)
+    (project / "runs/methods/forgetting.json").write_text("{}")
+    (served / "slam").unlink()
+    result = run("methods_study.sh", SLAM_TEST_DATA=str(data), PLOT_OPTIONS="--stride 60")
+    assert result.returncode == 0, result.stderr
+    _, *studies = (served / "slam").read_text().splitlines()  # the batch knows what it has
+    ours = "scripts/methods_study.py convergence --out runs/methods --stride 60"
+    assert studies == [ours]
 
 
 CHECKS = """#!/usr/bin/env bash

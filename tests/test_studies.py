@@ -322,6 +322,8 @@ def test_survival_study_tells_wrong_from_right_by_what_the_truth_can_tell(
 class ForgetfulMap(KnownMap):
     """Is a centimetre farther off after each frame, and knows the true distance everywhere."""
 
+    nbytes = 3_000_000
+
     def integrate(self, frame, T_world_camera):
         self.shift_m += 0.01
 
@@ -347,6 +349,7 @@ def test_methods_study_measures_how_a_room_is_forgotten(methods, apartment, monk
     assert rows[0]["mean_cm"] == pytest.approx(4.0, abs=0.01)  # the fourth frame is in it
     assert rows[-1]["mean_cm"] == pytest.approx(len(indices), abs=0.01)
     assert all(row["holes"] == 0.0 for row in rows)
+    assert all(row["map_mb"] == 3.0 and row["frames_a_second"] > 100.0 for row in rows)
     assert rows[0]["wrong"] == 0.0  # by 4 cm
     assert all(row["wrong"] == 1.0 for row in rows[2:])  # by 6 cm and more
     methods.draw_forgetting(found, tmp_path / "plot.png")
