@@ -48,8 +48,9 @@ def batch_html(jobs: Sequence[Job], outcomes: Outcomes) -> str:
 
 
 _NOTE = """
-Medians over the repeats, in brackets the least and the largest; the best of a row is tinted. The
-last row is the mean of those recordings for which all methods have the figure.
+Medians over the repeats, in brackets the least and the largest; the best of a row is tinted, of the
+methods that lost the fewest frames. The last row is the mean of those recordings for which all
+methods have the figure.
 """
 
 

@@ -74,27 +74,33 @@ def columns_of(groups: Sequence[Group]) -> list[str]:
 
 
 def tables_of(groups: Sequence[Group]) -> Iterator[tuple[Row, Table]]:
-    """Yield a table for each figure that any group has; the best of each row is marked. Of several
+    """Yield a table for each figure that any group has; the best of each row is marked, of the
+    methods that lost the fewest frames: the rest is not scored on all of them. Of several
     recordings the last row is the mean of those that all methods have the figure of.
     """
     columns = columns_of(groups)
     colors: list[str | None] = [*system_colors(columns)]
     rows = list(dict.fromkeys(group.row for group in groups))
     by_place = {(group.row, group.column): group for group in groups}
+    lost = {place: group.figure("lost") for place, group in by_place.items()}
+    lost_of = {name: [_median(lost.get((name, column))) for column in columns] for name in rows}
     for path in FIGURES:
         row = ROWS[path]
         values = {place: group.figure(path) for place, group in by_place.items()}
         if not any(values.values()):
             continue
         lines = [(name, [values.get((name, column)) for column in columns]) for name in rows]
-        whole = [line for _, line in lines if None not in line]
+        cells = [(name, _cells(row, values, lost_of[name])) for name, values in lines]
+        whole = {name: line for name, line in lines if None not in line}
         if len(whole) > 1:
-            means: list[Spread | None] = [
-                _mean([line[k] for line in whole]) for k in range(len(columns))
-            ]
-            lines.append((f"{MEAN} of {len(whole)}", means))
-        title = f"{TITLES[path]}: {row.label}"
-        yield row, Table(title, columns, [(n, _cells(row, v)) for n, v in lines], colors)
+            means = [_mean(values) for values in zip(*whole.values(), strict=True)]
+            sums = [sum(each) for each in zip(*(lost_of[name] for name in whole), strict=True)]
+            cells.append((f"{MEAN} of {len(whole)}", _cells(row, means, sums)))
+        yield row, Table(f"{TITLES[path]}: {row.label}", columns, cells, colors)
+
+
+def _median(value: Spread | None) -> float:
+    return 0.0 if value is None else value["median"]
 
 
 def _mean(values: Sequence[Spread | None]) -> Spread:
@@ -103,22 +109,24 @@ def _mean(values: Sequence[Spread | None]) -> Spread:
     return {"median": mean, "min": mean, "max": mean}
 
 
-def _cells(row: Row, values: Sequence[Spread | None]) -> list[Cell]:
-    medians = [row.factor * value["median"] for value in values if value is not None]
-    is_whole = all(float(median).is_integer() for median in medians)
-    decimals = 0 if is_whole else decimals_of(medians)
-    shown = [f"{median:.{decimals}f}" for median in medians]
-    best = None
-    if row.better is not None and len(set(shown)) > 1:
-        best = f"{(min if row.better == 'low' else max)(medians):.{decimals}f}"
-    return [_cell(row, value, decimals, best) for value in values]
+def _cells(row: Row, values: Sequence[Spread | None], lost: Sequence[float]) -> list[Cell]:
+    known = {k: row.factor * value["median"] for k, value in enumerate(values) if value is not None}
+    decimals = 0 if all(m.is_integer() for m in known.values()) else decimals_of([*known.values()])
+    shown = {k: f"{median:.{decimals}f}" for k, median in known.items()}
+    best: list[int] = []
+    if row.better is not None and len(set(shown.values())) > 1:
+        fewest = min(lost[k] for k in known)
+        fit = [k for k in known if lost[k] <= fewest]
+        first = (min if row.better == "low" else max)(fit, key=lambda k: known[k])
+        best = [k for k in fit if shown[k] == shown[first]]
+    return [_cell(row, value, decimals, k in best) for k, value in enumerate(values)]
 
 
-def _cell(row: Row, value: Spread | None, decimals: int, best: str | None) -> Cell:
+def _cell(row: Row, value: Spread | None, decimals: int, is_best: bool) -> Cell:
     if value is None:
         return Cell(NOTHING)
     median, low, high = (f"{row.factor * value[k]:.{decimals}f}" for k in ("median", "min", "max"))
-    return Cell(median if low == high else f"{median} ({low}..{high})", median == best)
+    return Cell(median if low == high else f"{median} ({low}..{high})", is_best)
 
 
 def write_tables(out: Path, jobs: Sequence[Job], outcomes: Outcomes) -> None:

@@ -10,7 +10,10 @@ from slam.errors import SlamError
 from slam.runs.folder import Run, load_run
 from slam.trajectory import Trajectory, read_tum
 
-_COLORS = ("#2563eb", "#e0700d", "#0f9d76", "#9d4edd", "#c2255c", "#7a5c00")
+_COLORS = (
+    "#2563eb", "#e0700d", "#0f9d76", "#9d4edd", "#c2255c", "#7a5c00", "#0891b2", "#d61fa8",
+    "#64748b", "#7c9a0a",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

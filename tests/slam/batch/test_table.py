@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -81,6 +82,20 @@ def test_the_best_of_a_row_is_marked_and_the_mean_is_of_what_all_have(jobs, outc
     assert [cell.is_best for cell in f1.rows[0][1]] == [False, False]  # they are equal
     assert f1.rows[1][1][1].value == "\N{EM DASH}"
     assert fps.rows[0][1][0].value == "32.0 (31.0..33.0)"
+
+
+def test_who_lost_more_frames_is_not_the_best(jobs, outcomes):
+    """The TSDF's poses are better, but of the frames that it did not lose."""
+    for job in jobs:
+        if job.path in outcomes and job.row == "synthetic_room":
+            metrics = {"lost": 2 if job.config.map == "tsdf" else 0}
+            outcomes[job.path] = replace(
+                outcomes[job.path], metrics=outcomes[job.path].metrics | metrics
+            )
+    ate, *_, lost = [table for _, table in tables_of(groups_of(jobs, outcomes))]
+    marks = [[cell.is_best for cell in cells] for _, cells in ate.rows]
+    assert marks == [[False, True], [True, False], [False, True]]  # the last: their mean
+    assert [cell.is_best for cell in lost.rows[0][1]] == [False, True]
 
 
 def test_latex_has_as_many_cells_as_columns_and_nothing_unescaped(jobs, outcomes):
