@@ -17,6 +17,6 @@ heading "mapping it twice at once: a TSDF and a neural map, each with its own tr
 heading "open these, in $PWD/$out"
 echo "  report.html           both maps side by side, with their scores: in a browser"
 echo "  tsdf/mesh.ply         the room as the TSDF has it: in MeshLab, Blender or CloudCompare"
-echo "  neural/mesh.ply       the same from the neural map; blue is surface that no camera saw"
+echo "  neural/mesh.ply       the same from the neural map; mesh_predicted.ply is what it guesses beside it"
 echo "  tsdf/trajectory.txt   the camera's path, in TUM format"
 echo "To watch the maps grow: .venv/bin/slam compare $recording --viewer web"
