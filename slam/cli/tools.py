@@ -86,12 +86,13 @@ def extract_mesh(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.maps.factory import load_map
     from slam.meshio import predicted_path_of, write_ply
     from slam.runs.folder import load_run
+    from slam.runs.pieces import in_main_piece
 
     finished = load_run(options.run)
     if finished.map_path is None:
         raise SlamError(f"{options.run} has no saved map")
     map_ = load_map(finished.map_path)
-    mesh = map_.mesh(options.voxel_size_m)
+    mesh = in_main_piece(map_.mesh(options.voxel_size_m), finished.trajectory)
     mesh = mesh if options.predicted == "yes" else mesh.observed()
     path = options.out or options.run / "mesh.ply"
     write_ply(path, mesh)

@@ -25,10 +25,14 @@ def chunk_size_m(voxel_size_m: float) -> float:
     return BLOCKS * 8 * voxel_size_m
 
 
-def chunks_of(points: Float32[np.ndarray, "n 3"], voxel_size_m: float) -> set[Chunk]:
-    """Return the chunks whose mesh a change of the surface at some points may change."""
+def chunks_of(
+    points: Float32[np.ndarray, "n 3"], voxel_size_m: float, margin_m: float | None = None
+) -> set[Chunk]:
+    """Return the chunks whose mesh a change of the surface at some points may change, or within a
+    margin of up to half a chunk round them.
+    """
     size_m = chunk_size_m(voxel_size_m)
-    margin_m = MARGIN_VOXELS * voxel_size_m
+    margin_m = MARGIN_VOXELS * voxel_size_m if margin_m is None else margin_m
     low = np.floor((points - margin_m) / size_m).astype(np.int64)
     is_up = np.floor((points + margin_m) / size_m).astype(np.int64) - low  # 0 or 1 along each axis
     found = np.unique(np.concatenate([_packed(low + is_up * corner) for corner in _CORNERS]))

@@ -146,7 +146,7 @@ class Session:
 
     def _step(self, frame: Frame) -> None:
         views = tuple(
-            MapView(system.name, system.slam.map, system.slam.step(frame))
+            MapView(system.name, system.slam.map, system.slam.step(frame), system.slam.loops)
             for system in self.systems
         )
         if self._num_taken == 0:

@@ -18,3 +18,9 @@ def largest_first(trajectory: Trajectory) -> dict[int, Trajectory]:
 def surface_of(mesh: Mesh, piece: int) -> Mesh:
     """Return the part of a mesh that is in a piece."""
     return mesh.without(pieces_of(mesh.vertices_m.astype(np.float64)) != piece)
+
+
+def in_main_piece(mesh: Mesh, trajectory: Trajectory) -> Mesh:
+    """Return the part of a whole map's mesh that is in the piece of a run's `trajectory.txt`."""
+    pieces = list(largest_first(trajectory))
+    return surface_of(mesh, pieces[0]) if pieces else mesh

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Color = tuple[int, int, int]
 FRUSTUM_M = 0.3  # from the camera to its image
-LINE_UI_POINTS = 2.0
+LINE_UI_POINTS, NODE_UI_POINTS = 2.0, 2.5
 DEPTH_RANGE_M = (0.0, 5.0)  # of the colours; the same in all images, to compare them
 
 
@@ -83,6 +83,20 @@ def line(points: Float32[np.ndarray, "n 3"], color: Color) -> "rr.LineStrips3D":
     import rerun as rr
 
     return rr.LineStrips3D([points], colors=[color], radii=rr.Radius.ui_points(LINE_UI_POINTS))
+
+
+def lines(ends: Float32[np.ndarray, "n 2 3"], color: Color) -> "rr.LineStrips3D":
+    """Take straight lines between two points each."""
+    import rerun as rr
+
+    return rr.LineStrips3D(ends, colors=[color], radii=rr.Radius.ui_points(LINE_UI_POINTS))
+
+
+def points(positions: Float32[np.ndarray, "n 3"], color: Color) -> "rr.Points3D":
+    """Take points of one colour."""
+    import rerun as rr
+
+    return rr.Points3D(positions, colors=[color], radii=rr.Radius.ui_points(NODE_UI_POINTS))
 
 
 def frustum(camera: Camera, color: Color) -> "rr.Pinhole":

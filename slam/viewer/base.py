@@ -1,9 +1,11 @@
 """What a run tells its viewer, frame by frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from slam.frame import Frame
+from slam.graph.loops import AnyLoops
+from slam.graph.no_loops import NoLoops
 from slam.maps.base import Map
 from slam.tracking.base import TrackResult
 
@@ -12,13 +14,14 @@ from slam.tracking.base import TrackResult
 class MapView:
     """One of the systems that a frame went through.
 
-    The map is the living one: it may be rendered and queried while its mapping thread goes on. A
-    system that starts anew has another map.
+    The map is the living one: it may be rendered and queried while its mapping thread goes on. So
+    are the loops. A system that starts anew has another map.
     """
 
     name: str  # of the system
     map: Map
     result: TrackResult
+    loops: AnyLoops = field(default_factory=NoLoops)
 
 
 @dataclass(frozen=True)

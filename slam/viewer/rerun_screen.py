@@ -82,6 +82,8 @@ class RerunScreen:
         self._recording.set_time("time", duration=newest.frame.timestamp_s - self._start_s)
         self._meet(newest)
         self._show_curves([row for row in rows if _is_of(row, newest)])
+        for system in self._systems:
+            system.follow_loops(newest.frame.index)
         self._show_cameras(newest)
         turn = self._num_views % (1 + len(self._systems))
         if turn == 0:
@@ -93,6 +95,9 @@ class RerunScreen:
 
     def finish(self, newest: Snapshot, deadline_s: float) -> None:
         """Show the maps as they are now, until a `time.monotonic()`."""
+        for system in self._systems:
+            system.follow_loops()
+            system.show_path()
         self._show_renderings(newest)
         for system in self._systems:
             system.show_mesh(_is_past(time.monotonic, deadline_s))
@@ -141,9 +146,7 @@ class RerunScreen:
         for k, view in enumerate(newest.systems):
             if k < len(self._systems) and self._systems[k].map is view.map:
                 continue
-            system = ShownSystem(
-                self._recording, view.name, self._colors[view.name], view.map, self._truth
-            )
+            system = ShownSystem(self._recording, view, self._colors[view.name], self._truth)
             if k < len(self._systems):
                 system.clear()
             self._systems[k : k + 1] = [system]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from slam.maps.base import Mesh
-from slam.runs.pieces import largest_first, surface_of
+from slam.runs.pieces import in_main_piece, largest_first, surface_of
 from slam.tracking.pieces import APART_M
 from slam.trajectory import Trajectory
 
@@ -33,3 +33,6 @@ def test_a_mesh_is_cut_between_pieces():
         part = surface_of(mesh, piece)
         assert len(part.triangles) == 1
         np.testing.assert_array_equal(part.vertices_m, vertices[3 * piece : 3 * piece + 3])
+        again = in_main_piece(mesh, trajectory(*[piece] * 3))
+        np.testing.assert_array_equal(again.vertices_m, part.vertices_m)
+    assert in_main_piece(mesh, Trajectory.empty()) is mesh

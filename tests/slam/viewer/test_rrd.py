@@ -5,16 +5,26 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from slam.geometry import se3_exp
+from slam.graph.detector import Loop
+from slam.graph.graph import Move, Moved
+from slam.graph.no_loops import NoLoops
+from slam.graph.pose_graph import Edge
+from slam.graph.registration import Evidence
+from slam.graph.track import Corrections
 from slam.tracking.base import TrackState
-from slam.viewer.base import Viewer
+from slam.viewer.base import MapView, Snapshot, Viewer
 from slam.viewer.blueprint import PLOTS
 from slam.viewer.open import open_viewer
 from slam.viewer.rerun_screen import colors_of
+
+from .conftest import tracked
 
 pytest.importorskip("rerun", reason="rerun-sdk is not installed")
 NAMES = ("tsdf", "neural")
@@ -95,6 +105,63 @@ def test_space_holds_meshes_paths_and_cameras_of_both_maps(recorded, walk):
             np.testing.assert_allclose(line, walk.Ts_world_camera[:, :3, 3], atol=1e-5)
     assert recording.column("/neural/predicted", "vertex_positions")
     assert "/tsdf/predicted" not in recording.tables
+
+
+class LoopsAt(NoLoops):
+    """Has a node each other frame, and from some frame on a loop that moves the world."""
+
+    def __init__(self, frame_index, T_new_old):
+        self._frame_index, self._T_new_old = frame_index, T_new_old
+
+    def pass_frame(self, index, map_):
+        nodes = np.arange(0, index + 1, 2)
+        Ts = np.tile(np.eye(4), (len(nodes), 1, 1))
+        self.corrections = Corrections(nodes, Ts, np.zeros(0, np.int64))
+        if index == self._frame_index:
+            Ts = np.tile(self._T_new_old, (len(nodes), 1, 1))
+            correction = map_.correct(nodes, Ts)
+            while not correction.advance():
+                pass
+            move = Move(nodes, Ts, np.full(len(nodes), 0.3), ())
+            self.moves = (Moved.after(index, move, correction.swap()),)
+            edge = Edge(0, 2, np.eye(4), np.eye(6))
+            evidence = Evidence(1.0, 1.0, 0.0, 1.0, 0.001)
+            found = Loop(edge, (0, 4), 50, evidence, 0.3, 0.0, "")
+            self.found = (found, replace(found, frame_indices=(0, 2), refusal="no"))
+
+
+def test_a_correction_redraws_the_path_and_moves_the_mesh(tmp_path, walk, make_maps, run_through):
+    viewer = open_file(tmp_path / "loop.rrd", names=("tsdf",))
+    maps = {"tsdf": make_maps()["tsdf"]}
+    T_new_old = se3_exp(np.array([0.3, 0.0, 0.15, 0.0, 0.1, 0.0]))
+    loops, last = LoopsAt(7, T_new_old), 7
+    T_world = np.eye(4)
+    for index in range(len(walk.frames)):
+        (frame,), Ts = walk.frames[index : index + 1], walk.Ts_world_camera
+        maps["tsdf"].integrate(frame, T_world @ Ts[index])
+        result = tracked(T_world @ Ts[index])
+        viewer.show(Snapshot(frame, (MapView("tsdf", maps["tsdf"], result, loops),), 30.0))
+        while viewer._rows:
+            time.sleep(0.01)
+        loops.pass_frame(index, maps["tsdf"])
+        if index == last:
+            T_world = T_new_old
+    viewer.close()
+    recording = Recording(tmp_path / "loop.rrd")
+    (line,) = recording.column("/tsdf/path/0", "strips")[-1]
+    moved = T_new_old @ walk.Ts_world_camera
+    np.testing.assert_allclose(line, moved[:, :3, 3], atol=1e-5)
+    nodes = recording.column("/tsdf/graph/nodes", "positions")[-1]
+    np.testing.assert_allclose(nodes, moved[::2, :3, 3], atol=1e-5)
+    (loop,) = recording.column("/tsdf/graph/loops", "strips")[-1]  # the accepted one
+    np.testing.assert_allclose(loop, moved[[0, 4], :3, 3], atol=1e-5)
+    meshes = [entity for entity in recording.tables if entity.startswith("/tsdf/mesh/")]
+    shifts = {entity: recording.column(entity, "translation") for entity in meshes}
+    at_once = [each for each in shifts.values() if each]
+    assert at_once
+    for each in at_once:  # moved at once, then made anew where it is
+        np.testing.assert_allclose(each[0][0], T_new_old[:3, 3], atol=1e-5)
+        np.testing.assert_array_equal(each[-1][0], 0.0)
 
 
 def test_one_map_without_truth_has_neither_a_second_one_nor_an_ate(
