@@ -189,8 +189,7 @@ class Slam:
         finally:
             self.loops.close()
         self.loops.finish()
-        swap = self._moving.finish()
-        if swap is not None:
+        while (swap := self._moving.finish()) is not None:
             self._tell_moved(swap)
 
     def polish(self, is_over: Callable[[], bool] = lambda: False) -> float:

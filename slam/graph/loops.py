@@ -167,6 +167,7 @@ class Loops:
             self._track.moved(len(move.frame_indices), move.Ts_new_old, item.frame_index)
             self.corrections = self._track.corrections()
             self.move = None
+            self._move_map()
             return
         moment = self._track.add(
             item.index, item.timestamp_s, item.T_world_camera, item.uncertainty_m
@@ -207,7 +208,7 @@ class Loops:
         solution = self._solver(np.array(track.Ts_world_node), track.edges(), edges)
         sigmas_off = np.sqrt(solution.squared_sigmas)
         refused = {
-            id(loop): f"the rest of the graph contradicts it by {sigmas_off[k]:.1f} sigmas"
+            id(loop): f"the rest of the graph contradicts it by {sigmas_off[k]:.3g} sigmas"
             for k, loop in enumerate(accepted)
             if not solution.is_kept[k]
         }
@@ -217,15 +218,19 @@ class Loops:
         self._num_solved, self._is_unsolved = len(track.moments), False
         track.solved(solution.Ts_world_node)
         self.corrections = track.corrections()
-        off_m = track.map_off_m()
-        largest_m = float(off_m.max(initial=0.0))
+        largest_m = track.map_off_m().max(initial=0.0)
         logger.info(
             "loops: %d in %d nodes, %d refused; the largest correction is %.3f m",
             len(accepted) - len(refused), len(track.moments), len(refused), largest_m,
         )  # fmt: skip
-        if self.move is None and largest_m > MIN_OFFSET_M:
+        self._move_map()
+
+    def _move_map(self) -> None:
+        """Say how the map is to move, unless it is on its way: the rest is for after that."""
+        off_m = self._track.map_off_m()
+        if self.move is None and off_m.max(initial=0.0) > MIN_OFFSET_M:
             frame_indices, nodes = self.corrections.frame_indices, tuple(self._keyframe_nodes)
-            self.move = Move(frame_indices, track.motions(), off_m, nodes)
+            self.move = Move(frame_indices, self._track.motions(), off_m, nodes)
 
     def _move_keyframes(self, move: Move) -> None:
         """Put the keyframes where the map has them now; those since then go with the present."""

@@ -93,7 +93,7 @@ class Keyframes:
         """Replace the poses of the keyframes from a number on."""
         for k, T_world_camera in enumerate(Ts_world_camera, start=first):
             self.items[k] = replace(self.items[k], T_world_camera=T_world_camera)
-        self._Ts_world_camera[first : first + len(Ts_world_camera)] = Ts_world_camera
+            self._Ts_world_camera[k] = T_world_camera
 
     @property
     def nbytes(self) -> int:

@@ -30,6 +30,7 @@ td:first-child, th:first-child { padding-left: 0; }
 th.number { width: 84px; min-width: 60px; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.number, span.short { white-space: nowrap; }
+td.prose { min-width: 12em; }
 td.best { font-weight: 650; background: #eaf5ee; }
 div.pictures { display: grid; gap: 10px 12px; margin: 0.5em 0 1em; align-items: start; }
 figure { margin: 0; }
@@ -57,6 +58,7 @@ class Cell:
     value: str
     is_best: bool = False
     address: str = ""  # of what it leads to
+    is_prose: bool = False  # which breaks where it is long
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ def _headed(name: str, color: str | None) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    style = "number best" if cell.is_best else "number"
+    style = "prose" if cell.is_prose else "number best" if cell.is_best else "number"
     content = text(cell.value)
     if cell.address:
         content = f'<a href="{text(cell.address)}">{content}</a>'

@@ -23,10 +23,10 @@ accepted loop joins the two places before and after; a refused one is drawn dash
 has its frames.
 """
 COLUMNS_NOTE = """
-Corners that agree on the motion; of the view: how much is of the old place, how much of that lies
-on its surface, in space that was seen to be free, and looks the same; residual of the dense
-alignment; what it leaves open in the least certain directions; and by how much the frame was off
-until then.
+The columns: corners that agree on the motion; of the view, how much is of the old place, and how
+much of that lies on its surface, in space that was seen to be free, and looks the same; residual of
+the dense alignment; what it leaves open in the least certain directions; and by how much the frame
+was off until then.
 """
 
 
@@ -59,7 +59,7 @@ def loops_section(systems: Sequence[SystemRun]) -> str:
         if system.run is not None and system.run.graph.loops
     ]
     body = "".join(_of_system(name, color, graph) for name, color, graph in shown)
-    return section("Loops", body, NOTE)
+    return section("Loops", body and body + paragraph(COLUMNS_NOTE), NOTE)
 
 
 def _of_system(name: str, color: str, graph: Graph) -> str:
@@ -77,19 +77,20 @@ def _folded(title: str, loops: Sequence[Loop], has_reason: bool = False) -> str:
     if not loops:
         return ""
     content = Table(
-        "frames" if len(loops) > MOST_OPEN else title,
+        "frames",
         [column.title for column in _COLUMNS] + ["why"] * has_reason,
         [
             (
-                f"{loop.frame_indices[1]} at {loop.frame_indices[0]}",
-                [_cell(column, loop) for column in _COLUMNS] + [Cell(loop.refusal)] * has_reason,
+                "{1}\N{NO-BREAK SPACE}at\N{NO-BREAK SPACE}{0}".format(*loop.frame_indices),
+                [_cell(column, loop) for column in _COLUMNS]
+                + [Cell(loop.refusal, is_prose=True)] * has_reason,
             )
             for loop in loops
         ],
         [None] * (len(_COLUMNS) + has_reason),
     )
-    html = scrolling(table(content)) + paragraph(COLUMNS_NOTE)
-    return unfolding(title, html) if len(loops) > MOST_OPEN else html
+    html = scrolling(table(content))
+    return unfolding(title, html) if len(loops) > MOST_OPEN else f"<h3>{title}</h3>\n{html}"
 
 
 def _cell(column: _Column, loop: Loop) -> Cell:

@@ -16,10 +16,12 @@ from loop_study import (
 )
 
 from slam.config import Config, LoopsConfig, PlacesConfig, TsdfConfig
-from slam.geometry import inverse
+from slam.geometry import inverse, se3_exp
+from slam.graph.detector import Detector
 from slam.graph.graph_file import graph_text
 from slam.graph.loops import Loops, new_loops
 from slam.graph.no_loops import NoLoops
+from slam.graph.pose_graph import Solution
 from slam.meshio import write_ply
 from slam.places.memory import NoPlaces, new_places
 from slam.tracking.given import GivenPoses
@@ -114,6 +116,31 @@ def test_the_config_says_whether_there_are_loops():
     assert isinstance(new_loops(asked, places), Loops)
     assert isinstance(new_loops(asked, NoPlaces()), NoLoops)
     assert isinstance(new_loops(CONFIG, places), NoLoops)
+
+
+def test_what_is_solved_while_the_map_moves_is_left_for_after_that():
+    def solver(Ts_world_node, odometry, loops):
+        Ts = Ts_world_node.copy()
+        Ts[1:, 0, 3] += 0.1
+        return Solution(Ts, np.ones(len(loops), bool), np.zeros(len(loops)))
+
+    places = new_places(PlacesConfig())
+    loops = Loops(places, Detector(places.keyframes, CONFIG.tracking), solver=solver)
+    for node in range(3):
+        loops._track.add(10 * node, node / 3, se3_exp(0.1 * node * np.eye(6)[2]), 0.001)
+    loops.finish()
+    loops._solve()
+    first, somewhere = loops.move, np.zeros((1, 3), np.float32)
+    loops._solve()
+    assert loops.move is first
+    loops.moved(first, somewhere, 20)
+    rest = loops.move
+    assert rest is not first
+    np.testing.assert_allclose(rest.moved_m, [0.0, 0.1, 0.1], atol=1e-9)
+    loops.moved(rest, somewhere, 20)
+    assert loops.move is None
+    assert loops.metrics()["map_off_m"] < 1e-9
+    assert len(loops.moves) == 2
 
 
 def test_a_camera_that_was_carried_off_goes_on_in_a_piece_that_joins_later():
