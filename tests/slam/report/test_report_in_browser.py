@@ -38,7 +38,7 @@ def test_the_report_opens_offline(browser, tmp_path, recording, wall, write_ours
     assert page.evaluate(WIDTH_PX) <= SIZE["width"]
     assert page.evaluate("document.images.length") > 20
     assert page.evaluate(BROKEN_IMAGES) == []
-    assert page.get_by_role("heading", name="Loops").is_visible()
+    assert page.get_by_role("heading", name="Loops", exact=True).is_visible()
     assert complaints == []
     assert [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
     page.close()
