@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from slam.viewer.base import Snapshot
-
 if TYPE_CHECKING:
     from slam.batch.batch import State
+    from slam.viewer.base import Snapshot
 
 BATCH_BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
 
@@ -89,7 +88,7 @@ class Progress:
         self._num_frames = num_frames
         self._bar: tqdm | None = None
 
-    def __call__(self, snapshot: Snapshot) -> None:
+    def __call__(self, snapshot: "Snapshot") -> None:
         """Show a finished frame."""
         states = " ".join(system.result.state.value for system in snapshot.systems)
         self.step(f"{snapshot.fps:.1f} fps {states}")
