@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Color = tuple[int, int, int]
 FRUSTUM_M = 0.3  # from the camera to its image
-LINE_UI_POINTS, NODE_UI_POINTS = 2.0, 2.5
+LINE_UI_POINTS, NODE_UI_POINTS = 2.0, 3.5
 DEPTH_RANGE_M = (0.0, 5.0)  # of the colours; the same in all images, to compare them
 
 
