@@ -42,7 +42,9 @@ class FrameGate:
         self._before: tuple[Camera, float] | None = None  # and the time stamp of the last frame
 
     def passed(self, frame: Frame) -> Frame:
-        """Return the frame, with depth that is not finite set to 0 (missing)."""
+        """Return the frame, with depth that is not finite set to 0 (missing). Its images are
+        copies: tracker and map keep them for longer than a camera's driver keeps its buffers.
+        """
         _check_depth(frame)
         _check_color(frame)
         if not np.isfinite(frame.timestamp_s):
@@ -56,11 +58,12 @@ class FrameGate:
         if frame.camera != camera:
             raise ValueError(f"the camera changed from {camera} to {frame.camera}")
         self._before = (camera, frame.timestamp_s)
-        highest = frame.depth_m.max(initial=np.float32(0))
-        if np.isfinite(highest):
-            return frame
-        depth_m = np.where(np.isfinite(frame.depth_m), frame.depth_m, np.float32(0))
-        return replace(frame, depth_m=depth_m)
+        depth_m = frame.depth_m.copy()
+        if not np.isfinite(depth_m.max(initial=np.float32(0))):
+            depth_m[~np.isfinite(depth_m)] = 0
+        color = None if frame.color is None else frame.color.copy()
+        mask = None if frame.color_mask is None else frame.color_mask.copy()
+        return replace(frame, depth_m=depth_m, color=color, color_mask=mask)
 
 
 def _check_depth(frame: Frame) -> None:

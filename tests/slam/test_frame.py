@@ -3,6 +3,11 @@
 import subprocess
 import sys
 
+import numpy as np
+
+from slam.camera import Camera, DepthNoise
+from slam.frame import Frame, FrameGate
+
 # in a process of its own: the tests' type checks would refuse most of them first
 CODE = """
 import sys
@@ -55,3 +60,28 @@ def test_a_mistake_is_a_value_error_that_names_it_and_no_reading_is_missing():
     assert len(lines) == len(CASES)
     for (case, says), line in zip(CASES, lines, strict=True):
         assert says in line, case
+
+
+def test_buffers_may_be_used_again():
+    """The map takes a frame in while the next one is being read into the same memory."""
+    depth_m, color = np.ones((48, 64), np.float32), np.full((48, 64, 3), 7, np.uint8)
+    mask = np.ones((48, 64), np.bool_)
+    camera = Camera(64, 48, 60.0, 60.0, 31.5, 23.5)
+    frame = Frame(0, 0.0, camera, depth_m, color, DepthNoise(), color_mask=mask)
+    passed = FrameGate().passed(frame)
+    for buffer in (depth_m, color, mask):
+        buffer[:] = 0
+    assert (passed.depth_m == 1).all()
+    assert passed.color is not None
+    assert (passed.color == 7).all()
+    assert passed.color_mask is not None
+    assert passed.color_mask.all()
+
+
+def test_any_order_in_memory_will_do():
+    depth_m, color = np.ones((64, 48), np.float32).T, np.zeros((48, 64, 3), np.uint8)[..., ::-1]
+    camera = Camera(64, 48, 60.0, 60.0, 31.5, 23.5)
+    passed = FrameGate().passed(Frame(0, 0.0, camera, depth_m, color, DepthNoise()))
+    assert passed.depth_m.flags.c_contiguous
+    assert passed.color is not None
+    assert passed.color.flags.c_contiguous
