@@ -15,8 +15,8 @@ levels; fine and color are residuals, 0 where their level does not exist. A poin
 the base is known at all eight voxels round it. The base's colour is interpolated between those of
 them that have one.
 
-A vertex is RECORD floats, together in memory: its features, their gradient, and the sums that its
-optimiser keeps.
+A vertex takes ten bytes: its features and the sum that its optimiser keeps, as bfloat16
+(`kernels.bfloat16`). Updates round them at random, so that small steps count.
 """
 
 from typing import NamedTuple
@@ -28,12 +28,10 @@ from kernels.dispatch import check_array, implementation
 from kernels.tsdf import TsdfGrid
 
 NUM_FEATURES = 4
-RECORD = 12
 HIDDEN_COLOR = 16
 MEMORY, SQUARE_MEMORY = 0.1, 0.01  # 1 - beta of `update_decoder`
-FEATURES, GRADIENT, SUM = 0, 4, 8  # where each starts in a record
 COARSE, MIDDLE, FINE, COLOR = range(4)
-CURVATURE = SUM  # a colour vertex sums its curvature instead: see `relax`
+CURVATURE = NUM_FEATURES  # its place behind the gradient in `Touched`
 NUM_BAND = 3  # samples of a ray about its reading: on it, and a pair before and behind it
 NUM_SAMPLES = NUM_BAND + 1  # and one in free space
 BELL_WIDTH = 0.15  # of the rendering weight 1 / (1 + (s / width)^2)^2, in truncations
@@ -41,11 +39,11 @@ FREE_COARSE = 0.25  # free space is at least this far from surfaces, in coarse t
 
 
 class Level(NamedTuple):
-    """One level of the grid. On a GPU marks are int32: it exchanges no single bytes."""
+    """One level of the grid."""
 
     blocks: BlockIndex
-    vertices: np.ndarray  # float32 (capacity, 512, RECORD)
-    marks: np.ndarray  # uint8 (capacity, 512): has a gradient; for the training step
+    features: np.ndarray  # uint16 (capacity, 512, NUM_FEATURES): bfloat16
+    sums: np.ndarray  # uint16 (capacity, 512): bfloat16 of squared gradients, or curvatures
     spacing_m: np.float32
 
 
@@ -114,11 +112,18 @@ class DecoderGradient(NamedTuple):
     color_w2: np.ndarray
 
 
+class Touched(NamedTuple):
+    """The vertices of a level that a batch has a gradient for, and that."""
+
+    rows: np.ndarray  # int32 (n,): slot * 512 + vertex, each once; on a GPU some are -1
+    gradient: np.ndarray  # float32 (n, NUM_FEATURES + 1): by feature; then the curvature, of COLOR
+
+
 def new_vertices(capacity: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return zero records and marks for `capacity` blocks (pages are taken when written)."""
+    """Return zero features and sums for `capacity` blocks (pages are taken when written)."""
     return (
-        np.zeros((capacity, 512, RECORD), np.float32),
-        np.zeros((capacity, 512), np.uint8),
+        np.zeros((capacity, 512, NUM_FEATURES), np.uint16),
+        np.zeros((capacity, 512), np.uint16),
     )
 
 
@@ -152,8 +157,8 @@ def color(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def gradients(
     field: Field, batch: RayBatch, weights: StepWeights
-) -> tuple[Losses, DecoderGradient, list[np.ndarray]]:
-    """Compute the losses of a batch and add their gradients to the vertices' records, in place.
+) -> tuple[Losses, DecoderGradient, list[Touched]]:
+    """Compute the losses of a batch and their gradients; the field stays as it is.
 
     With s = prediction, t = clip(distance / truncation, -1, 1), r the ray's weight, all sums
     divided by the number of rays, and every loss times r:
@@ -173,40 +178,45 @@ def gradients(
     there; depth and colour need at least one. Coarse and middle features learn from their own
     losses only, fine ones from near, free, depth and colour, as in NICE-SLAM; the base is constant.
 
-    Returns losses, the colour decoder's gradient, and per level the vertices touched first by this
-    call (int32, slot * 512 + vertex, each once): all corners of the cells of samples that have a
-    gradient, or on the colour level a curvature. On a GPU nothing is read back: losses are tensors,
-    the lists have a place for each corner of each sample, -1 where it is not listed (`adagrad` and
-    `relax` leave that out).
+    A sample adds to the curvature of a colour vertex that one's share of what moving the whole cell
+    would add to that of the loss: 2 color r w_i / sum w_i / num_rays times the trilinear weight.
+
+    Returns losses, the colour decoder's gradient, and per level the vertices touched: all corners
+    of the cells of samples that have a gradient, or on the colour level a curvature. On a GPU
+    nothing is read back: losses are tensors, and the lists have gaps, which the updates leave out.
     """
     _check_batch(batch)
     return implementation("field_step", batch.points).gradients(field, batch, weights)
 
 
-def adagrad(level: Level, touched: np.ndarray, rate: float, smoothness: float) -> None:
-    """Update touched vertices from their gradients, which are zeroed, in place.
+def adagrad(
+    level: Level, touched: Touched, rate: float, smoothness: float, seed: np.ndarray
+) -> None:
+    """Update touched vertices from their gradients, in place.
 
     `smoothness` times the sum of differences to the six neighbours in the same block is added to
     the gradient first. AdaGrad (Duchi et al. 2011) divides by the root of the sum of all squared
-    gradients, so steps shrink as a vertex has seen more. Adam's short memory, as in NICE-SLAM, left
-    the noise of the last rays in the map.
+    gradients, here of the mean of a vertex's four, so steps shrink as a vertex has seen more.
+    Adam's short memory, as in NICE-SLAM, left the noise of the last rays in the map.
+
+    What is stored is rounded up or down at random, so that it is right on average: by `seed` int64
+    (1,), which is to be another in each step.
     """
-    check_array("touched", touched, "int32", (None,))
-    implementation("field_step", touched).adagrad(level, touched, rate, smoothness)
+    _check_touched(touched, seed)
+    implementation("field_step", touched.rows).adagrad(level, touched, rate, smoothness, seed)
 
 
-def relax(level: Level, touched: np.ndarray, limit: float, prior: float) -> None:
+def relax(level: Level, touched: Touched, limit: float, prior: float, seed: np.ndarray) -> None:
     """Move touched colour vertices by their gradient over the sum of their curvature and `prior`,
-    in place.
+    in place; `seed` is as in `adagrad`.
 
-    `gradients` adds to a vertex's curvature its share of what moving the whole cell would add to
-    that of the loss, 2 color r w_i / sum w_i / num_rays times the trilinear weight: so the n-th
-    reading of a vertex moves it by a share of about 1 / n of the error, less while the curvature is
-    below `prior`, and no less than the last reading over its sum with `limit` (SIRT, Gilbert 1972,
-    with a memory). Gradients are zeroed, and curvatures then cut at `limit`.
+    A vertex sums up the curvatures that `gradients` found, up to `limit`. So the n-th reading of a
+    vertex moves it by a share of about 1 / n of the error, less while the curvature is below
+    `prior`, and no less than the last reading over its sum with `limit` (SIRT, Gilbert 1972, with
+    a memory).
     """
-    check_array("touched", touched, "int32", (None,))
-    implementation("field_step", touched).relax(level, touched, limit, prior)
+    _check_touched(touched, seed)
+    implementation("field_step", touched.rows).relax(level, touched, limit, prior, seed)
 
 
 def new_moments() -> tuple[DecoderGradient, DecoderGradient]:
@@ -230,6 +240,12 @@ def update_decoder(
     implementation("field_step", gradient.color_w1).update_decoder(
         decoders, gradient, moments, rate
     )
+
+
+def _check_touched(touched: Touched, seed: np.ndarray) -> None:
+    check_array("rows", touched.rows, "int32", (None,))
+    check_array("gradient", touched.gradient, "float32", (len(touched.rows), NUM_FEATURES + 1))
+    check_array("seed", seed, "int64", (1,))
 
 
 def _check_batch(batch: RayBatch) -> None:

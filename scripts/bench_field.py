@@ -68,14 +68,14 @@ def picked_rays(config: NeuralConfig, frame: Frame) -> ray_ops.Rays:
 
 def step_ms(config: NeuralConfig, field: Field, batch: RayBatch) -> tuple[float, float]:
     """Take one step of the mapper; return the times of the gradients and of the update."""
-    weights, num_rays = field_ops.StepWeights(), len(batch.weight)
+    weights, num_rays, seed = field_ops.StepWeights(), len(batch.weight), np.array([1])
     start_s = time.perf_counter()
     _, _, touched = field_ops.gradients(field, batch, weights)
     middle_s = time.perf_counter()
-    field_ops.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0)
-    field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0)
-    field_ops.adagrad(field.fine, touched[2], config.fine_rate, config.smoothness / num_rays)
-    field_ops.relax(field.color, touched[3], *color_bounds(replace(config, rays=num_rays)))
+    field_ops.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0, seed)
+    field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0, seed)
+    field_ops.adagrad(field.fine, touched[2], config.fine_rate, config.smoothness / num_rays, seed)
+    field_ops.relax(field.color, touched[3], *color_bounds(replace(config, rays=num_rays)), seed)
     return 1e3 * (middle_s - start_s), 1e3 * (time.perf_counter() - middle_s)
 
 

@@ -6,6 +6,7 @@ Rows are made unsigned before they index: a signed index costs a branch for coun
 import numpy as np
 
 from kernels.cpu.cell import locate
+from kernels.scalar.bfloat16 import widen
 from kernels.scalar.cell import corner_weight
 from kernels.scalar.compile import inline
 from kernels.scalar.field_cell import corner_row
@@ -43,16 +44,16 @@ def find_cell(index, x, y, z, last, rows):
 
 
 @inline
-def interpolate(records, rows, fx, fy, fz, x, first, i):
+def interpolate(features, rows, fx, fy, fz, x, first, i):
     """Write the four interpolated features to x[first : first + 4, i]."""
     a0, a1, a2, a3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
     for c in range(8):
         weight = corner_weight(c, fx, fy, fz)
         row = np.uint64(rows[c])
-        a0 += weight * records[row, 0]
-        a1 += weight * records[row, 1]
-        a2 += weight * records[row, 2]
-        a3 += weight * records[row, 3]
+        a0 += weight * widen(features[row, 0])
+        a1 += weight * widen(features[row, 1])
+        a2 += weight * widen(features[row, 2])
+        a3 += weight * widen(features[row, 3])
     x[first, i] = a0
     x[first + 1, i] = a1
     x[first + 2, i] = a2

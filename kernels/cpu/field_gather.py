@@ -11,7 +11,7 @@ ONE = np.float32(1.0)
 
 
 @subroutine
-def gather(index, records, spacing_m, l, points, first, n, x, rows, fractions, end):
+def gather(index, features, spacing_m, l, points, first, n, x, rows, fractions, end):
     """Look up and interpolate the first `end` samples of each ray; rows[l, i, 0] is -1 where the
     level is not there.
     """
@@ -31,7 +31,7 @@ def gather(index, records, spacing_m, l, points, first, n, x, rows, fractions, e
                 for c in range(8):
                     rows[l, s, c] = cell[c]
                 fractions[l, s, 0], fractions[l, s, 1], fractions[l, s, 2] = fx, fy, fz
-                interpolate(records, cell, fx, fy, fz, x, l * NUM_FEATURES, i)
+                interpolate(features, cell, fx, fy, fz, x, l * NUM_FEATURES, i)
         if not found:
             for q in range(NUM_FEATURES):
                 x[l * NUM_FEATURES + q, i] = ZERO

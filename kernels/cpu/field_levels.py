@@ -7,7 +7,7 @@ from numba import prange
 
 from kernels.cpu.compile import parallel_kernel
 from kernels.cpu.field_cell import NOWHERE, base_color, find_cell, interpolate
-from kernels.field import RECORD
+from kernels.field import NUM_FEATURES
 from kernels.scalar.field_decode import as_byte, decode, decode_color
 
 ONE = np.float32(1.0)
@@ -17,17 +17,17 @@ CHUNK = 128
 def predict(field, points):
     level, decoders = field.coarse, field.decoders
     return _predict(
-        level.blocks, level.vertices, level.spacing_m, decoders.coarse_w1, decoders.coarse_w2,
+        level.blocks, level.features, level.spacing_m, decoders.coarse_w1, decoders.coarse_w2,
         field.coarse_truncation_m, points,
     )  # fmt: skip
 
 
 @parallel_kernel
-def _predict(index, vertices, spacing_m, w1, w2, truncation, points):
+def _predict(index, features, spacing_m, w1, w2, truncation, points):
     num_points = points.shape[0]
     sdf_m = np.zeros(num_points, np.float32)
     is_known = np.zeros(num_points, np.bool_)
-    records = vertices.reshape(-1, RECORD)
+    features = features.reshape(-1, NUM_FEATURES)
     per_spacing = ONE / spacing_m
     for part in prange((num_points + CHUNK - 1) // CHUNK):
         first = np.int64(part) * CHUNK
@@ -40,7 +40,7 @@ def _predict(index, vertices, spacing_m, w1, w2, truncation, points):
                 points[i, 2] * per_spacing, last, rows,
             )  # fmt: skip
             if found:
-                interpolate(records, rows, fx, fy, fz, x, 0, 0)
+                interpolate(features, rows, fx, fy, fz, x, 0, 0)
                 sdf_m[i] = decode(w1, w2, x[0, 0], x[1, 0], x[2, 0], x[3, 0]) * truncation
                 is_known[i] = True
     return sdf_m, is_known
@@ -49,17 +49,17 @@ def _predict(index, vertices, spacing_m, w1, w2, truncation, points):
 def color(field, points):
     level, base, decoders = field.color, field.base, field.decoders
     return _color(
-        base.blocks, base.voxels.color, base.voxel_size_m, level.blocks, level.vertices,
+        base.blocks, base.voxels.color, base.voxel_size_m, level.blocks, level.features,
         level.spacing_m, decoders.color_w1, decoders.color_w2, points,
     )  # fmt: skip
 
 
 @parallel_kernel
-def _color(base_index, base_rgbw, base_m, index, vertices, spacing_m, w1, w2, points):
+def _color(base_index, base_rgbw, base_m, index, features, spacing_m, w1, w2, points):
     num_points = points.shape[0]
     rgb = np.zeros((num_points, 3), np.uint8)
     is_known = np.zeros(num_points, np.bool_)
-    records = vertices.reshape(-1, RECORD)
+    features = features.reshape(-1, NUM_FEATURES)
     per_base, per_spacing = ONE / base_m, ONE / spacing_m
     for part in prange((num_points + CHUNK - 1) // CHUNK):
         first = np.int64(part) * CHUNK
@@ -82,7 +82,7 @@ def _color(base_index, base_rgbw, base_m, index, vertices, spacing_m, w1, w2, po
                 points[i, 2] * per_spacing, last, rows,
             )  # fmt: skip
             if found:
-                interpolate(records, rows, fx, fy, fz, x, 0, 0)
+                interpolate(features, rows, fx, fy, fz, x, 0, 0)
                 r, g, b = decode_color(w1, w2, x[0, 0], x[1, 0], x[2, 0], x[3, 0])
                 red, green, blue = red + r, green + g, blue + b
             rgb[i, 0], rgb[i, 1], rgb[i, 2] = as_byte(red), as_byte(green), as_byte(blue)

@@ -10,7 +10,8 @@ from numba import prange
 from kernels.cpu.compile import parallel_kernel
 from kernels.cpu.field_cell import NOWHERE, find_cell
 from kernels.cpu.field_levels import color, predict
-from kernels.field import NUM_FEATURES, RECORD
+from kernels.field import NUM_FEATURES
+from kernels.scalar.bfloat16 import widen
 from kernels.scalar.compile import inline, subroutine
 
 ZERO = np.float32(0.0)
@@ -34,7 +35,7 @@ def _with_slope(value, k, fx, fy, fz, a000, a001, a010, a011, a100, a101, a110, 
 
 
 @inline
-def _features_with_slope(records, rows, fx, fy, fz, value, first, i):
+def _features_with_slope(features, rows, fx, fy, fz, value, first, i):
     r0, r1, r2, r3 = (
         np.uint64(rows[0]), np.uint64(rows[1]), np.uint64(rows[2]), np.uint64(rows[3]),
     )  # fmt: skip
@@ -43,8 +44,10 @@ def _features_with_slope(records, rows, fx, fy, fz, value, first, i):
     )  # fmt: skip
     for q in range(NUM_FEATURES):
         _with_slope(
-            value, first + q, fx, fy, fz, records[r0, q], records[r1, q], records[r2, q],
-            records[r3, q], records[r4, q], records[r5, q], records[r6, q], records[r7, q], i,
+            value, first + q, fx, fy, fz,
+            widen(features[r0, q]), widen(features[r1, q]), widen(features[r2, q]),
+            widen(features[r3, q]), widen(features[r4, q]), widen(features[r5, q]),
+            widen(features[r6, q]), widen(features[r7, q]), i,
         )  # fmt: skip
 
 
@@ -52,23 +55,23 @@ def query(field, points):
     base, fine, middle = field.base, field.fine, field.middle
     return _query(
         base.blocks, base.voxels.sdf, base.voxels.weight, base.voxel_size_m, base.sdf_unit_m,
-        fine.blocks, fine.vertices, fine.spacing_m,
-        middle.blocks, middle.vertices, middle.spacing_m, field.decoders, field.truncation_m,
+        fine.blocks, fine.features, fine.spacing_m,
+        middle.blocks, middle.features, middle.spacing_m, field.decoders, field.truncation_m,
         points,
     )  # fmt: skip
 
 
 @parallel_kernel
 def _query(
-    base_index, base_sdf, base_weight, base_m, sdf_unit_m, fine_index, fine_vertices, fine_m,
-    middle_index, middle_vertices, middle_m, decoders, truncation, points,
+    base_index, base_sdf, base_weight, base_m, sdf_unit_m, fine_index, fine_features, fine_m,
+    middle_index, middle_features, middle_m, decoders, truncation, points,
 ):  # fmt: skip
     num_points = points.shape[0]
     sdf_m = np.zeros(num_points, np.float32)
     gradient = np.zeros((num_points, 3), np.float32)
     is_valid = np.zeros(num_points, np.bool_)
-    fine_records = fine_vertices.reshape(-1, RECORD)
-    middle_records = middle_vertices.reshape(-1, RECORD)
+    fine_features = fine_features.reshape(-1, NUM_FEATURES)
+    middle_features = middle_features.reshape(-1, NUM_FEATURES)
     base_sdf = base_sdf.reshape(-1)
     base_weight = base_weight.reshape(-1)
     per_base, per_fine, per_middle = ONE / base_m, ONE / fine_m, ONE / middle_m
@@ -109,13 +112,13 @@ def _query(
                 points[i, 2] * per_fine, last_fine, rows,
             )  # fmt: skip
             if found:
-                _features_with_slope(fine_records, rows, fx, fy, fz, x, 0, n)
+                _features_with_slope(fine_features, rows, fx, fy, fz, x, 0, n)
                 found, fx, fy, fz = find_cell(
                     middle_index, points[i, 0] * per_middle, points[i, 1] * per_middle,
                     points[i, 2] * per_middle, last_middle, rows,
                 )  # fmt: skip
                 if found:
-                    _features_with_slope(middle_records, rows, fx, fy, fz, x, 4, n)
+                    _features_with_slope(middle_features, rows, fx, fy, fz, x, 4, n)
                 else:
                     x[4:, :, n] = ZERO
             else:  # without fine features there is no residual

@@ -28,11 +28,12 @@ from kernels.field import (
     NUM_BAND,
     NUM_FEATURES,
     NUM_SAMPLES,
-    RECORD,
     DecoderGradient,
     Losses,
+    Touched,
 )
 from kernels.reference.field_step import update_decoder  # of 112 weights: NumPy is fast enough
+from kernels.scalar.field_cell import table_size
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
@@ -46,7 +47,7 @@ NUM_LOSSES = 6
 
 @parallel_kernel
 def _forward_backward(
-    base_index, base_voxels, coarse_index, middle_index, fine_index, color_index, vertices,
+    base_index, base_voxels, coarse_index, middle_index, fine_index, color_index, features,
     spacings_m, decoders, scales, points, distance_m, rgb_seen, ray_weight, weights,
     rows, fractions, d_features, curvature, sums, d_w1, d_w2,
 ):  # fmt: skip
@@ -56,10 +57,10 @@ def _forward_backward(
     per_truncation, per_coarse = ONE / truncation, ONE / coarse_truncation
     unit = unit * per_truncation
     near, free, depth, color, coarse = weights
-    coarse_records = vertices[COARSE].reshape(-1, RECORD)
-    middle_records = vertices[MIDDLE].reshape(-1, RECORD)
-    fine_records = vertices[FINE].reshape(-1, RECORD)
-    color_records = vertices[COLOR].reshape(-1, RECORD)
+    coarse_features = features[COARSE].reshape(-1, NUM_FEATURES)
+    middle_features = features[MIDDLE].reshape(-1, NUM_FEATURES)
+    fine_features = features[FINE].reshape(-1, NUM_FEATURES)
+    color_features = features[COLOR].reshape(-1, NUM_FEATURES)
     coarse_m, middle_m, fine_m, color_m, base_m = spacings_m
     for part in prange((num_rays + RAYS - 1) // RAYS):
         chunk = np.int64(part)
@@ -81,19 +82,19 @@ def _forward_backward(
             base_index, base_voxels, base_m, unit, points, first, n, known, out, has_rgb, rgb
         )
         gather(
-            coarse_index, coarse_records, coarse_m, COARSE, points, first, n, x, rows, fractions,
+            coarse_index, coarse_features, coarse_m, COARSE, points, first, n, x, rows, fractions,
             NUM_SAMPLES,
         )  # fmt: skip
         gather(
-            middle_index, middle_records, middle_m, MIDDLE, points, first, n, x, rows, fractions,
+            middle_index, middle_features, middle_m, MIDDLE, points, first, n, x, rows, fractions,
             NUM_SAMPLES,
         )  # fmt: skip
         gather(
-            fine_index, fine_records, fine_m, FINE, points, first, n, x, rows, fractions,
+            fine_index, fine_features, fine_m, FINE, points, first, n, x, rows, fractions,
             NUM_SAMPLES,
         )  # fmt: skip
         gather(
-            color_index, color_records, color_m, COLOR, points, first, n, x, rows, fractions,
+            color_index, color_features, color_m, COLOR, points, first, n, x, rows, fractions,
             NUM_BAND,
         )  # fmt: skip
         decode_level(decoders.coarse_w1, decoders.coarse_w2, x, 0, n, out_coarse, g)
@@ -207,7 +208,7 @@ def gradients(field, batch, weights):
         field.middle.blocks,
         field.fine.blocks,
         field.color.blocks,
-        tuple(level.vertices for level in levels),
+        tuple(level.features for level in levels),
         (*(level.spacing_m for level in levels), field.base.voxel_size_m),
         field.decoders,
         (field.truncation_m, field.coarse_truncation_m, field.base.sdf_unit_m),
@@ -225,15 +226,14 @@ def gradients(field, batch, weights):
         d_w2,
     )
     touched = np.empty((4, num_samples * 8), np.int32)
+    by_vertex = np.empty((4, num_samples * 8, NUM_FEATURES + 1), np.float32)
     num_touched = np.empty(4, np.int64)
-    scatter_all(
-        field.coarse.vertices, field.coarse.marks, field.middle.vertices, field.middle.marks,
-        field.fine.vertices, field.fine.marks, field.color.vertices, field.color.marks,
-        rows, fractions, d_features, curvature, touched, num_touched,
-    )  # fmt: skip
+    tables = np.zeros((4, table_size(num_samples * 8)), np.int32)
+    scatter_all(rows, fractions, d_features, curvature, tables, touched, by_vertex, num_touched)
     losses = Losses(*(float(loss) for loss in sums.sum(axis=0, dtype=np.float64)))
     gradient = DecoderGradient(d_w1.sum(axis=0), d_w2.sum(axis=0))
-    return losses, gradient, [rows[:n] for rows, n in zip(touched, num_touched, strict=True)]
+    parts = zip(touched, by_vertex, num_touched, strict=True)
+    return losses, gradient, [Touched(rows[:n], by_row[:n]) for rows, by_row, n in parts]
 
 
 __all__ = ["adagrad", "gradients", "relax", "update_decoder"]

@@ -7,123 +7,138 @@ from numba import prange
 
 from kernels.cpu.compile import kernel, parallel_kernel
 from kernels.field import (
-    COARSE,
     COLOR,
     CURVATURE,
-    FEATURES,
-    FINE,
-    GRADIENT,
-    MIDDLE,
     NUM_FEATURES,
-    RECORD,
-    SUM,
 )
+from kernels.scalar.bfloat16 import dither_of, dither_of_sum, dithers, narrow, widen
 from kernels.scalar.cell import corner_weight
+from kernels.scalar.field_cell import first_place
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
+QUARTER = np.float32(0.25)
 EPSILON = np.float32(1e-12)
 
 
 @kernel
-def _scatter(vertices, marks, l, rows, fractions, d_features, curvature, touched):
-    """Add the samples' gradients to the vertices; return how many were touched."""
-    records = vertices.reshape(-1, RECORD)
-    marks = marks.reshape(-1)
+def _scatter(l, rows, fractions, d_features, curvature, table, touched, gradient):
+    """Add the samples' gradients up by vertex; return how many were touched. `table` finds their
+    places in the list: open addressing, 0 = free.
+    """
+    mask = np.uint64(table.shape[0] - 1)
     num_touched = 0
     for s in range(rows.shape[1]):
         if rows[l, s, 0] < 0:
             continue
         d0, d1 = d_features[s, 4 * l], d_features[s, 4 * l + 1]
         d2, d3 = d_features[s, 4 * l + 2], d_features[s, 4 * l + 3]
+        bend = ZERO
         if l == COLOR:
-            if curvature[s] == ZERO:
+            bend = curvature[s]
+            if bend == ZERO:
                 continue
         elif d0 == ZERO and d1 == ZERO and d2 == ZERO and d3 == ZERO:
             continue  # free space that is known to be free
         fx, fy, fz = fractions[l, s, 0], fractions[l, s, 1], fractions[l, s, 2]
         for c in range(8):
-            row = np.uint64(rows[l, s, c])
+            row = rows[l, s, c]
             weight = corner_weight(c, fx, fy, fz)
-            if marks[row] == 0:
-                marks[row] = 1
-                touched[num_touched] = rows[l, s, c]
+            place = first_place(row) & mask
+            while table[place] != 0 and touched[np.uint64(table[place] - 1)] != row:
+                place = (place + np.uint64(1)) & mask
+            if table[place] == 0:
+                touched[num_touched] = row
+                for q in range(NUM_FEATURES + 1):
+                    gradient[num_touched, q] = ZERO
                 num_touched += 1
-            if l == COLOR:
-                records[row, CURVATURE] += weight * curvature[s]
-            records[row, GRADIENT] += weight * d0
-            records[row, GRADIENT + 1] += weight * d1
-            records[row, GRADIENT + 2] += weight * d2
-            records[row, GRADIENT + 3] += weight * d3
+                table[place] = num_touched
+            i = np.uint64(table[place] - 1)
+            gradient[i, 0] += weight * d0
+            gradient[i, 1] += weight * d1
+            gradient[i, 2] += weight * d2
+            gradient[i, 3] += weight * d3
+            gradient[i, CURVATURE] += weight * bend
     return num_touched
 
 
 @parallel_kernel
 def scatter_all(
-    coarse, coarse_marks, middle, middle_marks, fine, fine_marks, color, color_marks,
-    rows, fractions, d_features, curvature, touched, num_touched,
+    rows, fractions, d_features, curvature, tables, touched, gradients, num_touched
 ):  # fmt: skip
     for part in prange(4):
         l = np.int64(part)
-        out = touched[l]
-        if l == COARSE:
-            num = _scatter(coarse, coarse_marks, l, rows, fractions, d_features, curvature, out)
-        elif l == MIDDLE:
-            num = _scatter(middle, middle_marks, l, rows, fractions, d_features, curvature, out)
-        elif l == FINE:
-            num = _scatter(fine, fine_marks, l, rows, fractions, d_features, curvature, out)
-        else:
-            num = _scatter(color, color_marks, l, rows, fractions, d_features, curvature, out)
-        num_touched[l] = num
+        num_touched[l] = _scatter(
+            l, rows, fractions, d_features, curvature, tables[l], touched[l], gradients[l]
+        )
+
+
+@kernel
+def _pull(features, row, q):
+    """Sum the differences of a feature to those of the neighbours in the block."""
+    here, pull = widen(features[row, q]), ZERO
+    for axis in range(3):
+        shift = 6 - 3 * axis
+        at = (row >> shift) & 7
+        if at > 0:
+            pull += here - widen(features[row - (1 << shift), q])
+        if at < 7:
+            pull += here - widen(features[row + (1 << shift), q])
+    return pull
 
 
 @parallel_kernel
-def _adagrad(vertices, marks, touched, rate, smoothness):
-    records = vertices.reshape(-1, RECORD)
-    marks = marks.reshape(-1)
-    if smoothness > ZERO:
-        for part in prange(touched.shape[0]):
-            row = touched[np.int64(part)]
-            for axis in range(3):
-                shift = 6 - 3 * axis
-                at = (row >> shift) & 7
-                for q in range(NUM_FEATURES):
-                    here = records[row, FEATURES + q]
-                    if at > 0:
-                        below = records[row - (1 << shift), FEATURES + q]
-                        records[row, GRADIENT + q] += smoothness * (here - below)
-                    if at < 7:
-                        above = records[row + (1 << shift), FEATURES + q]
-                        records[row, GRADIENT + q] += smoothness * (here - above)
-    for part in prange(touched.shape[0]):
-        row = np.uint64(touched[np.int64(part)])
-        marks[row] = 0
+def _smooth(features, rows, gradient, smoothness):
+    features = features.reshape(-1, NUM_FEATURES)
+    smooth = gradient.copy()
+    for part in prange(rows.shape[0]):
+        i = np.int64(part)
         for q in range(NUM_FEATURES):
-            g = records[row, GRADIENT + q]
-            records[row, GRADIENT + q] = ZERO
-            total = records[row, SUM + q] + g * g
-            records[row, SUM + q] = total
-            records[row, FEATURES + q] -= rate * g / (np.sqrt(total) + EPSILON)
-
-
-def adagrad(level, touched, rate, smoothness):
-    _adagrad(level.vertices, level.marks, touched, np.float32(rate), np.float32(smoothness))
+            smooth[i, q] += smoothness * _pull(features, rows[i], q)
+    return smooth
 
 
 @parallel_kernel
-def _relax(vertices, marks, touched, limit, prior):
-    records = vertices.reshape(-1, RECORD)
-    marks = marks.reshape(-1)
-    for part in prange(touched.shape[0]):
-        row = np.uint64(touched[np.int64(part)])
-        marks[row] = 0
-        curvature = records[row, CURVATURE]
-        records[row, CURVATURE] = min(curvature, limit)
+def _adagrad(features, sums, rows, gradient, rate, seed):
+    features, sums = features.reshape(-1, NUM_FEATURES), sums.reshape(-1)
+    for part in prange(rows.shape[0]):
+        i = np.int64(part)
+        row = np.uint64(rows[i])
+        bits = dithers(seed, row)
+        square = ZERO
+        for q in range(NUM_FEATURES):
+            square += gradient[i, q] * gradient[i, q]
+        total = widen(sums[row]) + QUARTER * square
+        sums[row] = narrow(total, dither_of_sum(bits))
+        step = rate / (np.sqrt(total) + EPSILON)
+        for q in range(NUM_FEATURES):
+            value = widen(features[row, q]) - step * gradient[i, q]
+            features[row, q] = narrow(value, dither_of(bits, q))
+
+
+def adagrad(level, touched, rate, smoothness, seed):
+    rows, gradient = touched
+    if smoothness > 0:  # all of it first: neighbours must not have moved yet
+        gradient = _smooth(level.features, rows, gradient, np.float32(smoothness))
+    _adagrad(level.features, level.sums, rows, gradient, np.float32(rate), seed[0])
+
+
+@parallel_kernel
+def _relax(features, sums, rows, gradient, limit, prior, seed):
+    features, sums = features.reshape(-1, NUM_FEATURES), sums.reshape(-1)
+    for part in prange(rows.shape[0]):
+        i = np.int64(part)
+        row = np.uint64(rows[i])
+        bits = dithers(seed, row)
+        curvature = widen(sums[row]) + gradient[i, CURVATURE]
+        sums[row] = narrow(min(curvature, limit), dither_of_sum(bits))
         per_curvature = ONE / (curvature + prior + EPSILON)
         for q in range(NUM_FEATURES):
-            records[row, FEATURES + q] -= records[row, GRADIENT + q] * per_curvature
-            records[row, GRADIENT + q] = ZERO
+            value = widen(features[row, q]) - gradient[i, q] * per_curvature
+            features[row, q] = narrow(value, dither_of(bits, q))
 
 
-def relax(level, touched, limit, prior):
-    _relax(level.vertices, level.marks, touched, np.float32(limit), np.float32(prior))
+def relax(level, touched, limit, prior, seed):
+    rows, gradient = touched
+    limit, prior = np.float32(limit), np.float32(prior)
+    _relax(level.features, level.sums, rows, gradient, limit, prior, seed[0])

@@ -7,10 +7,10 @@ of some other vertices.
 """
 
 import numpy as np
-from numba import cuda
 
 from kernels.cuda.cell import locate
 from kernels.cuda.launch import device
+from kernels.scalar.bfloat16 import widen
 from kernels.scalar.cell import corner_weight
 from kernels.scalar.hashing import find
 from kernels.scalar.interpolate import trilinear, trilinear_gradient
@@ -55,25 +55,24 @@ def find_cell(index, spacing_m, x, y, z):
     return exists, (r0, r1, r2, r3, r4, r5, r6, r7), fx, fy, fz
 
 
-# an array is returned by numba's own inlining alone
-@cuda.jit(device=True, fastmath=True, inline="always")
-def record_of(vertices, row):
-    """Return the record of a vertex."""
-    return vertices[np.uint64(row >> 9), np.uint64(row & 511)]
+@device
+def feature_of(features, row, q):
+    """Return a feature of a vertex."""
+    return widen(features[np.uint64(row >> 9), np.uint64(row & 511), q])
 
 
 @device
-def _corners(vertices, rows, q):
-    """Return number q of the records at the corners."""
+def _corners(features, rows, q):
+    """Return feature q at the corners."""
     return (
-        record_of(vertices, rows[0])[q],
-        record_of(vertices, rows[1])[q],
-        record_of(vertices, rows[2])[q],
-        record_of(vertices, rows[3])[q],
-        record_of(vertices, rows[4])[q],
-        record_of(vertices, rows[5])[q],
-        record_of(vertices, rows[6])[q],
-        record_of(vertices, rows[7])[q],
+        feature_of(features, rows[0], q),
+        feature_of(features, rows[1], q),
+        feature_of(features, rows[2], q),
+        feature_of(features, rows[3], q),
+        feature_of(features, rows[4], q),
+        feature_of(features, rows[5], q),
+        feature_of(features, rows[6], q),
+        feature_of(features, rows[7], q),
     )
 
 
@@ -83,10 +82,10 @@ def interpolate(level, cell):
     exists, rows, fx, fy, fz = cell
     a0, a1, a2, a3 = ZERO, ZERO, ZERO, ZERO
     if exists:
-        a0 = trilinear(_corners(level.vertices, rows, 0), fx, fy, fz)
-        a1 = trilinear(_corners(level.vertices, rows, 1), fx, fy, fz)
-        a2 = trilinear(_corners(level.vertices, rows, 2), fx, fy, fz)
-        a3 = trilinear(_corners(level.vertices, rows, 3), fx, fy, fz)
+        a0 = trilinear(_corners(level.features, rows, 0), fx, fy, fz)
+        a1 = trilinear(_corners(level.features, rows, 1), fx, fy, fz)
+        a2 = trilinear(_corners(level.features, rows, 2), fx, fy, fz)
+        a3 = trilinear(_corners(level.features, rows, 3), fx, fy, fz)
     return a0, a1, a2, a3
 
 
@@ -156,9 +155,9 @@ def base_color(voxels, cell):
 
 
 @device
-def _along(vertices, row, g0, g1, g2, g3):
-    record = record_of(vertices, row)
-    return g0 * record[0] + g1 * record[1] + g2 * record[2] + g3 * record[3]
+def _along(features, row, g0, g1, g2, g3):
+    value = g0 * feature_of(features, row, 0) + g1 * feature_of(features, row, 1)
+    return value + g2 * feature_of(features, row, 2) + g3 * feature_of(features, row, 3)
 
 
 @device
@@ -168,14 +167,14 @@ def slope(level, cell, g0, g1, g2, g3):
     """
     _, rows, fx, fy, fz = cell
     corner = (
-        _along(level.vertices, rows[0], g0, g1, g2, g3),
-        _along(level.vertices, rows[1], g0, g1, g2, g3),
-        _along(level.vertices, rows[2], g0, g1, g2, g3),
-        _along(level.vertices, rows[3], g0, g1, g2, g3),
-        _along(level.vertices, rows[4], g0, g1, g2, g3),
-        _along(level.vertices, rows[5], g0, g1, g2, g3),
-        _along(level.vertices, rows[6], g0, g1, g2, g3),
-        _along(level.vertices, rows[7], g0, g1, g2, g3),
+        _along(level.features, rows[0], g0, g1, g2, g3),
+        _along(level.features, rows[1], g0, g1, g2, g3),
+        _along(level.features, rows[2], g0, g1, g2, g3),
+        _along(level.features, rows[3], g0, g1, g2, g3),
+        _along(level.features, rows[4], g0, g1, g2, g3),
+        _along(level.features, rows[5], g0, g1, g2, g3),
+        _along(level.features, rows[6], g0, g1, g2, g3),
+        _along(level.features, rows[7], g0, g1, g2, g3),
     )
     _, dx, dy, dz = trilinear_gradient(corner, fx, fy, fz)
     return dx, dy, dz

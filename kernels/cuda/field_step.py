@@ -222,12 +222,12 @@ def gradients(field, batch, weights):
         _forward_backward, (num_rays + RAYS - 1) // RAYS, THREADS, field, batch, weights, rows,
         fractions, d_features, curvature, sums,
     )  # fmt: skip
-    touched = scatter(field, rows, fractions, d_features, curvature)
+    touched = scatter(rows, fractions, d_features, curvature)
     gradient = DecoderGradient(
         sums[FIRST_W1:FIRST_W2].view(NUM_FEATURES, HIDDEN_COLOR),
         sums[FIRST_W2:].view(HIDDEN_COLOR, 3),
     )
-    return Losses(*sums[:NUM_LOSSES].unbind()), gradient, list(touched.unbind())
+    return Losses(*sums[:NUM_LOSSES].unbind()), gradient, touched
 
 
 __all__ = ["adagrad", "gradients", "relax", "update_decoder"]

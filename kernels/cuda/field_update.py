@@ -1,56 +1,63 @@
 """Adding up the gradients by vertex, and the updates, on CUDA; contracts in `kernels.field`."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
 from numba import cuda
 
-from kernels.cuda.arrays import empty
-from kernels.cuda.field_cell import record_of
+from kernels.cuda.arrays import full, zeros
+from kernels.cuda.field_cell import feature_of
 from kernels.cuda.launch import device, kernel, launch_over
 from kernels.field import (
-    COARSE,
     COLOR,
     CURVATURE,
-    FEATURES,
-    FINE,
-    GRADIENT,
     HIDDEN_COLOR,
     MEMORY,
-    MIDDLE,
     NUM_FEATURES,
     SQUARE_MEMORY,
-    SUM,
+    Touched,
 )
+from kernels.scalar.bfloat16 import dither_of, dither_of_sum, dithers, narrow, widen
 from kernels.scalar.cell import corner_weight
+from kernels.scalar.field_cell import first_place, table_size
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
+QUARTER = np.float32(0.25)
 NUM_WEIGHTS = (NUM_FEATURES + 3) * HIDDEN_COLOR  # of the colour decoder
 EPSILON = np.float32(1e-12)
 FIRST_MEMORY, SECOND_MEMORY = np.float32(MEMORY), np.float32(SQUARE_MEMORY)
 
 
 @device
-def _add(level, row, weight, d0, d1, d2, d3):
-    """Add a sample's gradient to a vertex; return whether it is the first to touch that."""
-    block, vertex = np.uint64(row >> 9), np.uint64(row & 511)
-    record = level.vertices[block, vertex]
-    cuda.atomic.add(record, GRADIENT, weight * d0)
-    cuda.atomic.add(record, GRADIENT + 1, weight * d1)
-    cuda.atomic.add(record, GRADIENT + 2, weight * d2)
-    cuda.atomic.add(record, GRADIENT + 3, weight * d3)
-    is_first = False
-    if level.marks[block, vertex] == 0:  # most are not: an exchange costs more
-        is_first = cuda.atomic.exch(level.marks, (block, vertex), np.int32(1)) == 0
-    return is_first
+def _place_of(table, row):
+    """Return a vertex' place in a table of the touched, and take it if it has none."""
+    size = table.shape[0]
+    place = np.int64(first_place(row) & np.uint64(size - 1))
+    while True:
+        there = table[place]
+        if there == -1:  # most are not: an exchange costs more
+            there = cuda.atomic.cas(table, place, np.int32(-1), row)
+        if there == -1 or there == row:
+            return place
+        place = (place + 1) & (size - 1)
+
+
+@device
+def _add(gradient, place, weight, d0, d1, d2, d3):
+    """Add a sample's gradient to that of a vertex."""
+    cuda.atomic.add(gradient, (place, 0), weight * d0)
+    cuda.atomic.add(gradient, (place, 1), weight * d1)
+    cuda.atomic.add(gradient, (place, 2), weight * d2)
+    cuda.atomic.add(gradient, (place, 3), weight * d3)
 
 
 @kernel
-def _scatter(field, rows, fractions, d_features, curvature, touched):
-    """A thread a corner of a sample's cell. It alone writes its place in the list of the touched:
-    so that is written in full, and nobody counts.
+def _scatter(rows, fractions, d_features, curvature, touched, gradient):
+    """A thread a corner of a sample's cell. The list of the touched is itself the table that finds
+    their places: so nobody counts.
     """
     i = cuda.grid(1)
     num_samples = rows.shape[2]
@@ -59,98 +66,101 @@ def _scatter(field, rows, fractions, d_features, curvature, touched):
         c = i // num_samples % 8
         l = i // num_samples // 8
         row = rows[l, c, s]
-        is_first = False
         if row >= 0:
             d0, d1 = d_features[l, 0, s], d_features[l, 1, s]
             d2, d3 = d_features[l, 2, s], d_features[l, 3, s]
             weight = corner_weight(c, fractions[l, 0, s], fractions[l, 1, s], fractions[l, 2, s])
             if l == COLOR:
-                if curvature[s] != ZERO:
-                    is_first = _add(field.color, row, weight, d0, d1, d2, d3)
-                    record = record_of(field.color.vertices, row)
-                    cuda.atomic.add(record, CURVATURE, weight * curvature[s])
-            elif d0 != ZERO or d1 != ZERO or d2 != ZERO or d3 != ZERO:  # not known to be free
-                if l == COARSE:
-                    is_first = _add(field.coarse, row, weight, d0, d1, d2, d3)
-                elif l == MIDDLE:
-                    is_first = _add(field.middle, row, weight, d0, d1, d2, d3)
-                elif l == FINE:
-                    is_first = _add(field.fine, row, weight, d0, d1, d2, d3)
-        touched[l, c * num_samples + s] = row if is_first else np.int32(-1)
+                takes_part = curvature[s] != ZERO
+            else:  # not known to be free
+                takes_part = d0 != ZERO or d1 != ZERO or d2 != ZERO or d3 != ZERO
+            if takes_part:
+                place = _place_of(touched[l], row)
+                _add(gradient[l], place, weight, d0, d1, d2, d3)
+                if l == COLOR:
+                    cuda.atomic.add(gradient[l], (place, CURVATURE), weight * curvature[s])
 
 
-def scatter(field, rows, fractions, d_features, curvature):
-    """Add the samples' gradients to the vertices; return those touched first, int32 (4, 8 n), -1 in
-    between.
-    """
-    touched = empty((4, 8 * rows.shape[2]), torch.int32)
+def scatter(rows, fractions, d_features, curvature):
+    """Add the samples' gradients up by vertex; return the touched of each level, with gaps."""
+    num_corners = 8 * rows.shape[2]
+    shape = 4, table_size(num_corners)
+    touched: Any = full(shape, -1, torch.int32)
+    gradient: Any = zeros((*shape, NUM_FEATURES + 1), torch.float32)
     launch_over(
-        _scatter, touched.numel(), field, rows, fractions, d_features, curvature, touched,
-    )  # fmt: skip
-    return touched
+        _scatter, 4 * num_corners, rows, fractions, d_features, curvature, touched, gradient
+    )
+    return [Touched(*parts) for parts in zip(touched.unbind(), gradient.unbind(), strict=True)]
 
 
 @kernel
-def _smooth(vertices, touched, smoothness):
+def _smooth(features, touched, gradient, smoothness):
     """Add the pull of the neighbours in a block to the gradients."""
     i = cuda.grid(1)
     if i < touched.shape[0]:
         row = touched[i]
         if row >= 0:
-            record = record_of(vertices, row)
             for q in range(NUM_FEATURES):
-                here = record[FEATURES + q]
+                here = feature_of(features, row, q)
                 pull = ZERO
                 for axis in range(3):
                     step = 1 << (6 - 3 * axis)
                     at = (row >> (6 - 3 * axis)) & 7
                     if at > 0:
-                        pull += here - record_of(vertices, row - step)[FEATURES + q]
+                        pull += here - feature_of(features, row - step, q)
                     if at < 7:
-                        pull += here - record_of(vertices, row + step)[FEATURES + q]
-                record[GRADIENT + q] += smoothness * pull
+                        pull += here - feature_of(features, row + step, q)
+                gradient[i, q] += smoothness * pull
+
+
+@device
+def _move(features, block, vertex, gradient, i, step, bits):
+    """Take a step against a vertex's gradient."""
+    for q in range(NUM_FEATURES):
+        value = widen(features[block, vertex, q]) - step * gradient[i, q]
+        features[block, vertex, q] = narrow(value, dither_of(bits, q))
 
 
 @kernel
-def _adagrad(level, touched, rate):
+def _adagrad(features, sums, touched, gradient, rate, seed):
     i = cuda.grid(1)
     if i < touched.shape[0]:
         row = touched[i]
         if row >= 0:
-            level.marks[np.uint64(row >> 9), np.uint64(row & 511)] = 0
-            record = record_of(level.vertices, row)
-            for q in range(NUM_FEATURES):
-                g = record[GRADIENT + q]
-                total = record[SUM + q] + g * g
-                record[GRADIENT + q] = ZERO
-                record[SUM + q] = total
-                record[FEATURES + q] -= rate * g / (math.sqrt(total) + EPSILON)
+            block, vertex, bits = np.uint64(row >> 9), np.uint64(row & 511), dithers(seed[0], row)
+            g0, g1, g2, g3 = gradient[i, 0], gradient[i, 1], gradient[i, 2], gradient[i, 3]
+            total = widen(sums[block, vertex])
+            total += QUARTER * (g0 * g0 + g1 * g1 + g2 * g2 + g3 * g3)
+            sums[block, vertex] = narrow(total, dither_of_sum(bits))
+            step = rate / (np.float32(math.sqrt(total)) + EPSILON)
+            _move(features, block, vertex, gradient, i, step, bits)
 
 
-def adagrad(level, touched, rate, smoothness):
+def adagrad(level, touched, rate, smoothness, seed):
+    rows, gradient = touched
     if smoothness > 0:  # a launch before: neighbours must not have moved yet
-        launch_over(_smooth, len(touched), level.vertices, touched, float(smoothness))
-    launch_over(_adagrad, len(touched), level, touched, float(rate))
+        gradient = gradient.clone()
+        launch_over(_smooth, len(rows), level.features, rows, gradient, float(smoothness))
+    launch_over(_adagrad, len(rows), level.features, level.sums, rows, gradient, float(rate), seed)
 
 
 @kernel
-def _relax(level, touched, limit, prior):
+def _relax(features, sums, touched, gradient, limit, prior, seed):
     i = cuda.grid(1)
     if i < touched.shape[0]:
         row = touched[i]
         if row >= 0:
-            level.marks[np.uint64(row >> 9), np.uint64(row & 511)] = 0
-            record = record_of(level.vertices, row)
-            curvature = record[CURVATURE]
-            per_curvature = ONE / (curvature + prior + EPSILON)
-            record[CURVATURE] = min(curvature, limit)
-            for q in range(NUM_FEATURES):
-                record[FEATURES + q] -= record[GRADIENT + q] * per_curvature
-                record[GRADIENT + q] = ZERO
+            block, vertex, bits = np.uint64(row >> 9), np.uint64(row & 511), dithers(seed[0], row)
+            curvature = widen(sums[block, vertex]) + gradient[i, CURVATURE]
+            sums[block, vertex] = narrow(min(curvature, limit), dither_of_sum(bits))
+            _move(features, block, vertex, gradient, i, ONE / (curvature + prior + EPSILON), bits)
 
 
-def relax(level, touched, limit, prior):
-    launch_over(_relax, len(touched), level, touched, float(limit), float(prior))
+def relax(level, touched, limit, prior, seed):
+    launch_over(
+        _relax, len(touched.rows), level.features, level.sums, *touched, float(limit),
+        float(prior), seed,
+    )  # fmt: skip
 
 
 @device

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from kernels.bfloat16 import widened
 from kernels.blocks import BlockIndex
-from kernels.field import FEATURES, NUM_FEATURES, RECORD, Level
+from kernels.field import NUM_FEATURES, Level
 from kernels.reference.blocks import find_blocks
 from kernels.tsdf import TsdfGrid
 
@@ -58,17 +59,16 @@ def _corner_rows(index: BlockIndex, lowest: Tensor) -> tuple[Tensor, Tensor]:
     return rows * exists[:, None], exists
 
 
-def records_of(level: Level) -> Tensor:
-    """Return all records (m, RECORD) of a level, not a copy."""
+def features_at(level: Level, rows: Tensor) -> Tensor:
+    """Return the features float32 (*shape, NUM_FEATURES) of vertices."""
     import torch
 
-    return torch.from_numpy(level.vertices).view(-1, RECORD)
+    return torch.from_numpy(widened(level.features.reshape(-1, NUM_FEATURES)[rows.numpy()]))
 
 
 def read_features(level: Level, cells: Cells) -> Tensor:
-    """Return a copy of the features (n, 8, NUM_FEATURES) at the corners of cells."""
-    features = records_of(level)[:, FEATURES : FEATURES + NUM_FEATURES]
-    return features.index_select(0, cells.rows.flatten()).view(-1, 8, NUM_FEATURES)
+    """Return the features (n, 8, NUM_FEATURES) at the corners of cells."""
+    return features_at(level, cells.rows)
 
 
 def read_base(base: TsdfGrid, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

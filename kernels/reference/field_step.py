@@ -10,22 +10,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from kernels.bfloat16 import widened
 from kernels.field import (
     BELL_WIDTH,
     COARSE,
     COLOR,
-    CURVATURE,
-    FEATURES,
     FINE,
     FREE_COARSE,
-    GRADIENT,
     MEMORY,
     MIDDLE,
     NUM_BAND,
     NUM_FEATURES,
     NUM_SAMPLES,
     SQUARE_MEMORY,
-    SUM,
     DecoderGradient,
     Decoders,
     Field,
@@ -33,17 +30,19 @@ from kernels.field import (
     Losses,
     RayBatch,
     StepWeights,
+    Touched,
 )
 from kernels.reference.field_cell import (
     Cells,
     decode,
     decode_color,
     decode_fine,
+    features_at,
     find_cells,
     read_base,
     read_features,
-    records_of,
 )
+from kernels.reference.rays import GAMMA, mixed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,7 +65,7 @@ class Outputs(NamedTuple):
 
 def gradients(
     field: Field, batch: RayBatch, weights: StepWeights
-) -> tuple[Losses, DecoderGradient, list[np.ndarray]]:
+) -> tuple[Losses, DecoderGradient, list[Touched]]:
     """See `kernels.field.gradients`; touched vertices come in order."""
     import torch
 
@@ -88,13 +87,16 @@ def gradients(
     factors = torch.tensor([getattr(weights, name, 1.0) for name in Losses._fields])
     by_leaf = torch.autograd.grad(losses @ factors, [*corners, *learned])
 
-    curvature = 2.0 * weights.color * ray_shares[:, None] * color_shares
-    _add_curvature(field.color, cells[COLOR], curvature.flatten())
+    curvature = (2.0 * weights.color * ray_shares[:, None] * color_shares).flatten()
     takes_part = [(by_corner != 0).flatten(1).any(dim=1) for by_corner in by_leaf[:COLOR]]
-    takes_part.append(curvature.flatten() > 0)
+    takes_part.append(curvature > 0)
+    bends = [torch.zeros_like(cell.shares) for cell in cells]
+    bends[COLOR] = curvature[:, None] * cells[COLOR].shares
     touched = [
-        _scatter(*arguments)
-        for arguments in zip(levels, cells, by_leaf[: len(levels)], takes_part, strict=True)
+        _scatter(cell, torch.cat([by_corner, bend[:, :, None]], dim=2), part)
+        for cell, by_corner, bend, part in zip(
+            cells, by_leaf[: len(levels)], bends, takes_part, strict=True
+        )
     ]
     return (
         Losses(*losses.tolist()),
@@ -179,59 +181,61 @@ def _shares(weights: Tensor) -> Tensor:
     return weights / total.where(total > 0, 1.0)
 
 
-def _add_curvature(level: Level, cells: Cells, curvature: Tensor) -> None:
-    """Add curvatures by samples (n,) to the vertices."""
-    shares = curvature[:, None] * cells.shares
-    records_of(level)[:, CURVATURE].index_add_(0, cells.rows.flatten(), shares.flatten())
-
-
-def _scatter(level: Level, cells: Cells, by_corner: Tensor, takes_part: Tensor) -> np.ndarray:
-    """Add the gradients by the corners of cells to the vertices; mark and return those touched."""
+def _scatter(cells: Cells, by_corner: Tensor, takes_part: Tensor) -> Touched:
+    """Add up what corners of cells have (n, 8, NUM_FEATURES + 1) by vertex, for those touched."""
     import torch
 
-    slots = records_of(level)[:, GRADIENT : GRADIENT + NUM_FEATURES]
-    slots.index_add_(0, cells.rows.flatten(), by_corner.flatten(0, 1))
-    marks = torch.from_numpy(level.marks).flatten()
-    touched = cells.rows[takes_part].unique()  # whole cells
-    touched = touched[marks[touched] == 0]  # the others are on the list of an earlier batch
-    marks[touched] = 1
-    return touched.to(torch.int32).numpy()
+    rows = cells.rows[takes_part].unique()  # whole cells, in order
+    places = torch.searchsorted(rows, cells.rows[takes_part]).flatten()
+    gradient = torch.zeros((len(rows), NUM_FEATURES + 1))
+    gradient.index_add_(0, places, by_corner[takes_part].flatten(0, 1))
+    return Touched(rows.to(torch.int32).numpy(), gradient.numpy())
 
 
-def adagrad(level: Level, touched: np.ndarray, rate: float, smoothness: float) -> None:
+def adagrad(
+    level: Level, touched: Touched, rate: float, smoothness: float, seed: np.ndarray
+) -> None:
     """See `kernels.field.adagrad`."""
     import torch
 
-    records = records_of(level)
-    rows = torch.from_numpy(touched).long()
-    record = records.index_select(0, rows)
-    features, gradient, total = (
-        record[:, first : first + NUM_FEATURES] for first in (FEATURES, GRADIENT, SUM)
-    )
-    if smoothness > 0:
-        gradient += smoothness * _differences(records, rows)
-    total += gradient.square()
-    features -= rate * gradient / (total.sqrt() + EPSILON)
-    gradient.zero_()
-    records[rows] = record
-    torch.from_numpy(level.marks).flatten()[rows] = 0
+    rows, gradient = torch.from_numpy(touched.rows).long(), torch.from_numpy(touched.gradient)
+    gradient = gradient[:, :NUM_FEATURES] + smoothness * _differences(level, rows)
+    total = torch.from_numpy(_sums_at(level, touched)) + gradient.square().mean(dim=1)
+    step = rate * gradient / (total.sqrt() + EPSILON)[:, None]
+    _store(level, touched, features_at(level, rows) - step, total, seed)
 
 
-def relax(level: Level, touched: np.ndarray, limit: float, prior: float) -> None:
+def relax(level: Level, touched: Touched, limit: float, prior: float, seed: np.ndarray) -> None:
     """See `kernels.field.relax`."""
     import torch
 
-    records = records_of(level)
-    rows = torch.from_numpy(touched).long()
-    record = records.index_select(0, rows)
-    gradient, curvature = record[:, GRADIENT : GRADIENT + NUM_FEATURES], record[:, CURVATURE]
-    record[:, FEATURES : FEATURES + NUM_FEATURES] -= (
-        gradient / (curvature + (prior + EPSILON))[:, None]
-    )
-    gradient.zero_()
-    curvature.clamp_(max=limit)
-    records[rows] = record
-    torch.from_numpy(level.marks).flatten()[rows] = 0
+    rows, gradient = torch.from_numpy(touched.rows).long(), torch.from_numpy(touched.gradient)
+    gradient, bend = gradient[:, :NUM_FEATURES], gradient[:, NUM_FEATURES]
+    curvature = torch.from_numpy(_sums_at(level, touched)) + bend
+    step = gradient / (curvature + (prior + EPSILON))[:, None]
+    _store(level, touched, features_at(level, rows) - step, curvature.clamp(max=limit), seed)
+
+
+def _sums_at(level: Level, touched: Touched) -> np.ndarray:
+    return widened(level.sums.reshape(-1)[touched.rows])
+
+
+def _store(
+    level: Level, touched: Touched, features: Tensor, sums: Tensor, seed: np.ndarray
+) -> None:
+    """Keep features (n, NUM_FEATURES) and sums (n,) of vertices, rounded at random."""
+    state = seed.astype(np.uint64) * np.uint64(GAMMA) + touched.rows.astype(np.uint64)
+    bits = mixed(state)
+    of_feature = bits[:, None] >> (16 * np.arange(NUM_FEATURES, dtype=np.uint64))
+    level.features.reshape(-1, NUM_FEATURES)[touched.rows] = _narrowed(features, of_feature)
+    of_sum = (bits * np.uint64(GAMMA)) >> np.uint64(48)
+    level.sums.reshape(-1)[touched.rows] = _narrowed(sums, of_sum)
+
+
+def _narrowed(values: Tensor, dither: np.ndarray) -> np.ndarray:
+    """Round to bfloat16, away from zero where what is cut off and 16 bits add up to a carry."""
+    carried = values.numpy().view(np.uint32) + (dither & np.uint64(0xFFFF)).astype(np.uint32)
+    return (carried >> np.uint32(16)).astype(np.uint16)
 
 
 def update_decoder(
@@ -248,13 +252,12 @@ def update_decoder(
         w -= np.float32(rate) * m / (np.sqrt(v) + np.float32(EPSILON))
 
 
-def _differences(records: Tensor, rows: Tensor) -> Tensor:
+def _differences(level: Level, rows: Tensor) -> Tensor:
     """Sum the differences of vertices' features to their neighbours' in the same block."""
-    features = records[:, FEATURES : FEATURES + NUM_FEATURES]
-    here = features.index_select(0, rows)
+    here = features_at(level, rows)
     total = here.new_zeros(here.shape)
     for shift in (6, 3, 0):
         at, step = rows >> shift & 7, 1 << shift
         for neighbor in (rows - step * (at > 0), rows + step * (at < 7)):  # else it is itself
-            total += here - features.index_select(0, neighbor)
+            total += here - features_at(level, neighbor)
     return total

@@ -6,14 +6,20 @@ from kernels.field import NUM_BAND, RayBatch
 from kernels.rays import EDGE_WEIGHT, MIN_SLOPE, UNCOLORED, Rays
 from kernels.reference.depth import sigma
 
+GAMMA = 0x9E3779B97F4A7C15
+
+
+def mixed(state: np.ndarray) -> np.ndarray:
+    """Return the 64 random bits of states (uint64) of splitmix64 (Steele, Lea and Flood 2014)."""
+    z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
 
 def random_numbers(seed: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Return float32 numbers in [0, 1) of the stream splitmix64 (Steele, Lea and Flood 2014)."""
+    """Return float32 numbers in [0, 1) of the stream splitmix64."""
     count = np.arange(1, 1 + np.prod(shape, dtype=np.int64)).astype(np.uint64)
-    z = np.uint64(seed) + count * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
+    z = mixed(np.uint64(seed) + count * np.uint64(GAMMA))
     return ((z >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)).reshape(shape)
 
 

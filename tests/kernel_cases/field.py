@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernel_cases.check import Case, check, to_device, to_host
-from kernel_cases.random_field import TRUNCATION_M, on_device, random_field, random_points
+from kernel_cases.random_field import TRUNCATION_M, random_field, random_points
 from kernels import field as field_ops
 from kernels.dispatch import using
 
@@ -20,7 +20,7 @@ def field_query(case: Case) -> None:
         points = random_points(case.random, (num_points,))
         with using("reference"):
             wanted = field_ops.query(field, points)
-        got = to_host(field_ops.query(on_device(field), to_device(points)))
+        got = to_host(field_ops.query(to_device(field), to_device(points)))
         what = f"{num_points} points"
         limit = case.limit(1e-5, 3e-6)
         case.close(f"distance at {what}", got[0], wanted[0], limit * TRUNCATION_M, limit)
@@ -44,7 +44,7 @@ def field_predict(case: Case) -> None:
         points = random_points(case.random, (num_points,))
         with using("reference"):
             wanted = field_ops.predict(field, points)
-        got = to_host(field_ops.predict(on_device(field), to_device(points)))
+        got = to_host(field_ops.predict(to_device(field), to_device(points)))
         case.close(
             f"distance at {num_points} points", got[0], wanted[0], 1e-6, case.limit(1e-5, 3e-6)
         )
@@ -59,6 +59,6 @@ def field_color(case: Case) -> None:
         points = random_points(case.random, (num_points,))
         with using("reference"):
             wanted = field_ops.color(field, points)
-        got = to_host(field_ops.color(on_device(field), to_device(points)))
+        got = to_host(field_ops.color(to_device(field), to_device(points)))
         case.close(f"colour of {num_points} points", got[0], wanted[0], 0.0, flips=0.01, cap=1.0)
         case.equal(f"is known at {num_points} points", got[1], wanted[1])

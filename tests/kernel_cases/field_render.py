@@ -3,9 +3,10 @@
 import numpy as np
 
 from kernel_cases.check import Case, gpu_check, to_device, to_host
-from kernel_cases.random_field import BASE_M, UNIT_M, on_device, random_field
+from kernel_cases.random_field import BASE_M, UNIT_M, random_field
+from kernels.bfloat16 import narrowed, widened
 from kernels.dispatch import using
-from kernels.field import FEATURES, NUM_FEATURES, Field
+from kernels.field import Field
 from kernels.field_render import render
 from kernels.tsdf import RenderedArrays
 from slam.geometry import se3_exp
@@ -19,7 +20,7 @@ def ball(random: np.random.Generator) -> Field:
     """
     field = random_field(random)
     for level in (field.middle, field.fine):
-        level.vertices[..., FEATURES : FEATURES + NUM_FEATURES] *= 0.1
+        level.features[:] = narrowed(0.1 * widened(level.features))
     index, voxels = field.base.blocks, field.base.voxels
     coords = index.coords[: index.num_blocks[0], None]
     centers = (8 * coords + np.argwhere(np.ones((8, 8, 8)))) * BASE_M
@@ -39,7 +40,7 @@ def field_render(case: Case) -> None:
         view = (h, w), intrinsics, T_world_camera, (0.1, 8.0)
         with using("cpu"):  # its raycast takes the same steps; the definition's takes others
             wanted = render(field, *view)
-        got = to_host(render(on_device(field), *to_device(view)))
+        got = to_host(render(to_device(field), *to_device(view)))
         case.true(f"there is a ball in {h} x {w}", h < 2 or (wanted.depth_m > 0).mean() > 0.2)
         compare(case, f"{h} x {w}", got, wanted)
 

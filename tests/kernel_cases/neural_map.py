@@ -8,9 +8,9 @@ import numpy as np
 
 from kernel_cases.check import Case, gpu_check, to_device, to_host
 from kernel_cases.tsdf import MAX_READING
+from kernels.bfloat16 import widened
 from kernels.cuda.inputs import Inputs
 from kernels.dispatch import using
-from kernels.field import NUM_FEATURES
 from kernels.rays import Rays
 from slam.camera import Camera, DepthNoise
 from slam.config import NeuralConfig
@@ -25,6 +25,9 @@ from slam.maps.neural.neural_file import LEVELS
 from slam.maps.neural.rendering import FAR_M
 
 NOISE = DepthNoise.rendered()
+# between numbers of 8 bits, which are rounded at random: by their slot, of which others are given
+# out on a GPU
+ULP = 2**-7
 
 
 @gpu_check
@@ -103,14 +106,13 @@ def compare(case: Case, when: str, got: Grid, wanted: Grid, tolerance: float, fl
         both = slots.keys() & wanted_slots.keys()
         a, b = [slots[place] for place in both], [wanted_slots[place] for place in both]
         features, others = (
-            getattr(grid, name).level.vertices[at, :, :NUM_FEATURES]
-            for grid, at in ((got, a), (wanted, b))
+            widened(getattr(grid, name).level.features[at]) for grid, at in ((got, a), (wanted, b))
         )
         is_learned = (features != 0) | (others != 0)
         case.true(f"{when}: {name} learns", bool(is_learned.any()))
         case.close(
             f"{when}: features of {name}", features[is_learned], others[is_learned], tolerance,
-            flips=flips, cap=2.0 * np.ptp(others),
+            2 * ULP, flips=flips, cap=2.0 * np.ptp(others),
         )  # fmt: skip
     (coords, *parts), (wanted_coords, *wanted_parts) = (
         grid.base.arrays() for grid in (got, wanted)

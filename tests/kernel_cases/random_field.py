@@ -2,15 +2,12 @@
 
 import numpy as np
 
-from kernel_cases.check import to_device, to_host
 from kernels import blocks as block_ops
 from kernels import field as field_ops
 from kernels import tsdf as tsdf_ops
+from kernels.bfloat16 import narrowed
 from kernels.blocks import BlockIndex
 from kernels.field import (
-    CURVATURE,
-    FEATURES,
-    NUM_FEATURES,
     NUM_SAMPLES,
     Decoders,
     Field,
@@ -65,35 +62,11 @@ def _random_index(spacing_m: float, random: np.random.Generator) -> BlockIndex:
 
 def _random_level(name: str, random: np.random.Generator) -> Level:
     index = _random_index(SPACINGS_M[name], random)
-    vertices, marks = field_ops.new_vertices(len(index.coords))
-    features = random.normal(scale=0.3, size=(*marks.shape, NUM_FEATURES))
-    vertices[..., FEATURES : FEATURES + NUM_FEATURES] = features
+    features, sums = field_ops.new_vertices(len(index.coords))
+    features[:] = narrowed(random.normal(scale=0.3, size=features.shape))
     if name == "color":
-        vertices[..., CURVATURE] = 1e-3 * random.random(marks.shape)  # as much as of a batch
-    return Level(index, vertices, marks, np.float32(SPACINGS_M[name]))
-
-
-def on_device(field: Field) -> Field:
-    """Return a copy of a field where the op runs."""
-    levels = dict(zip(SPACINGS_M, map(level_on_device, field[:4]), strict=True))
-    return to_device(field._replace(coarse=0, middle=0, fine=0, color=0))._replace(**levels)
-
-
-def level_on_device(level: Level) -> Level:
-    """Return a copy of a level where the op runs; on a GPU marks are int32."""
-    device = to_device(level)
-    if isinstance(device.marks, np.ndarray):
-        return device
-    return device._replace(marks=to_device(level.marks.astype(np.int32)))
-
-
-def on_host(field: Field) -> Field:
-    """Return a copy of such a field as the definition takes it."""
-    levels = {
-        name: level._replace(marks=level.marks.astype(np.uint8))
-        for name, level in zip(SPACINGS_M, to_host(field)[:4], strict=True)
-    }
-    return to_host(field)._replace(**levels)
+        sums[:] = narrowed(1e-3 * random.random(sums.shape))  # as much as of a batch
+    return Level(index, features, sums, np.float32(SPACINGS_M[name]))
 
 
 def random_points(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

@@ -5,20 +5,19 @@ import numpy as np
 from kernels import blocks as block_ops
 from kernels import field as field_ops
 from kernels import tsdf as tsdf_ops
+from kernels.bfloat16 import narrowed, widened
 from kernels.blocks import BlockIndex
 from kernels.field import (
-    CURVATURE,
-    FEATURES,
     NUM_BAND,
     NUM_FEATURES,
     NUM_SAMPLES,
-    RECORD,
     Decoders,
     Field,
     Level,
     Losses,
     RayBatch,
     StepWeights,
+    Touched,
 )
 from kernels.tsdf import TsdfGrid
 
@@ -47,13 +46,11 @@ def new_level(name: str, random: np.random.Generator, share: float) -> Level:
     """Return a level of random features on a share of the blocks round the origin."""
     spacing_m = SPACINGS_M[name]
     index = new_index(spacing_m, random, share)
-    vertices, marks = field_ops.new_vertices(len(index.coords))
-    vertices[..., FEATURES : FEATURES + NUM_FEATURES] = random.normal(
-        scale=0.3, size=(*marks.shape, NUM_FEATURES)
-    )
+    features, sums = field_ops.new_vertices(len(index.coords))
+    features[:] = narrowed(random.normal(scale=0.3, size=features.shape))
     if name == "color":  # of the order of that of a batch
-        vertices[..., CURVATURE] = 0.1 / SIZES[-1] * random.spawn(1)[0].random(marks.shape)
-    return Level(index, vertices, marks, np.float32(spacing_m))
+        sums[:] = narrowed(0.1 / SIZES[-1] * random.spawn(1)[0].random(sums.shape))
+    return Level(index, features, sums, np.float32(spacing_m))
 
 
 def new_base(random: np.random.Generator, share: float) -> TsdfGrid:
@@ -117,18 +114,37 @@ def levels_of(field: Field) -> tuple[Level, ...]:
 
 
 def copy_of(field: Field) -> Field:
-    """Return a field with vertices and marks of its own."""
+    """Return a field with vertices of its own."""
     return field._replace(
         **{
-            name: level._replace(vertices=level.vertices.copy(), marks=level.marks.copy())
+            name: level._replace(features=level.features.copy(), sums=level.sums.copy())
             for name, level in zip(LEVELS, levels_of(field), strict=True)
         }
     )
 
 
-def part(level: Level, first: int) -> np.ndarray:
-    """Return features, gradients or sums (m, NUM_FEATURES) of all vertices of a level."""
-    return level.vertices.reshape(-1, RECORD)[:, first : first + NUM_FEATURES]
+def features_of(level: Level) -> np.ndarray:
+    """Return the features (m, NUM_FEATURES) of all vertices of a level."""
+    return widened(level.features.reshape(-1, NUM_FEATURES))
+
+
+def set_features(level: Level, features: np.ndarray) -> None:
+    """Store features (m, NUM_FEATURES), or the same of all vertices, rounded."""
+    level.features.reshape(-1, NUM_FEATURES)[:] = narrowed(features)
+
+
+def sums_of(level: Level) -> np.ndarray:
+    """Return the sums or curvatures (m,) of all vertices of a level."""
+    return widened(level.sums.reshape(-1))
+
+
+def dense(level: Level, touched: Touched, which: int | slice = slice(NUM_FEATURES)) -> np.ndarray:
+    """Return the gradient by the features (m, NUM_FEATURES) of all vertices of a level, or the
+    curvature (m,).
+    """
+    gradient = np.zeros((level.sums.size, NUM_FEATURES + 1), np.float32)
+    gradient[touched.rows] = touched.gradient
+    return gradient[:, which]
 
 
 def assert_like(actual: np.ndarray, expected: np.ndarray, tolerance: float, jumps: float = 0.0):
@@ -145,8 +161,8 @@ def assert_like(actual: np.ndarray, expected: np.ndarray, tolerance: float, jump
 
 def gradients(
     field: Field, batch: RayBatch, weights: StepWeights | None = None
-) -> tuple[Field, Losses, field_ops.DecoderGradient, list[np.ndarray]]:
-    """Compute gradients into a copy of a field; return it with what `gradients` returns."""
+) -> tuple[Field, Losses, field_ops.DecoderGradient, list[Touched]]:
+    """Compute gradients with a copy of a field; return it with what `gradients` returns."""
     field = copy_of(field)
     return field, *field_ops.gradients(field, batch, weights or StepWeights())
 
@@ -155,7 +171,7 @@ def plane_field(normal: np.ndarray, offset_m: float) -> Field:
     """Return a field whose base is the grey plane normal . p = offset_m, without features."""
     field = random_field(13, share=1.0)
     for level in levels_of(field):
-        level.vertices[:] = 0.0
+        level.features[:], level.sums[:] = 0, 0
     index, voxels = field.base.blocks, field.base.voxels
     inside = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1)
     coords = index.coords[: index.num_blocks[0], None]

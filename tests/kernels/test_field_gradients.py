@@ -5,12 +5,9 @@ import pytest
 
 from kernels import field as field_ops
 from kernels.field import (
+    COLOR,
     CURVATURE,
-    FEATURES,
     FINE,
-    GRADIENT,
-    NUM_FEATURES,
-    RECORD,
     RayBatch,
     StepWeights,
 )
@@ -20,13 +17,16 @@ from .fields import (
     LEVELS,
     assert_like,
     copy_of,
+    dense,
+    features_of,
     gradients,
     levels_of,
-    part,
     random_batch,
     random_field,
+    set_features,
 )
 
+WAY = 0.1
 pytestmark = pytest.mark.usefixtures("one_thread_of_torch")
 
 
@@ -38,45 +38,29 @@ def test_gradients_at_vertices_like_reference():
     reference, cpu = with_both(lambda: gradients(field, batch))
     np.testing.assert_allclose(cpu[1], reference[1], rtol=1e-5)
     for l in range(len(LEVELS)):
-        np.testing.assert_array_equal(np.sort(cpu[3][l]), reference[3][l])
+        np.testing.assert_array_equal(np.sort(cpu[3][l].rows), reference[3][l].rows)
         assert_like(
-            part(levels_of(cpu[0])[l], GRADIENT), part(levels_of(reference[0])[l], GRADIENT), 1e-4
+            dense(levels_of(field)[l], cpu[3][l]), dense(levels_of(field)[l], reference[3][l]), 1e-4
         )
-    assert_like(part(cpu[0].color, CURVATURE), part(reference[0].color, CURVATURE), 1e-5)
-    assert len(cpu[3][FINE]) > part(cpu[0].fine, GRADIENT).any(axis=1).sum()
+    bends = (dense(field.color, result[3][COLOR], CURVATURE) for result in (cpu, reference))
+    assert_like(*bends, 1e-5)
+    assert len(cpu[3][FINE].rows) > cpu[3][FINE].gradient.any(axis=1).sum()
 
 
 def test_touched_are_the_vertices_with_a_gradient(backend: str):
+    """Nothing of them changes yet."""
     field = random_field(3)
     after, _, _, touched = gradients(field, random_batch(3, 200))
-    for before, level, rows in zip(levels_of(field), levels_of(after), touched, strict=True):
-        assert rows.dtype == np.int32
-        assert len(rows) > 20
-        np.testing.assert_array_equal(
-            np.sort(rows), np.flatnonzero(part(level, GRADIENT).any(axis=1))
-        )
-        others = np.delete(np.arange(RECORD), np.s_[GRADIENT : GRADIENT + NUM_FEATURES])
-        if level is after.color:
-            grew = part(level, CURVATURE)[:, 0] > part(before, CURVATURE)[:, 0]
-            assert grew[rows].mean() > 0.99  # the others' share is beneath rounding
-            others = others[others != CURVATURE]
-        np.testing.assert_array_equal(level.vertices[..., others], before.vertices[..., others])
-
-
-def test_gradients_are_added(backend: str):
-    """Two batches one after the other: the sum of both. So are curvatures."""
-    field = random_field(4)
-    before = part(field.color, CURVATURE)[:, 0]
-    both, total, curvature = copy_of(field), [0.0] * len(LEVELS), before
-    for seed in (0, 1):
-        batch = random_batch(seed, 40)
-        once, *_ = gradients(field, batch)
-        field_ops.gradients(both, batch, StepWeights())
-        total = [t + part(level, GRADIENT) for t, level in zip(total, levels_of(once), strict=True)]
-        curvature = curvature + (part(once.color, CURVATURE)[:, 0] - before)
-    assert_like(part(both.color, CURVATURE)[:, 0], curvature, 1e-6)
-    for level, expected in zip(levels_of(both), total, strict=True):
-        assert_like(part(level, GRADIENT), np.asarray(expected), 1e-6)
+    for before, level, (rows, gradient) in zip(
+        levels_of(field), levels_of(after), touched, strict=True
+    ):
+        assert (rows.dtype, gradient.dtype) == (np.int32, np.float32)
+        assert len(np.unique(rows)) == len(rows) > 20
+        assert gradient.any(axis=1).all()
+        np.testing.assert_array_equal(level.features, before.features)
+        np.testing.assert_array_equal(level.sums, before.sums)
+        assert (gradient[:, CURVATURE] > 0.0).all() == (level is after.color)
+        assert gradient[:, CURVATURE].any() == (level is after.color)
 
 
 @pytest.mark.parametrize("name", LEVELS)
@@ -85,19 +69,21 @@ def test_gradients_are_the_slope_of_the_losses(backend: str, name: str):
     field, batch = random_field(6), random_batch(6, 300)
     weights = StepWeights(near=0.9, free=0.7, depth=1.1, color=0.8, coarse=1.3)
     learned = {"fine": ["near", "free", "depth", "color"]}
-    after, *_ = gradients(field, batch, weights)
-    gradient = part(getattr(after, name), GRADIENT).astype(np.float64)
-    length = np.linalg.norm(gradient)
+    touched = gradients(field, batch, weights)[3]
+    gradient = dense(getattr(field, name), touched[LEVELS.index(name)]).astype(np.float64)
+    start = features_of(getattr(field, name)).astype(np.float64)
 
-    def loss(way: float) -> float:
+    def moved_by(way: float) -> tuple[np.ndarray, float]:
         moved = copy_of(field)
-        part(getattr(moved, name), FEATURES)[:] += way * gradient / length
-        losses = gradients(moved, batch, weights)[1]
-        return sum(getattr(weights, n, 1.0) * getattr(losses, n) for n in learned.get(name, [name]))
+        level = getattr(moved, name)
+        set_features(level, start + way * gradient / np.linalg.norm(gradient))
+        losses, names = gradients(moved, batch, weights)[1], learned.get(name, [name])
+        total = sum(getattr(weights, n, 1.0) * getattr(losses, n) for n in names)
+        return features_of(level), total
 
-    way = 0.02  # over the hundreds of features that are touched: far below their size
-    slope = (loss(way) - loss(-way)) / (2 * way)
-    assert slope == pytest.approx(length, rel=0.01)
+    # over the hundreds of features that are touched: far below their size, but not below rounding
+    (far, high), (near, low) = moved_by(WAY), moved_by(-WAY)
+    assert high - low == pytest.approx((gradient * (far.astype(np.float64) - near)).sum(), rel=0.02)
 
 
 def test_color_decoder_gradient_is_the_slope_of_its_loss(backend: str):
@@ -118,18 +104,17 @@ def test_color_decoder_gradient_is_the_slope_of_its_loss(backend: str):
 
 def test_coarser_levels_learn_from_their_own_losses_only(backend: str):
     field, batch = random_field(8), random_batch(8, 100)
-    everything, *_ = gradients(field, batch)
-    alone, _, d_decoder, touched = gradients(field, batch, StepWeights(0.0, 0.0, 0.0, 0.0))
-    for a, b in zip(levels_of(alone)[:FINE], levels_of(everything)[:FINE], strict=True):
-        np.testing.assert_array_equal(part(a, GRADIENT), part(b, GRADIENT))
-    assert not part(alone.fine, GRADIENT).any()
-    assert not part(alone.color, GRADIENT).any()
-    assert [len(rows) > 0 for rows in touched] == [True, True, False, False]
+    everything = gradients(field, batch)[3]
+    _, _, d_decoder, alone = gradients(field, batch, StepWeights(0.0, 0.0, 0.0, 0.0))
+    for a, b in zip(alone[:FINE], everything[:FINE], strict=True):
+        np.testing.assert_array_equal(a.rows, b.rows)
+        np.testing.assert_array_equal(a.gradient, b.gradient)
+    assert [len(touched.rows) > 0 for touched in alone] == [True, True, False, False]
     assert not d_decoder.color_w1.any()
     assert not d_decoder.color_w2.any()
-    without_color, *_ = gradients(field, batch, StepWeights(color=0.0))
-    assert part(without_color.fine, GRADIENT).any()
-    assert not part(without_color.color, GRADIENT).any()
+    without_color = gradients(field, batch, StepWeights(color=0.0))[3]
+    assert without_color[FINE].gradient.any()
+    assert not len(without_color[COLOR].rows)
 
 
 @pytest.mark.parametrize("name", RayBatch._fields)

@@ -6,9 +6,9 @@ import pytest
 from kernels import blocks as block_ops
 from kernels import field as field_ops
 from kernels import tsdf as tsdf_ops
+from kernels.bfloat16 import narrowed, widened
 from kernels.field import (
     COLOR,
-    FEATURES,
     NUM_FEATURES,
 )
 
@@ -22,10 +22,10 @@ from .fields import (
     as_float32,
     copy_of,
     levels_of,
-    part,
     plane_field,
     random_field,
     random_points,
+    set_features,
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread_of_torch")
@@ -56,7 +56,7 @@ def test_without_fine_features_the_distance_is_that_of_the_base(backend: str):
     base = tsdf_ops.query(field.base.blocks, field.base.voxels, points, BASE_M, UNIT_M)
     gone = field.fine._replace(blocks=block_ops.new_index(1))
     zero = copy_of(field).fine
-    part(zero, FEATURES)[:] = 0.0
+    zero.features[:] = 0
     for fine in (gone, zero):
         sdf_m, gradient, is_valid = field_ops.query(field._replace(fine=fine), points)
         np.testing.assert_array_equal(is_valid, base[2])
@@ -83,8 +83,9 @@ def test_features_decode_as_the_contract_says(backend: str):
     field.base.voxels.color[:, :3] = np.array([51, 102, 153])[:, None]
     phi = np.random.default_rng(0).normal(size=(4, NUM_FEATURES)).astype(np.float32)
     phi[COLOR] *= 0.05
+    phi = widened(narrowed(phi))
     for level, features in zip(levels_of(field), phi, strict=True):
-        part(level, FEATURES)[:] = features
+        set_features(level, features)
     points = random_points(3, (100,))
     d = field.decoders
 

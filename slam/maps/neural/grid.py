@@ -20,11 +20,10 @@ from slam.maps.neural.decoders import load_decoders
 from slam.maps.tsdf.map import TsdfMap
 from slam.maps.tsdf.tsdf_file import TsdfContent, check_blocks
 
-VERTEX_BYTES = 4 * field_ops.RECORD + 1
-BLOCK_BYTES = 512 * VERTEX_BYTES + 44  # vertices, coordinates and neighbours
-# How the budget is shared out; what is full refuses blocks.
-SHARES = {"coarse": 0.02, "middle": 0.06, "fine": 0.3, "color": 0.3}
-BASE_SHARE = 0.32
+BLOCK_BYTES = 512 * 2 * (field_ops.NUM_FEATURES + 1) + 44  # vertices, coordinates and neighbours
+# How the budget is shared out, about as a flat shares it; what is full refuses blocks.
+SHARES = {"coarse": 0.01, "middle": 0.03, "fine": 0.21, "color": 0.21}
+BASE_SHARE = 0.54
 FIRST_CAPACITY = 1 << 10
 _CORNERS = 2 * np.stack(np.unravel_index(np.arange(8), (2, 2, 2)), axis=-1).astype(np.float32) - 1
 
@@ -48,9 +47,8 @@ class _GrowingLevel:
 
     def __init__(self, spacing_m: float, most_blocks: int) -> None:
         capacity = min(FIRST_CAPACITY, most_blocks)
-        vertices, marks = field_ops.new_vertices(most_blocks)
-        index = block_ops.new_index(capacity)
-        self.level = Level(index, vertices, marks, np.float32(spacing_m))
+        index, vertices = block_ops.new_index(capacity), field_ops.new_vertices(most_blocks)
+        self.level = Level(index, *vertices, np.float32(spacing_m))
         self.stamps = np.full(capacity, -1, np.int32)
 
     @property
@@ -64,7 +62,7 @@ class _GrowingLevel:
     def grow(self) -> bool:
         """Double the capacity within the budget; False where that is used up."""
         old = len(self.level.blocks.coords)
-        capacity = min(2 * old, len(self.level.vertices))
+        capacity = min(2 * old, len(self.level.sums))
         if capacity == old:
             return False
         self.stamps = np.append(self.stamps, np.full(capacity - old, -1, np.int32))
@@ -94,7 +92,8 @@ class _GrowingLevel:
         corners = np.concatenate([points + reach_m * side for side in _CORNERS])
         coords = np.floor(corners / np.float32(self.block_size_m)).astype(np.int32)
         slots = block_ops.find_blocks(self.level.blocks, np.unique(coords, axis=0))
-        self.level.vertices[slots[slots >= 0]] = 0.0
+        for values in (self.level.features, self.level.sums):
+            values[slots[slots >= 0]] = 0
 
     def touch_band(self, view: View, truncation_m: float, stride: int, stamp: int) -> bool:
         """Allocate the blocks of the band; see `kernels.blocks.touch_band`. Return whether all

@@ -3,8 +3,8 @@
     header            uint8    JSON text: format "twinmap-neural", version, config, noise, frame
                                count, and frame index, camera, colour flag and pose of each keyframe
     LEVEL_coords      int32    (n, 3), LEVEL one of coarse, middle, fine, color: block coordinates
-    LEVEL_features    float32  (n, 512, 4), z fastest
-    LEVEL_sums        float32  (n, 512, 4): what the optimiser has summed up for each feature
+    LEVEL_features    uint16   (n, 512, 4), z fastest: bfloat16 (`kernels.bfloat16`)
+    LEVEL_sums        uint16   (n, 512): what the optimiser has summed up, as bfloat16
     base_coords, _sdf, _weight, _color, _anchors: the base, as in `slam.maps.tsdf.tsdf_file`
     color_w1, _w2     float32  (4, 16), (16, 3): the colour decoder
     ray_counts        int64    (k,): rays of each keyframe
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from kernels.blocks import MAX_COORD
-from kernels.field import FEATURES, NUM_FEATURES, SUM, Decoders
+from kernels.field import NUM_FEATURES, Decoders
 from slam.camera import DepthNoise
 from slam.config import NeuralConfig
 from slam.config_file import build
@@ -36,7 +36,7 @@ from slam.maps.sizes import check_neural
 from slam.meshio import replaced_file
 
 FORMAT = "twinmap-neural"
-VERSION = 2
+VERSION = 3
 LEVELS = ("coarse", "middle", "fine", "color")
 BASE = ("coords", "sdf", "weight", "color", "anchors")
 
@@ -72,11 +72,10 @@ def write_neural(path: Path, content: NeuralContent, beside: Mapping[str, Any]) 
         **ray_arrays(items),
     }
     for name in LEVELS:
-        level = getattr(grid, name)
-        arrays[f"{name}_coords"] = level.level.blocks.coords[: level.count]
-        records = level.level.vertices[: level.count]
-        arrays[f"{name}_features"] = records[:, :, FEATURES : FEATURES + NUM_FEATURES]
-        arrays[f"{name}_sums"] = records[:, :, SUM : SUM + NUM_FEATURES]
+        level, n = getattr(grid, name).level, getattr(grid, name).count
+        arrays[f"{name}_coords"] = level.blocks.coords[:n]
+        arrays[f"{name}_features"] = level.features[:n]
+        arrays[f"{name}_sums"] = level.sums[:n]
     with replaced_file(path) as file:
         np.savez(file, **arrays, **beside)
 
@@ -121,9 +120,9 @@ def _read_grid(
             raise SlamError(f"it is damaged: a block of {name} occurs twice")
         if not growing.insert(coords):
             raise SlamError(f"its {n} blocks of {name} exceed {config.budget_mb} MB")
-        for part, first in (("features", FEATURES), ("sums", SUM)):
-            values = checked(arrays, f"{name}_{part}", np.float32, (n, 512, NUM_FEATURES))
-            growing.level.vertices[:n, :, first : first + NUM_FEATURES] = values
+        features = checked(arrays, f"{name}_features", np.uint16, (n, 512, NUM_FEATURES))
+        growing.level.features[:n] = features
+        growing.level.sums[:n] = checked(arrays, f"{name}_sums", np.uint16, (n, 512))
     grid.publish()
     return grid
 

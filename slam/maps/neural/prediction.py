@@ -12,7 +12,8 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from scipy import ndimage, sparse
 from scipy.sparse.linalg import cg
 
-from kernels.field import FEATURES, NUM_FEATURES, SUM, Level
+from kernels.bfloat16 import narrowed, widened
+from kernels.field import NUM_FEATURES, Level
 
 REACH = 1  # vertices beyond the last one that rays have taught
 STIFFNESS = 0.004  # of the plate, against moving a taught vertex
@@ -30,19 +31,17 @@ class _Box:
 def continued(level: Level) -> tuple[Level, Bool[np.ndarray, "n 512"]]:
     """Return a copy of a level with its features continued, and which vertices are then known."""
     count = int(level.blocks.num_blocks[0])
-    records = level.vertices[:count]
     box = _box(level.blocks.coords[:count])
     sums = np.zeros(box.shape)
-    sums.ravel()[box.at] = np.sqrt(records[:, :, SUM : SUM + NUM_FEATURES].sum(axis=2))
+    sums.ravel()[box.at] = 2.0 * np.sqrt(widened(level.sums[:count]))
     taught = sums > 0
     if not taught.any():
         return level, np.zeros(box.at.shape, dtype=bool)
     known = ndimage.binary_dilation(taught, iterations=REACH)
     features = np.zeros((taught.size, NUM_FEATURES))
-    features[box.at] = records[:, :, FEATURES : FEATURES + NUM_FEATURES]
-    vertices = records.copy()
-    vertices[:, :, FEATURES : FEATURES + NUM_FEATURES] = _plate(features, sums, known)[box.at]
-    return level._replace(vertices=vertices), known.ravel()[box.at]
+    features[box.at] = widened(level.features[:count])
+    bent = narrowed(_plate(features, sums, known)[box.at])
+    return level._replace(features=bent), known.ravel()[box.at]
 
 
 def _box(coords: np.ndarray) -> _Box:

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Int64
 
 from kernels import field as field_ops
 from kernels import rays as ray_ops
@@ -55,15 +56,15 @@ class Recipe:
     depth_noise: DepthNoise
     moments: tuple[field_ops.DecoderGradient, field_ops.DecoderGradient]  # changed by each step
 
-    def step(self, field: Field, batch: field_ops.RayBatch) -> None:
-        """Take one step on a batch, in place."""
+    def step(self, field: Field, batch: field_ops.RayBatch, seed: Int64[np.ndarray, "1"]) -> None:
+        """Take one step on a batch, in place; `seed` is another in each step."""
         config = self.config
         _, d_decoder, touched = field_ops.gradients(field, batch, StepWeights())
-        field_ops.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0)
-        field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0)
+        field_ops.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0, seed)
+        field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0, seed)
         rate = fine_rate(config, self.depth_noise)
-        field_ops.adagrad(field.fine, touched[2], rate, config.smoothness / config.rays)
-        field_ops.relax(field.color, touched[3], *color_bounds(config))
+        field_ops.adagrad(field.fine, touched[2], rate, config.smoothness / config.rays, seed)
+        field_ops.relax(field.color, touched[3], *color_bounds(config), seed)
         field_ops.update_decoder(field.decoders, d_decoder, self.moments, config.decoder_rate)
 
 
@@ -91,9 +92,10 @@ class Trainer:
         window = [keyframe for keyframe in window if keyframe.num_rays]
         for _ in range(num_steps if window else 0):
             take_free_threads()
+            seed = np.array([self._num_draws + 1])
             self._sample(window)
             with using("reference") if implementation == "reference" else nullcontext():
-                self._recipe.step(field, self._batch)
+                self._recipe.step(field, self._batch, seed)
             if time.perf_counter() > deadline_s:
                 return
 

@@ -10,7 +10,7 @@ import torch
 
 from kernels import blocks as block_ops
 from kernels.cuda.arrays import full, to_device, to_host, zeros
-from kernels.field import RECORD, Decoders, Field, Level
+from kernels.field import NUM_FEATURES, Decoders, Field, Level
 from slam.camera import DepthNoise
 from slam.config import NeuralConfig
 from slam.errors import SlamError
@@ -20,9 +20,9 @@ from slam.maps.neural.grid import BLOCK_BYTES, Grid, base_config, capacities
 from slam.maps.neural.neural_file import LEVELS
 from slam.maps.tsdf.cuda.map import CudaTsdfMap
 
-# what a block takes beyond its share of the host's memory: marks of 4 bytes, its stamp, its place
-# in a list, and two to four entries of the table
-MORE_BYTES = 512 * 3 + 8 + 48
+# what a block takes beyond its share of the host's memory: its stamp, its place in a list, and two
+# to four entries of the table
+MORE_BYTES = 8 + 48
 
 
 class DeviceLevel:
@@ -32,9 +32,9 @@ class DeviceLevel:
 
     def __init__(self, spacing_m: float, capacity: int) -> None:
         index = to_device(block_ops.new_index(capacity))
-        vertices: Any = zeros((capacity, 512, RECORD), torch.float32)
-        marks: Any = zeros((capacity, 512), torch.int32)
-        self.level: Any = Level(index, vertices, marks, np.float32(spacing_m))
+        features: Any = zeros((capacity, 512, NUM_FEATURES), torch.uint16)
+        sums: Any = zeros((capacity, 512), torch.uint16)
+        self.level: Any = Level(index, features, sums, np.float32(spacing_m))
         self.capacity = capacity
         self.stamps: Any = full((capacity,), -1, torch.int32)
         self.visible: Any = full((capacity,), -1, torch.int32)
@@ -101,7 +101,8 @@ class DeviceGrid:
             own, copy = getattr(self, name).level, getattr(grid, name)
             n = int(own.blocks.num_blocks)
             copy.insert(to_host(own.blocks.coords[:n]))
-            torch.from_numpy(copy.level.vertices[:n]).copy_(own.vertices[:n])
+            copy.level.features[:n] = to_host(own.features[:n])
+            copy.level.sums[:n] = to_host(own.sums[:n])
         grid.take_base(num_integrated, self.base.arrays())
         grid.publish()
         return grid
@@ -119,7 +120,11 @@ class DeviceGrid:
             index = block_ops.grown_index(other.level.blocks, own.capacity)
             for tensor, array in zip(own.level.blocks, index, strict=True):
                 tensor.copy_(to_device(array))
-            own.level.vertices[:n] = to_device(other.level.vertices[:n])
+            for tensor, array in (
+                (own.level.features, other.level.features),
+                (own.level.sums, other.level.sums),
+            ):
+                tensor.view(torch.int16)[:n] = to_device(array[:n]).view(torch.int16)
         self.base.take(grid.base_content())
         for tensor, array in zip(self.field.decoders, grid.decoders, strict=True):
             tensor.copy_(to_device(array))

@@ -84,5 +84,5 @@ class DeviceTrainer:
 
     def _step(self) -> None:
         sample_window(self._rays, self._window, self._batch)
-        self._recipe.step(self._field, self._batch)
+        self._recipe.step(self._field, self._batch, self._table["seed"][:1])
         self._table["seed"].add_(self._table["num_keyframes"])

@@ -44,10 +44,10 @@ def test_surface_and_keyframes_move(wall, see):
 
 
 def test_what_does_not_move_keeps_its_features(wall):
-    vertices = wall._grid.fine.level.vertices.copy()
+    vertices = wall._grid.fine.level.features.copy()
     assert vertices.any()
     assert len(moved(wall, np.eye(4))) == 0
-    np.testing.assert_array_equal(wall._grid.fine.level.vertices, vertices)
+    np.testing.assert_array_equal(wall._grid.fine.level.features, vertices)
 
 
 def test_a_moved_map_is_trained_on(wall, see):
@@ -57,11 +57,11 @@ def test_a_moved_map_is_trained_on(wall, see):
     points = points[wall.query(points).is_valid]  # the box hides some
     assert len(points) > 500
     moved(wall, TURNED)
-    assert not wall._grid.fine.level.vertices[..., :4].any()
+    assert not wall._grid.fine.level.features.any()
     for index, position in enumerate(POSITIONS):
         frame, T = see(position, has_box=True, index=10 + index)
         wall.integrate(frame, TURNED @ T)
-    assert wall._grid.fine.level.vertices[..., :4].any()
+    assert wall._grid.fine.level.features.any()
     samples = wall.query(transform_points(TURNED, points))
     assert samples.is_valid.mean() > 0.95
     assert np.percentile(np.abs(samples.sdf_m[samples.is_valid]), 90) < 0.25 * SPACING_M

@@ -203,12 +203,12 @@ def test_polishing_trains_on_all_keyframes_and_ends_when_told(make_neural, see, 
     map_ = make_neural(keyframe_every=1, steps=0, first_steps=0, window=2, polish_s=60.0)
     for index in range(3):
         map_.integrate(*see((0.2 * index, -1.5, 0.0), index=index))
-    color_before = map_._grid.color.level.vertices.copy()
+    color_before = map_._grid.color.level.features.copy()
     map_.polish(lambda: True)
     assert num_steps() == 0
     map_.polish(lambda: num_steps() == 2)  # a round: two keyframes, then the third
     assert num_steps() == 2
-    changed = (map_._grid.color.level.vertices != color_before).any(axis=(1, 2))
+    changed = (map_._grid.color.level.features != color_before).any(axis=(1, 2))
     assert changed[: map_._grid.color.count].mean() > 0.5
     map_.polish(lambda: False)
     assert 2 < num_steps() <= 2 + 16 * 3  # no longer than it is of use

@@ -5,7 +5,8 @@ import pytest
 
 from kernels import blocks as block_ops
 from kernels import field as field_ops
-from kernels.field import FEATURES, NUM_FEATURES, SUM, Level
+from kernels.bfloat16 import narrowed, widened
+from kernels.field import Level
 from slam.maps.neural.prediction import REACH, continued
 
 SPACING_M = 0.48
@@ -27,15 +28,15 @@ def plane() -> np.ndarray:
 def level(features, is_taught) -> Level:
     index = block_ops.new_index(16)
     block_ops.insert_blocks(index, BLOCKS)
-    records, marks = field_ops.new_vertices(16)
+    stored, sums = field_ops.new_vertices(16)
     n = len(BLOCKS)
-    records[:n, :, FEATURES : FEATURES + NUM_FEATURES] = np.where(is_taught, features, 0.0)
-    records[:n, :, SUM : SUM + NUM_FEATURES] = is_taught
-    return Level(index, records, marks, np.float32(SPACING_M))
+    stored[:n] = narrowed(np.where(is_taught, features, 0.0))
+    sums[:n] = narrowed(is_taught[..., 0])
+    return Level(index, stored, sums, np.float32(SPACING_M))
 
 
 def features_of(level) -> np.ndarray:
-    return level.vertices[: len(BLOCKS), :, FEATURES : FEATURES + NUM_FEATURES]
+    return widened(level.features[: len(BLOCKS)])
 
 
 def corner(low, high) -> np.ndarray:
@@ -57,22 +58,20 @@ def test_a_plane_goes_on_as_a_plane(low, high):
     before = level(plane(), corner(low, high))
     after, known = continued(before)
     np.testing.assert_array_equal(known, steps_from(low, high) <= REACH)
-    # the solver stops at 1e-4 of the right side; each vertex on the way may double that
+    # numbers have 8 bits before and after; each vertex on the way may double that
     scale = np.abs(plane()).max()
     np.testing.assert_allclose(
-        features_of(after)[known], plane()[known], atol=1e-4 * 2**REACH * 10 * scale
+        features_of(after)[known], plane()[known], atol=2**-8 * 2**REACH * scale
     )
 
 
 def test_only_known_vertices_are_changed():
     before = level(plane(), corner((2, 2, 2), (4, 5, 4)))
-    old = before.vertices.copy()
+    old = before.features.copy()
     after, known = continued(before)
-    np.testing.assert_array_equal(before.vertices, old)  # a copy is returned
+    np.testing.assert_array_equal(before.features, old)  # a copy is returned
     np.testing.assert_array_equal(features_of(after)[~known], 0.0)
-    np.testing.assert_array_equal(
-        after.vertices[: len(BLOCKS), :, SUM:], old[: len(BLOCKS), :, SUM:]
-    )
+    np.testing.assert_array_equal(after.sums, before.sums)
 
 
 def test_what_was_taught_stays_about_as_it_was():
