@@ -14,11 +14,12 @@ from slam.geometry import Transform, inverse, transform_points
 NUM_PROBES = 128  # points of the new keyframe that others should see
 MARGIN = 1.1  # a probe deeper than a keyframe's far_m by this factor is out of its view
 MIN_OVERLAP = 0.1
+SAME_VIEW = 0.8  # of two keyframes that see so much of each other one is enough
 
 
 @dataclass
 class Keyframe:
-    """The rays of one frame; its pose is refined in place."""
+    """The rays of one frame, if they are kept; its pose is refined in place."""
 
     frame_index: int
     camera: Camera
@@ -45,6 +46,10 @@ class Keyframe:
         """Bytes of its rays."""
         return sum(array.nbytes for array in self.rays)
 
+    def drop_rays(self) -> None:
+        """Keep the pose alone."""
+        self.rays = Rays(*(array[:0].copy() for array in self.rays))
+
 
 class Keyframes:
     """All keyframes of a map."""
@@ -58,6 +63,24 @@ class Keyframes:
         keyframe.number = len(self.items)
         self.items.append(keyframe)
         self.nbytes += keyframe.nbytes
+
+    def redundant(self) -> Keyframe | None:
+        """Return the last keyframe that has rays, where the one before it sees nearly the same."""
+        seen = self._with_rays(self.items)[-2:]
+        if len(seen) < 2:
+            return None
+        before, last = seen
+        shares = self.overlaps(before, [last])[0], self.overlaps(last, [before])[0]
+        return last if min(shares) > SAME_VIEW else None
+
+    def drop_rays(self, keyframe: Keyframe) -> None:
+        """Keep no more of a keyframe than its pose."""
+        self.nbytes -= keyframe.nbytes
+        keyframe.drop_rays()
+
+    @staticmethod
+    def _with_rays(items: list[Keyframe]) -> list[Keyframe]:
+        return [keyframe for keyframe in items if keyframe.num_rays]
 
     def move(
         self, motion_at: Callable[[Float32[np.ndarray, "k"]], Float64[np.ndarray, "k 4 4"]]
@@ -74,9 +97,8 @@ class Keyframes:
         """Return the newest keyframe, the one before it, and those that overlap most with the
         newest.
         """
-        newest = self.items[-1]
-        chosen = self.items[-2:-1]
-        older = self.items[:-2]
+        newest, before = self.items[-1], self._with_rays(self.items[:-1])
+        chosen, older = before[-1:], before[:-1]
         overlap = self.overlaps(newest, older)
         order = np.argsort(-overlap, kind="stable")[: max(0, size - 2)]
         chosen += [older[i] for i in order if overlap[i] > MIN_OVERLAP]
@@ -84,11 +106,11 @@ class Keyframes:
 
     def windows(self, size: int) -> Iterator[list[Keyframe]]:
         """Go round all keyframes for ever, so many at a time, in a new order each time round."""
-        random = np.random.default_rng(0)
-        while self.items:
-            order = random.permutation(len(self.items))
+        random, items = np.random.default_rng(0), self._with_rays(self.items)
+        while items:
+            order = random.permutation(len(items))
             for first in range(0, len(order), size):
-                yield [self.items[i] for i in order[first : first + size]]
+                yield [items[i] for i in order[first : first + size]]
 
     def centers_m(self, most: int = 32) -> Float64[np.ndarray, "k 3"]:
         """Return some places where the camera was, evenly over time."""

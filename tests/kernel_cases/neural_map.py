@@ -46,7 +46,7 @@ def inputs_of_captured_launches(case: Case) -> None:
 
 @gpu_check
 def pool_of_rays(case: Case) -> None:
-    """It grows, and gives back what it got; overlaps are told as by whole keyframes."""
+    """It grows, takes back room, returns what it got; overlaps are told as by whole keyframes."""
     camera = Camera(40, 30, 35.0, 35.0, 19.5, 14.5)
     pool, kept, whole = RayPool(64), Keyframes(), Keyframes()
     for i, n in enumerate((50, 0, 1, 300, 200)):
@@ -55,6 +55,7 @@ def pool_of_rays(case: Case) -> None:
         rays = Rays(pixel, parts[0], parts[1], case.random.integers(0, 256, (n, 4), np.uint8))
         T = se3_exp(case.random.normal(size=6) * 0.1)
         whole.add(Keyframe(i, camera, T, rays, True, T))
+        pool.release(pool.keep(Keyframe(i, camera, T, to_device(rays), True, T)))
         kept.add(pool.keep(Keyframe(i, camera, T, to_device(rays), True, T)))
     items: Any = kept.items
     for got, own, wanted in zip(pool.downloaded(items), items, whole.items, strict=True):

@@ -94,6 +94,9 @@ class NeuralMap(KeyframedMap):
             frame.index,
             frame.color_mask,
         )
+        last = self._keyframes.redundant()
+        if last is not None:  # so memory grows with what is seen and not with time
+            self._keyframes.drop_rays(last)
         self._choose_window(
             Keyframe(frame.index, camera, T_world_camera, rays, has_color, T_world_camera)
         )

@@ -110,3 +110,45 @@ def test_the_first_window_is_the_first_keyframe():
 def test_keyframes_weigh_what_their_rays_do():
     keyframes, items = collection(pose(), pose(0.1))
     assert keyframes.nbytes == 2 * 16 * 1200 == sum(item.nbytes for item in items)
+
+
+def thin(keyframes: Keyframes) -> bool:
+    last = keyframes.redundant()
+    if last is not None:
+        keyframes.drop_rays(last)
+    return last is not None
+
+
+def test_of_two_keyframes_that_see_the_same_one_keeps_its_rays():
+    """Also of many: a camera at rest adds none, and is not trained on twice."""
+    keyframes, items = collection(pose(), pose(x_m=0.05 * VIEW_M))
+    assert thin(keyframes)
+    assert [item.num_rays for item in items] == [1200, 0]
+    assert keyframes.nbytes == items[0].nbytes
+    assert not thin(keyframes)
+    for _ in range(5):
+        items.append(keyframe(pose(yaw_deg=40.0)))
+        keyframes.add(items[-1])
+        thin(keyframes)
+    assert [item.num_rays > 0 for item in items] == [True, False, True, *4 * [False]]
+    assert [item.number for item in keyframes.items] == list(range(7))
+    keyframes.add(keyframe(pose()))
+    items.append(keyframes.items[-1])
+    assert numbers(keyframes.window(8), items) == [7, 2, 0]
+    assert sorted(numbers(next(keyframes.windows(8)), items)) == [0, 2, 7]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pose(x_m=0.3 * VIEW_M),
+        pose(yaw_deg=20.0),
+        pose(z_m=0.4 * WALL_M),  # all that it sees was seen, from farther away
+        pose(z_m=-0.4 * WALL_M),
+    ],
+)
+def test_keyframes_that_see_more_keep_theirs(other):
+    keyframes = Keyframes()
+    keyframes.add(keyframe(pose()))
+    keyframes.add(keyframe(other, WALL_M - other[2, 3]))
+    assert not thin(keyframes)

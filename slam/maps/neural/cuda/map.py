@@ -93,6 +93,10 @@ class CudaNeuralMap(KeyframedMap):
             frame.index,
             fusion.frame.color_mask if fusion.frame.has_mask else None,
         )
+        last: Any = self._keyframes.redundant()
+        if last is not None:
+            self._pool.release(last)
+            self._keyframes.drop_rays(last)
         keyframe = Keyframe(
             frame.index, frame.camera, T_world_camera, rays, fusion.frame.has_color, T_world_camera
         )

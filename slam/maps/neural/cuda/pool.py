@@ -31,9 +31,13 @@ class PooledKeyframe(Keyframe):
     def nbytes(self) -> int:
         return RAY_BYTES * self.num_pooled
 
+    def drop_rays(self) -> None:
+        super().drop_rays()
+        self.num_pooled = 0
+
 
 class RayPool:
-    """Rays that are only ever appended. Where they no longer fit, `rays` are new tensors."""
+    """Rays of keyframes, of which the last may go. Where they no longer fit, `rays` are new."""
 
     def __init__(self, capacity: int = FIRST_CAPACITY) -> None:
         self._num_rays = 0
@@ -55,6 +59,11 @@ class RayPool:
         )  # fmt: skip
         kept.far_m = far_m
         return kept
+
+    def release(self, last: PooledKeyframe) -> None:
+        """Take back the room of the last keyframe that has rays."""
+        assert last.first_ray + last.num_pooled == self._num_rays
+        self._num_rays = last.first_ray
 
     def _make_room(self, num_rays: int) -> None:
         capacity = self._words.shape[1]
