@@ -5,7 +5,7 @@ import pytest
 
 from slam.camera import Camera
 from slam.errors import SlamError
-from slam.evaluation.mesh import depth_l1, evaluate_mesh, is_seen
+from slam.evaluation.mesh import depth_l1, evaluate_mesh, is_in_view, is_seen
 from slam.evaluation.surface import Surface
 from slam.geometry import se3_exp
 from slam.maps.base import Mesh
@@ -153,6 +153,14 @@ def test_the_image_border_is_the_edge_of_the_pixels():
     np.testing.assert_array_equal(
         is_seen(points, truth, CAMERA, one_view), [True, False, True, False]
     )
+
+
+def test_a_mesh_of_another_world_is_in_no_view():
+    here = np.tile(np.eye(4), (3, 1, 1))
+    here[1] = np.nan  # a pose that is not known
+    assert is_in_view(wall((-1, 1), (-1, 1), 2.0), CAMERA, here)
+    assert not is_in_view(wall((-1, 1), (-1, 1), -2.0), CAMERA, here)
+    assert not is_in_view(wall((-1, 1), (-1, 1), 2.0), CAMERA, here[1:2])
 
 
 def test_samples_are_uniform_by_area_and_repeat():
