@@ -8,6 +8,7 @@ from jaxtyping import Float, Float64
 
 Transform = Float64[np.ndarray, "4 4"]
 SMALL = 1e-4  # a squared angle up to which series have all digits
+LEAST_RAD = 1e-4  # of coefficients: below, they are the same to the last digit that counts
 NEAR_PI = -1.9999  # twice the cosine of an angle
 
 
@@ -41,6 +42,13 @@ def rotation_angle_rad(R: Float64[np.ndarray, "3 3"]) -> float:
     """Return the angle of a rotation, in [0, pi]."""
     x, y, z, cosine = _sines_and_cosine(R)
     return math.atan2(math.hypot(x, y, z), cosine)
+
+
+def skews(vectors: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3 3"]:
+    """Return the matrix of the cross product with each vector."""
+    x, y, z = vectors.T
+    zero = np.zeros_like(x)
+    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
 
 
 def is_elsewhere(
@@ -116,6 +124,22 @@ def _coefficients(squared: float) -> tuple[float, float, float]:
     return sinc, 2.0 * half_sine * half_sine / squared, (1.0 - sinc) / squared
 
 
+def se3_exps(twists: Float64[np.ndarray, "n 6"]) -> Float64[np.ndarray, "n 4 4"]:
+    """Return the transform of each twist."""
+    v, omega = twists[:, :3], twists[:, 3:]
+    squared = (omega * omega).sum(axis=1)
+    angle = np.maximum(np.sqrt(squared), LEAST_RAD)
+    a, b = np.sin(angle) / angle, 2.0 * (np.sin(0.5 * angle) / angle) ** 2
+    c = (1.0 - a) / angle**2
+    hats, eye = skews(omega), np.eye(3)
+    hats_squared = omega[:, :, None] * omega[:, None, :] - squared[:, None, None] * eye
+    across = np.cross(omega, v)
+    Ts = np.tile(np.eye(4), (len(twists), 1, 1))
+    Ts[:, :3, :3] += a[:, None, None] * hats + b[:, None, None] * hats_squared
+    Ts[:, :3, 3] = v + b[:, None] * across + c[:, None] * np.cross(omega, across)
+    return Ts
+
+
 def inverse(T: Transform) -> Transform:
     """Invert a rigid transform."""
     (a, b, c, x), (d, e, f, y), (g, h, i, z), _ = T.tolist()
@@ -127,6 +151,15 @@ def inverse(T: Transform) -> Transform:
             [0.0, 0.0, 0.0, 1.0],
         ]
     )
+
+
+def inverses(Ts: Float64[np.ndarray, "n 4 4"]) -> Float64[np.ndarray, "n 4 4"]:
+    """Invert each transform."""
+    result = np.tile(np.eye(4), (len(Ts), 1, 1))
+    Rs = Ts[:, :3, :3].transpose(0, 2, 1)
+    result[:, :3, :3] = Rs
+    result[:, :3, 3] = -np.einsum("nij,nj->ni", Rs, Ts[:, :3, 3])
+    return result
 
 
 def transform_points(T: Transform, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:

@@ -7,8 +7,9 @@ from jaxtyping import Float64
 from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import splu
 
+from slam.geometry import inverses, se3_exps
 from slam.graph.pose_graph import Edges, Solution
-from slam.graph.twists import adjoints, exps, inverses, logs, right_jacobians_inverse
+from slam.graph.twists import adjoints, logs, right_jacobians_inverse
 
 MAX_SQUARED_SIGMAS = 20.06  # that 6 numbers have as seldom as one has 3 sigma
 GENTLER = 1.6  # by which each round of the robust solver believes outliers less
@@ -111,7 +112,7 @@ def _stepped(
     factor = splu(H, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
     twists = np.zeros((len(Ts), 6))
     twists[1:] = factor.solve(-b[1:].reshape(-1)).reshape(-1, 6)
-    return Ts @ exps(twists)
+    return Ts @ se3_exps(twists)
 
 
 def _assembled(

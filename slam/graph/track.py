@@ -7,10 +7,10 @@ from math import radians
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from slam.geometry import Transform, inverse, is_elsewhere, rotation_angle_rad
+from slam.geometry import Transform, inverse, inverses, is_elsewhere, rotation_angle_rad, se3_exps
 from slam.graph.detector import Moment
 from slam.graph.pose_graph import Edge, Edges
-from slam.graph.twists import exps, inverses, logs
+from slam.graph.twists import logs
 from slam.tracking.pieces import are_apart, pieces_of
 
 NODE_M, NODE_RAD = 0.1, radians(10.0)
@@ -56,7 +56,7 @@ class Corrections:
         before, after = self.Ts_new_tracked[low], self.Ts_new_tracked[high]
         before = np.where((has_high & ~has_low)[:, None, None], after, before)
         share = np.where(has_low & has_high, share, 0.0)
-        between = exps(share[:, None] * logs(inverses(before) @ after))
+        between = se3_exps(share[:, None] * logs(inverses(before) @ after))
         corrected = before @ between @ Ts_world_camera
         return np.where((has_low | has_high)[:, None, None], corrected, Ts_world_camera)
 

@@ -3,29 +3,12 @@
 import numpy as np
 from jaxtyping import Float64
 
-SMALL_RAD = 1e-4  # up to which the coefficients' series have all digits
-
-
-def exps(twists: Float64[np.ndarray, "n 6"]) -> Float64[np.ndarray, "n 4 4"]:
-    """Return the transform of each twist."""
-    from scipy.spatial.transform import Rotation  # where loops are closed only: it takes long
-
-    v, omega = twists[:, :3], twists[:, 3:]
-    angle = np.linalg.norm(omega, axis=1)[:, None]
-    is_small = angle < SMALL_RAD
-    safe = np.where(is_small, 1.0, angle)
-    b = np.where(is_small, 0.5, (1.0 - np.cos(safe)) / safe**2)
-    c = np.where(is_small, 1.0 / 6.0, (safe - np.sin(safe)) / safe**3)
-    across = np.cross(omega, v)
-    Ts = np.tile(np.eye(4), (len(twists), 1, 1))
-    Ts[:, :3, :3] = Rotation.from_rotvec(omega).as_matrix()
-    Ts[:, :3, 3] = v + b * across + c * np.cross(omega, across)
-    return Ts
+from slam.geometry import skews
 
 
 def logs(Ts: Float64[np.ndarray, "n 4 4"]) -> Float64[np.ndarray, "n 6"]:
     """Return the twist of each transform."""
-    from scipy.spatial.transform import Rotation
+    from scipy.spatial.transform import Rotation  # where loops are closed only: it takes long
 
     omega, t = Rotation.from_matrix(Ts[:, :3, :3]).as_rotvec(), Ts[:, :3, 3]
     angle = np.linalg.norm(omega, axis=1)[:, None]
@@ -38,33 +21,18 @@ def logs(Ts: Float64[np.ndarray, "n 4 4"]) -> Float64[np.ndarray, "n 6"]:
     return np.concatenate([t - 0.5 * across + d * np.cross(omega, across), omega], axis=1)
 
 
-def inverses(Ts: Float64[np.ndarray, "n 4 4"]) -> Float64[np.ndarray, "n 4 4"]:
-    """Invert each transform."""
-    result = np.tile(np.eye(4), (len(Ts), 1, 1))
-    Rs = Ts[:, :3, :3].transpose(0, 2, 1)
-    result[:, :3, :3] = Rs
-    result[:, :3, 3] = -np.einsum("nij,nj->ni", Rs, Ts[:, :3, 3])
-    return result
-
-
 def adjoints(Ts: Float64[np.ndarray, "n 4 4"]) -> Float64[np.ndarray, "n 6 6"]:
     """Return Ad(T) of each: T exp(twist) = exp(Ad(T) twist) T."""
     R = Ts[:, :3, :3]
     result = np.zeros((len(Ts), 6, 6))
     result[:, :3, :3] = result[:, 3:, 3:] = R
-    result[:, :3, 3:] = _skews(Ts[:, :3, 3]) @ R
+    result[:, :3, 3:] = skews(Ts[:, :3, 3]) @ R
     return result
 
 
 def right_jacobians_inverse(twists: Float64[np.ndarray, "n 6"]) -> Float64[np.ndarray, "n 6 6"]:
     """Return d log(exp(twist) exp(e)) / d e at e = 0, to the second order in the twist."""
     ad = np.zeros((len(twists), 6, 6))
-    ad[:, :3, :3] = ad[:, 3:, 3:] = _skews(twists[:, 3:])
-    ad[:, :3, 3:] = _skews(twists[:, :3])
+    ad[:, :3, :3] = ad[:, 3:, 3:] = skews(twists[:, 3:])
+    ad[:, :3, 3:] = skews(twists[:, :3])
     return np.eye(6) + 0.5 * ad + ad @ ad / 12.0
-
-
-def _skews(vectors: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3 3"]:
-    x, y, z = vectors.T
-    zero = np.zeros_like(x)
-    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)

@@ -7,7 +7,7 @@ from kernel_cases.volumes import Volume, ball, empty_volume, fill_randomly
 from kernels.dispatch import using
 from kernels.resample import resample_blocks
 from slam.geometry import inverse, se3_exp
-from slam.maps.motion import Reach, grouped, inverses, reached
+from slam.maps.moved_blocks import Reach, grouped, inverse_rows, reached
 
 MAX_WEIGHT = 128.0
 
@@ -25,7 +25,7 @@ def reach_of(case: Case, volume: Volume, Ts_old_new: np.ndarray, most: int) -> R
     """Return some of the new blocks that the old ones reach, and the sources of each."""
     rows = np.tile([[[0.0, 0.0, 0.0, 1.0]]], (len(Ts_old_new), 1, 1))
     Ts_new_old = np.tile(np.eye(4), (len(Ts_old_new), 1, 1))
-    Ts_new_old[:, :3] = inverses(np.concatenate([Ts_old_new, rows], axis=1))
+    Ts_new_old[:, :3] = inverse_rows(np.concatenate([Ts_old_new, rows], axis=1))
     reach = grouped(reached(volume.index.coords[: volume.num_blocks], Ts_new_old))
     return reach.part(case.random.permutation(len(reach.coords))[:most])
 

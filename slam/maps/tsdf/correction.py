@@ -7,13 +7,13 @@ from kernels import blocks as block_ops
 from kernels.reference.blocks import pack
 from kernels.resample import resample_blocks
 from kernels.tsdf import TsdfBlocks, new_blocks
-from slam.maps.motion import (
-    Motion,
+from slam.maps.motion import Motion
+from slam.maps.moved_blocks import (
     Reach,
     block_centers,
     grouped,
     in_voxels,
-    inverses,
+    inverse_rows,
     is_moved,
     joined,
     reached,
@@ -41,7 +41,7 @@ class Resampling:
         if not self._has_motion:
             return
         Ts = self._motions(storage, 0)
-        self._is_moved, self._Ts_old_new = is_moved(Ts), inverses(Ts)
+        self._is_moved, self._Ts_old_new = is_moved(Ts), inverse_rows(Ts)
         self._pairs = reached(storage.index.coords[: storage.count], Ts).in_order()
         self._reach = grouped(self._pairs)
         # what was in view lately comes last: little of it will have to be read twice
@@ -90,7 +90,7 @@ class Resampling:
         Ts = self._motions(storage, num_old)
         fresh = reached(coords[num_old : storage.count], Ts, num_old)
         self._is_moved = np.concatenate([self._is_moved, is_moved(Ts)])
-        self._Ts_old_new = np.concatenate([self._Ts_old_new, inverses(Ts)])
+        self._Ts_old_new = np.concatenate([self._Ts_old_new, inverse_rows(Ts)])
         is_stale = self._newest(storage) >= self._done_at
         wanted = np.unique(np.concatenate([pack(self._reach.coords[is_stale]), fresh.keys]))
         reach = grouped(joined([self._pairs.of(wanted), fresh]))

@@ -17,7 +17,8 @@ from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
 from slam.maps.base import Mesh, Rendering, SdfSamples
-from slam.maps.motion import Motion, block_centers
+from slam.maps.motion import Motion
+from slam.maps.moved_blocks import block_centers
 from slam.maps.readings import SurfaceReadings, surface_readings
 from slam.maps.schedule import dither_of
 from slam.maps.tsdf.color import nearest_colors

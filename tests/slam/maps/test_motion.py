@@ -5,7 +5,8 @@ import pytest
 
 from slam.errors import SlamError
 from slam.geometry import se3_exp, se3_log
-from slam.maps.motion import Motion, grouped, in_voxels, inverses, is_moved, reached
+from slam.maps.motion import Motion
+from slam.maps.moved_blocks import grouped, in_voxels, inverse_rows, is_moved, reached
 
 VOXEL_M = 0.02
 
@@ -112,7 +113,7 @@ def test_all_blocks_that_an_old_one_reaches_are_found(seed: int):
     reach = grouped(reached(coords, T, first_slot=7))
     assert set(reach.sources.tolist()) == set(reach.nearest.tolist()) == {7}
 
-    T_old_new = inverses(T)[0]
+    T_old_new = inverse_rows(T)[0]
     middle = T[0, :3, :3] @ (8 * coords[0] + 4) + T[0, :3, 3]
     voxels = np.stack(np.unravel_index(np.arange(56**3), (56,) * 3), -1)
     voxels = voxels + 8 * (np.floor(middle / 8).astype(int) - 3)

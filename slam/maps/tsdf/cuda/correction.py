@@ -9,12 +9,12 @@ from jaxtyping import Float32, Float64
 from kernels import blocks as block_ops
 from kernels.cuda.arrays import to_device, to_host
 from kernels.resample import resample_blocks
-from slam.maps.motion import (
-    Motion,
+from slam.maps.motion import Motion
+from slam.maps.moved_blocks import (
     block_centers,
     grouped,
     in_voxels,
-    inverses,
+    inverse_rows,
     is_moved,
     reached,
 )
@@ -41,7 +41,7 @@ def move(
     coords = to_host(index.coords[: len(frames)])
     Ts: Float64[np.ndarray, "n 4 4"] = in_voxels(motion.at(frames), voxel_size_m)
     reach = grouped(reached(coords, Ts))
-    Ts_old_new, new_coords, starts, sources = to_device((inverses(Ts), *reach[:3]))
+    Ts_old_new, new_coords, starts, sources = to_device((inverse_rows(Ts), *reach[:3]))
     made: Any = resample_blocks(index, voxels, Ts_old_new, new_coords, starts, sources, max_weight)
     is_kept = (made.weight.view(torch.int16) != 0).any(dim=1)
     kept = torch.nonzero(is_kept)[:, 0]

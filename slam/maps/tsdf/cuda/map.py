@@ -19,7 +19,8 @@ from slam.frame import Frame
 from slam.geometry import Transform
 from slam.gpu.counters import Report
 from slam.maps.base import Mesh, Rendering, SdfSamples
-from slam.maps.motion import Motion, block_centers, is_moved
+from slam.maps.motion import Motion
+from slam.maps.moved_blocks import block_centers, is_moved
 from slam.maps.tsdf.color import nearest_voxels
 from slam.maps.tsdf.cuda.correction import move
 from slam.maps.tsdf.cuda.fusion import TsdfFusion
