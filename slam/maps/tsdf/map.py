@@ -88,7 +88,7 @@ class TsdfMap(FusedMap):
             coords = storage.index.coords[visible]
             apart = self._revisits.apart(coords, frame.index, number)
             T_camera_world = inverse(T_world_camera).astype(np.float32)
-            rgba = self._packed_color.of(frame)
+            rgba, dither = self._packed_color.of(frame), dither_of(number)
             for to, slots in in_parts((storage, visible), *apart):
                 take_free_threads()
                 tsdf_ops.integrate(
@@ -106,7 +106,7 @@ class TsdfMap(FusedMap):
                     frame.depth_noise.coefficients,
                     self.truncation_m,
                     self.config.max_weight,
-                    dither_of(number),
+                    dither,
                 )
             self._revisits.end(storage, number)
             self.num_integrated += 1
@@ -243,8 +243,8 @@ class TsdfCorrection:
 
 
 def in_parts(
-    *work: tuple[Storage, Int32[np.ndarray, "k"]],
-) -> Iterator[tuple[Storage, Int32[np.ndarray, "k"]]]:
+    *work: tuple[Storage, Int32[np.ndarray, "_"]],
+) -> Iterator[tuple[Storage, Int32[np.ndarray, "_"]]]:
     """Divide slots of storages."""
     for storage, slots in work:
         for first in range(0, len(slots), BLOCKS_A_PART):
