@@ -22,6 +22,7 @@ from slam.places.memory import new_places
 from slam.runs.shared_work import share_work
 from slam.tracking.factory import dense_tracker
 from slam.tracking.judge import new_judge
+from slam.tracking.movers import Movers
 
 logger = logging.getLogger(__name__)
 CAMERA = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
@@ -112,10 +113,11 @@ def _run_whole(toy: Config, device: DeviceKind) -> None:
     map_ = _new_map(toy, device)
     places = new_places(toy.places)
     tracker = dense_tracker(toy.tracking, device, recogniser=places)
-    judge = new_judge(toy, device)
+    judge, movers = new_judge(toy, device), Movers()
     for index in range(3):
-        frame = judge.judged(_frame(index))
+        frame = movers.left_out(judge.judged(_frame(index)))
         result = tracker.track(frame, map_)
+        movers.remember(result)
         map_.integrate(frame, result.T_world_camera)
         places.remember(frame, result.T_world_camera)
     far = replace(_frame(3), depth_m=_frame(3).depth_m + np.float32(1.0))
