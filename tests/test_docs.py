@@ -14,7 +14,8 @@ PICTURE = r"!\[[^]]*\]\(([^)]+)\)"
 @pytest.mark.parametrize("doc", DOCS, ids=lambda path: path.name)
 def test_files_and_pictures_that_a_document_names_are_there(doc):
     text = doc.read_text()
-    paths = [ROOT / name for name in re.findall(NAMED, text)]
+    names = [name for name in re.findall(NAMED, text) if "__pycache__" not in name]
+    paths = [ROOT / name for name in names]
     paths += [doc.parent / name for name in re.findall(PICTURE, text)]
     assert [str(path.relative_to(ROOT)) for path in paths if not path.exists()] == []
 
