@@ -1,11 +1,10 @@
 """The TSDF map: KinectFusion's volume on sparse voxel blocks."""
 
 import logging
-from collections.abc import Iterator
 from threading import Lock
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int32, Int64, UInt8
+from jaxtyping import Float32, Float64, Int64, UInt8
 
 from kernels import blocks as block_ops
 from kernels import mesh as mesh_ops
@@ -24,14 +23,13 @@ from slam.maps.schedule import dither_of
 from slam.maps.tsdf.color import nearest_colors
 from slam.maps.tsdf.correction import Resampling
 from slam.maps.tsdf.fused_map import BYTES_PER_BLOCK, FAR_M, NEAR_M, FusedMap
-from slam.maps.tsdf.fusion import PackedColor, touch
+from slam.maps.tsdf.fusion import PackedColor, in_parts, touch
 from slam.maps.tsdf.revisits import NoRevisits, Revisits, Sizes
 from slam.maps.tsdf.storage import Storage
 from slam.maps.tsdf.tsdf_file import TsdfContent
 
 logger = logging.getLogger(__name__)
 FIRST_CAPACITY = 1 << 14
-BLOCKS_A_PART = 512  # of a frame, which takes one core 4 ms; between parts threads are shared anew
 
 
 class TsdfMap(FusedMap):
@@ -240,12 +238,3 @@ class TsdfCorrection:
                 storage = revisits.joined(storage, held)
             map_._storage = storage
         return changed
-
-
-def in_parts(
-    *work: tuple[Storage, Int32[np.ndarray, "_"]],
-) -> Iterator[tuple[Storage, Int32[np.ndarray, "_"]]]:
-    """Divide slots of storages."""
-    for storage, slots in work:
-        for first in range(0, len(slots), BLOCKS_A_PART):
-            yield storage, slots[first : first + BLOCKS_A_PART]
