@@ -241,7 +241,11 @@ class PlacesConfig:
 class LoopsConfig:
     """What is done where the camera comes back to a place."""
 
-    enabled: bool = setting(False, "close loops: correct poses and map; needs places")
+    enabled: bool | None = setting(
+        None,
+        "correct poses and map where the camera comes back to a place; needs places; none: yes,"
+        " where the map can be moved",
+    )
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from slam.config import Config
 from slam.device import DeviceChoice, resolve
 from slam.frame import Frame, FrameGate
 from slam.geometry import Transform
+from slam.graph.factory import new_loops, new_pieces
 from slam.graph.graph import Graph
-from slam.graph.loops import AnyLoops, new_loops
+from slam.graph.loops import AnyLoops
 from slam.graph.moving import Moving, Swap
 from slam.graph.no_loops import NoLoops
 from slam.journal import FrameRecord, Journal
@@ -24,7 +25,6 @@ from slam.sources.holdout import HeldOut
 from slam.tracking.base import Tracker, TrackResult, TrackState
 from slam.tracking.judge import Judge, NoJudge, new_judge
 from slam.tracking.movers import Movers, NothingMoves
-from slam.tracking.pieces import new_pieces
 from slam.tracking.sensor_noise import SensorNoise
 from slam.trajectory import Trajectory, moved_with_keyframes
 from slam.workers import Worker
@@ -85,20 +85,21 @@ class Slam:
         cls, config: Config, depth_noise: DepthNoise, device: DeviceChoice = "auto"
     ) -> "Slam":
         """Make the system that `slam run` makes of a config: the dense tracker and an empty map."""
-        from slam.maps.factory import new_map
+        from slam.maps.factory import can_be_moved, new_map
         from slam.tracking.factory import dense_tracker
 
         chosen = resolve(device, config, [config.map])
         logger.info("device %s", chosen.description)
         places = new_places(config.places)
-        pieces = new_pieces(config.loops.enabled, places.num_pieces)
+        can_move = can_be_moved(config.map, chosen.kind)
+        pieces = new_pieces(config, places, can_move)
         tracker = dense_tracker(config.tracking, chosen.kind, recogniser=places, pieces=pieces)
         map_ = new_map(config, depth_noise, chosen.kind)
         unmapped = HeldOut(config.holdout, config.playback.stride)
         # the scatter about an inexact map is not the sensor's
         sensor_noise = SensorNoise(config.tracking.learn_noise and not own_sigma_m(map_))
         movers = Movers() if config.tracking.reject_movers else NothingMoves()
-        loops, judge = new_loops(config, places), new_judge(config, chosen.kind)
+        loops, judge = new_loops(config, places, can_move), new_judge(config, chosen.kind)
         return cls(
             tracker, map_, config.deterministic, unmapped, places, sensor_noise, movers,
             loops=loops, judge=judge,

@@ -21,6 +21,7 @@ from slam.evaluation.whole import Sdf, evaluate_whole
 from slam.evaluation.world import moved_mesh
 from slam.maps.base import Mesh
 from slam.meshio import read_with_predicted
+from slam.runs.pieces import largest_first
 from slam.sources.base import Source
 from slam.trajectory import Trajectory
 
@@ -75,7 +76,9 @@ def _tell_doubts(system: SystemRun, source: Source, truth: Trajectory) -> None:
 def _trajectory_scores(system: SystemRun, truth: Trajectory) -> dict[str, Any]:
     scores = asdict(evaluate_trajectory(system.trajectory, truth))
     if system.run is not None and system.run.online_trajectory is not None:
-        online = evaluate_trajectory(system.run.online_trajectory, truth)
+        # a piece of map that joined another was tracked far from it
+        largest = next(iter(largest_first(system.run.online_trajectory).values()), None)
+        online = evaluate_trajectory(largest or Trajectory.empty(), truth)
         scores["ate_online_rmse_m"] = online.ate_rmse_m
     return scores
 

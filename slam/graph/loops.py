@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from slam.config import Config
 from slam.frame import Frame
 from slam.geometry import Transform, is_elsewhere
 from slam.graph.detector import Detector, Loop
@@ -19,13 +18,14 @@ from slam.graph.solver import solve
 from slam.graph.track import NODE_M, NODE_RAD, Corrections, Track
 from slam.places.features import Features
 from slam.places.keyframes import Keyframe
-from slam.places.memory import AnyPlaces, Places
+from slam.places.memory import Places
 from slam.tracking.prepare import prepare
 from slam.workers import Worker
 
 logger = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.5  # at places that are known; at new ones each keyframe is looked for
 MIN_OFFSET_M, MIN_OFFSET_DEG = 0.005, 0.25  # half a voxel: less moves nothing
+MOVE_M = 0.02  # while the run goes on; moving a map costs more than what it is off by less
 MIN_NODES = 10  # from one solution to the next, unless a loop is far off
 FAR_OFFSET_M = 0.05
 MOST_WHOLE = 8  # moves, the last ones, of which all is kept until a viewer has shown them
@@ -134,6 +134,8 @@ class Loops:
         self._is_over = True
         if self._is_unsolved:
             self._solve()
+        else:
+            self._move_map()
 
     def close(self) -> None:
         """End the thread."""
@@ -228,7 +230,8 @@ class Loops:
     def _move_map(self) -> None:
         """Say how the map is to move, unless it is on its way: the rest is for after that."""
         off_m = self._track.map_off_m()
-        if self.move is None and off_m.max(initial=0.0) > MIN_OFFSET_M:
+        least_m = MIN_OFFSET_M if self._is_over else MOVE_M
+        if self.move is None and off_m.max(initial=0.0) > least_m:
             frame_indices, nodes = self.corrections.frame_indices, tuple(self._keyframe_nodes)
             self.move = Move(frame_indices, self._track.motions(), off_m, nodes)
 
@@ -242,11 +245,3 @@ class Loops:
 
 
 AnyLoops = Loops | NoLoops
-
-
-def new_loops(config: Config, places: AnyPlaces) -> AnyLoops:
-    """Return what closes loops at these places, or the empty version where the config says so."""
-    if not config.loops.enabled or not isinstance(places, Places):
-        return NoLoops()
-    detector = Detector(places.keyframes, config.tracking)
-    return Loops(places, detector, config.deterministic)

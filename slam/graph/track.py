@@ -1,7 +1,7 @@
 """The nodes of a run: where the track had them, and where the graph has them by now."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import radians
 
 import numpy as np
@@ -40,7 +40,7 @@ class Corrections:
         """Return corrected poses of frames: each moves with the nodes before and after it, at
         constant speed in between, but only with those that were tracked in the same world.
         """
-        if not len(self.frame_indices) or not len(indices):
+        if not len(indices) or (self.Ts_new_tracked == np.eye(4)).all():
             return Ts_world_camera
         wanted = np.asarray(indices, np.int64)
         last = len(self.frame_indices) - 1
@@ -73,6 +73,8 @@ class Track:
     _begins: list[int] = field(default_factory=list)  # frames, of other worlds
     _piece: int = 0
     _T_last: Transform | None = None  # of the last node, in the tracker's present world
+    _corrections: Corrections = field(default_factory=Corrections.none)
+    _is_solved: bool = False  # before, nothing is corrected, not by a bit
 
     def add(
         self, frame_index: int, timestamp_s: float, T_tracked: Transform, uncertainty_m: float
@@ -102,6 +104,12 @@ class Track:
         self.Ts_in_map.append(T_tracked)
         self._Ts_tracked.append(T_tracked)
         self._T_last = T_tracked
+        T_new_tracked = T_world_node @ inverse(T_tracked) if self._is_solved else np.eye(4)
+        self._corrections = Corrections(
+            np.append(self._corrections.frame_indices, frame_index),
+            np.concatenate([self._corrections.Ts_new_tracked, T_new_tracked[None]]),
+            np.array(self._begins, np.int64),
+        )
         return moment
 
     def _hold(self, timestamp_s: float, T_tracked: Transform) -> tuple[int, Transform]:
@@ -128,6 +136,9 @@ class Track:
         T_new_old = Ts_world_node[last] @ inverse(self.Ts_world_node[last])
         later = [T_new_old @ T for T in self.Ts_world_node[last + 1 :]]
         self.Ts_world_node = [*Ts_world_node, *later]
+        Ts_new_tracked = np.array(self.Ts_world_node) @ inverses(np.array(self._Ts_tracked))
+        self._corrections = replace(self._corrections, Ts_new_tracked=Ts_new_tracked)
+        self._is_solved = True
 
     def moved(
         self, num_nodes: int, Ts_new_old: Float64[np.ndarray, "n 4 4"], frame_index: int
@@ -139,6 +150,8 @@ class Track:
         motions = [*Ts_new_old, *[T_now] * (len(self.Ts_in_map) - num_nodes)]
         self.Ts_in_map = [M @ T for M, T in zip(motions, self.Ts_in_map, strict=True)]
         self._begins.append(frame_index + 1)
+        begins = np.array(self._begins, np.int64)
+        self._corrections = replace(self._corrections, begins=begins)
         if self._T_last is not None:
             self._T_last = T_now @ self._T_last
 
@@ -160,13 +173,7 @@ class Track:
 
     def corrections(self) -> Corrections:
         """Return what the graph makes of the tracked poses."""
-        if not self.moments:
-            return Corrections.none()
-        return Corrections(
-            np.array([moment.frame_index for moment in self.moments], np.int64),
-            np.array(self.Ts_world_node) @ inverses(np.array(self._Ts_tracked)),
-            np.array(self._begins, np.int64),
-        )
+        return self._corrections
 
     def tracked(self) -> Float64[np.ndarray, "n 4 4"]:
         """Return the poses of the nodes as the tracker said."""

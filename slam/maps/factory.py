@@ -54,6 +54,13 @@ def new_map(config: Config, depth_noise: DepthNoise, device: DeviceKind = "cpu")
     return class_of(config.map, device)(getattr(config, config.map), depth_noise)
 
 
+def can_be_moved(kind: str, device: DeviceKind = "cpu") -> bool:
+    """Whether `Map.correct` of a kind of map ever moves anything: not of networks without places
+    in space, nor of features that are on a GPU.
+    """
+    return kind == "tsdf" or (kind == "neural" and device == "cpu")
+
+
 def load_map(path: Path) -> Map:
     """Read a saved map, of the kind that its file names, to use it on the CPU."""
     return class_of(kind_of(path)).load(path)

@@ -13,7 +13,6 @@ from slam.places.keyframes import Keyframe, Keyframes
 from slam.places.places_file import arrays_of
 from slam.places.recognition import MIN_MATCHES, NUM_COMPARED, recognise
 from slam.places.vocabulary import load_vocabulary
-from slam.tracking.pieces import pieces_of
 from slam.tracking.recogniser import NothingKnown
 
 NUM_ROUNDS = 3  # of successive frames, each with the next ranks: the first may be wrong places
@@ -81,19 +80,12 @@ class Places:
         """Keyframes kept."""
         return len(self.keyframes)
 
-    @property
-    def num_pieces(self) -> int:
-        """Pieces of map that keyframes are in, up to the last one; at least 1."""
-        positions_m = [keyframe.T_world_camera[:3, 3] for keyframe in self.keyframes.items]
-        return 1 + int(pieces_of(np.array([np.zeros(3), *positions_m])).max())
-
 
 class NoPlaces(NothingKnown):
     """Keeps nothing and recognises nothing."""
 
     num_recognised = 0
     num_keyframes = 0
-    num_pieces = 1
 
     def remember(self, frame: Frame, T_world_camera: Transform) -> None:
         """Do nothing."""

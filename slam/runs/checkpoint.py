@@ -89,13 +89,14 @@ def earlier_of(run: Run) -> Earlier:
 
     A kill may have come between two of its files: what is not in all of them is done again.
     """
-    online = run.online_trajectory or run.trajectory
-    ends_s = [run.trajectory.timestamps_s[-1:], online.timestamps_s[-1:]]
+    final = run.poses()
+    online = run.online_trajectory or final
+    ends_s = [final.timestamps_s[-1:], online.timestamps_s[-1:]]
     end_s = min((float(end[0]) for end in ends_s if len(end)), default=-np.inf) + 1e-5
     records = [record for record in run.frames if record.timestamp_s <= end_s]
     end_s = records[-1].timestamp_s + 1e-5 if records else -np.inf
     graph = run.graph.until(records[-1].index if records else -1)
-    return Earlier(records, _until(run.trajectory, end_s), _until(online, end_s), graph)
+    return Earlier(records, _until(final, end_s), _until(online, end_s), graph)
 
 
 def resumable(run: Run, path: Path) -> Path:

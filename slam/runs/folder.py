@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from slam.config import Config
 from slam.config_file import dump_config, load_config
 from slam.errors import SlamError
@@ -44,6 +46,15 @@ class Run:
     mesh_path: Path | None
     map_path: Path | None
     graph: Graph = field(default_factory=Graph.none)
+    apart: Sequence[Trajectory] = ()  # of pieces that never joined that of `trajectory`
+
+    def poses(self) -> Trajectory:
+        """Return the poses of all pieces, in order of time."""
+        parts = (self.trajectory, *self.apart)
+        stamps_s = np.concatenate([part.timestamps_s for part in parts])
+        Ts = np.concatenate([part.Ts_world_camera for part in parts])
+        order = np.argsort(stamps_s, kind="stable")
+        return Trajectory(stamps_s[order], Ts[order])
 
 
 class LogFile(logging.FileHandler):
@@ -193,6 +204,7 @@ def load_run(path: Path) -> Run:
         online_trajectory = read_tum(online_path) if online_path.is_file() else None
         frames = read_frames(path / "frames.csv")
         graph = _read_graph(path / "graph.json")
+        apart = [read_tum(part) for part in _parts(path, metrics)]
     except OSError as error:
         raise SlamError(f"cannot read run {path}: {error.filename}: {error.strerror}") from error
     except json.JSONDecodeError as error:
@@ -216,7 +228,18 @@ def load_run(path: Path) -> Run:
         mesh_path=mesh_path if mesh_path.is_file() else None,
         map_path=maps[0] if maps else None,
         graph=graph,
+        apart=apart,
     )
+
+
+def _parts(path: Path, metrics: Any) -> list[Path]:
+    """Return the files of further pieces; where the metrics know of none, such files are of merged
+    runs.
+    """
+    loops = metrics.get("loops") if isinstance(metrics, dict) else None
+    num_pieces = loops.get("pieces", 1) if isinstance(loops, dict) else 1
+    names = [path / f"trajectory_{number}.txt" for number in range(2, num_pieces + 1)]
+    return [name for name in names if name.is_file()]
 
 
 def _read_graph(path: Path) -> Graph:

@@ -3,12 +3,13 @@
 import logging
 import platform
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from slam.device import Device
+from slam.maps.base import Mesh
 from slam.runs.claim import claimed
 from slam.runs.folder import RunFolder
 from slam.runs.loop import Session, System
@@ -41,7 +42,11 @@ def _write_pieces(folder: RunFolder, system: System) -> None:
     folder.write_trajectory(trajectories[0])
     for number, trajectory in enumerate(trajectories[1:], start=2):
         folder.write_part(number, trajectory)
-    mesh = system.slam.map.mesh()
+    write_meshes(folder, system.slam.map.mesh(), list(pieces))
+
+
+def write_meshes(folder: RunFolder, mesh: Mesh, pieces: Sequence[int]) -> None:
+    """Write the mesh of a map whole, or of each of its pieces, the main one first, its own."""
     if len(pieces) < 2:
         folder.write_mesh(mesh)
     for number, piece in enumerate(pieces if len(pieces) > 1 else (), start=1):

@@ -21,7 +21,8 @@ from slam.maps.factory import arrays_beside, new_map
 from slam.places.memory import AnyPlaces, new_places
 from slam.report.finished_run import evaluate_run
 from slam.runs.folder import Run, RunFolder, load_run
-from slam.runs.metrics import logged_to
+from slam.runs.metrics import logged_to, write_meshes
+from slam.runs.pieces import largest_first
 from slam.runs.replay import posed_records, replay
 from slam.sources.base import Source
 from slam.sources.detect import is_stream, open_source
@@ -43,6 +44,10 @@ class Recording:
     path: Path
     run: Run
     source: Source
+
+    def in_all_pieces(self) -> "Recording":
+        """Return the same with the pieces of its trajectory in one, as they are in its map."""
+        return replace(self, run=replace(self.run, trajectory=self.run.poses(), apart=()))
 
     def records(self) -> list[FrameRecord]:
         """Return the frames whose poses are sure, but for those that were kept from the map."""
@@ -72,12 +77,12 @@ def rebuild(
     `spec` says where the recording is now, None where it was. `begin` gets the number of frames and
     returns what is called after each. Whatever ends this early leaves the run as it was.
     """
-    recording = opened(path, spec)
+    recording = opened(path, spec).in_all_pieces()
     folder = RunFolder(path, goes_on=True)
     with logged_to(folder):
         logger.info("rebuild: fused again at the final poses")
         fused = fuse([recording], recording.run.config, device, begin)
-        write_fused(folder, fused)
+        write_fused(folder, fused, list(largest_first(recording.run.trajectory)))
         was = load_run(path).metrics
         folder.write_metrics(was | figures(fused) | {"rebuilt": True})
         return evaluate_run(path, recording.source)
@@ -136,11 +141,11 @@ def fuse(
     return Fused(map_, places, sensor_noise)
 
 
-def write_fused(folder: RunFolder, fused: Fused) -> None:
-    """Write map and mesh."""
+def write_fused(folder: RunFolder, fused: Fused, pieces: Sequence[int] = (0,)) -> None:
+    """Write map and mesh, of each piece its own."""
     beside = fused.places.arrays() | fused.sensor_noise.arrays()
     folder.write_all(
-        lambda: folder.write_mesh(fused.map.mesh()),
+        lambda: write_meshes(folder, fused.map.mesh(), pieces),
         partial(fused.map.save, folder.map_path(), beside),
     )
 

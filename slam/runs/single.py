@@ -13,11 +13,11 @@ from slam.config import Config
 from slam.device import CPU, Device
 from slam.errors import SlamError, error_context
 from slam.evaluation.given_poses import doubt_about
-from slam.graph.loops import new_loops
+from slam.graph.factory import new_loops, new_pieces
 from slam.graph.no_loops import NoLoops
 from slam.journal import Earlier, Journal
 from slam.maps.base import own_sigma_m
-from slam.maps.factory import arrays_beside, new_map, resume_map
+from slam.maps.factory import arrays_beside, can_be_moved, new_map, resume_map
 from slam.places.memory import AnyPlaces, new_places
 from slam.places.places_file import PREFIX, keyframes_in
 from slam.report.finished_run import evaluate_run
@@ -35,7 +35,6 @@ from slam.tracking.factory import dense_tracker
 from slam.tracking.given import GivenPoses
 from slam.tracking.judge import new_judge
 from slam.tracking.movers import Movers, NothingMoves
-from slam.tracking.pieces import new_pieces
 from slam.tracking.sensor_noise import NOISE_PREFIX, SensorNoise
 
 logger = logging.getLogger(__name__)
@@ -179,8 +178,9 @@ def new_tracker(
     if not options.use_gt_poses:
         has_map = options.resume is not None
         T_start = None if options.earlier is None else options.earlier.T_last
-        are_wanted = config.loops.enabled and not options.localize_only
-        pieces = new_pieces(are_wanted, places.num_pieces)
+        # of a saved map's places no views are kept, with which a piece could be joined
+        can_move = can_be_moved(config.map, options.device.kind) and not has_map
+        pieces = new_pieces(config, places, can_move)
         return dense_tracker(config.tracking, options.device.kind, has_map, places, T_start, pieces)
     truth = source.ground_truth()
     if truth is None or len(truth) == 0:
@@ -219,7 +219,8 @@ def new_system(
     movers = Movers() if config.tracking.reject_movers else NothingMoves()
     name = name or config.map
     journal = Journal(name, options.earlier)
-    loops = NoLoops() if options.poses_are_given else new_loops(config, places)
+    can_move = can_be_moved(config.map, device)
+    loops = NoLoops() if options.poses_are_given else new_loops(config, places, can_move)
     slam = Slam(
         tracker, map_, in_turns, unmapped, places, sensor_noise, movers, journal, loops,
         new_judge(config, device),

@@ -16,6 +16,9 @@ from slam.camera import Camera, DepthNoise
 from slam.config import Config
 from slam.device import DeviceKind
 from slam.frame import Frame
+from slam.geometry import se3_exp
+from slam.graph.registration import PosedView, register
+from slam.graph.stored_view import StoredView
 from slam.maps.base import Map
 from slam.maps.factory import new_map
 from slam.places.memory import new_places
@@ -23,6 +26,7 @@ from slam.runs.shared_work import share_work
 from slam.tracking.factory import dense_tracker
 from slam.tracking.judge import new_judge
 from slam.tracking.movers import Movers
+from slam.tracking.prepare import prepare
 
 logger = logging.getLogger(__name__)
 CAMERA = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
@@ -63,6 +67,7 @@ def parts(toys: Sequence[Config]) -> list[Callable[[], None]]:
     return [
         *(partial(_track_in_nothing, toy) for toy in toys),
         *(partial(_integrate, toy) for toy in toys),
+        *(partial(_move, toy) for toy in toys if toy.loops.enabled is not False),
         *(partial(_mesh_nothing, toy) for toy in toys),
         *(partial(_render_nothing, toy) for toy in toys),
     ]
@@ -79,6 +84,7 @@ def _toy(config: Config) -> Config:
         ),
         tracking=config.tracking,
         places=config.places,
+        loops=config.loops,
         fusion=config.fusion,
     )
 
@@ -108,6 +114,20 @@ def _integrate(toy: Config) -> None:
         map_.integrate(_frame(index), np.eye(4))
 
 
+def _move(toy: Config, device: DeviceKind = "cpu") -> None:
+    """Align two frames as loops do, and move a map by a voxel, as they then do."""
+    frame, map_ = prepare(_frame(0)), _new_map(toy, device)
+    register(
+        frame, [PosedView(StoredView.of(frame).prepared(), np.eye(4))], np.eye(4), toy.tracking
+    )
+    map_.integrate(_frame(0), np.eye(4))
+    correction = map_.correct(np.zeros(1, np.int64), se3_exp(np.full(6, 0.1))[None])
+    if correction is not None:
+        while not correction.advance():
+            pass
+        correction.swap()
+
+
 def _run_whole(toy: Config, device: DeviceKind) -> None:
     """Compile or load what is not yet there, on data as in a run."""
     map_ = _new_map(toy, device)
@@ -124,6 +144,8 @@ def _run_whole(toy: Config, device: DeviceKind) -> None:
     tracker.track(far, map_)  # is lost, which takes the kernels of search and recognition
     map_.render(CAMERA.scaled(0.25), np.eye(4))
     map_.mesh()
+    if toy.loops.enabled is not False:
+        _move(toy, device)
 
 
 def _frame(index: int) -> Frame:

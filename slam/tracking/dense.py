@@ -114,18 +114,23 @@ class DenseTracker:
             result = replace(result, state=TrackState.LOST, reason=reason)
         if result.state is TrackState.LOST:
             result = self._find_again(frame, map_, result, T_predicted)
-        if result.state is TrackState.LOST and self._pieces.is_due(frame.timestamp_s):
-            return self._begun_anew(frame, result)
+        if result.state is TrackState.LOST:
+            return self._begun_anew(frame) or result
         return result
 
     def _align(self, frame: Frame, map_: Map, T_start: Transform) -> TrackResult:
         return self._aligner.align(map_, T_start, self._scatter.of(frame.depth_noise))
 
-    def _begun_anew(self, frame: Frame, lost: TrackResult) -> TrackResult:
-        """Begin a piece of map that knows nothing of the others, if the frame is good for it."""
+    def _begun_anew(self, frame: Frame) -> TrackResult | None:
+        """Begin a piece of map that knows nothing of the others, if it is time for one: a covered
+        camera has not looked round, and without colour the piece would never be recognised.
+        """
         result = self._start(frame)
-        if result.state is TrackState.LOST:
-            return lost
+        if result.state is TrackState.LOST or frame.color is None:
+            self._pieces.wait()
+            return None
+        if not self._pieces.is_due(frame.timestamp_s):
+            return None
         self._motion = ConstantVelocity()
         self._keyframe = None
         return replace(result, T_world_camera=self._pieces.begin(result.T_world_camera))
@@ -218,7 +223,7 @@ class DenseTracker:
             self._motion.forget_velocity()
             self._delay.forget_motion()
             return
-        self._pieces.found()
+        self._pieces.wait()
         self._num_weak = self._num_weak + 1 if result.state is TrackState.WEAK else 0
         self._motion.observe(frame.timestamp_s, result.T_world_camera)
         T_world_camera = result.T_world_camera

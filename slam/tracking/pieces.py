@@ -4,6 +4,8 @@ Where nothing known is in view, a track goes on in a piece of its own. All piece
 map, so that whatever joins two of them moves the one to the other, as any correction moves a part.
 """
 
+from math import inf
+
 import numpy as np
 from jaxtyping import Float64, Int64
 
@@ -11,6 +13,7 @@ from slam.geometry import Transform
 
 APART_M = 200.0  # along x; single precision still has 15 micrometres there
 ANEW_AFTER_S = 1.0  # of being lost, with nothing known in view
+MOST_A_FRAME_S = 0.25  # of that: in a gap between frames nothing is looked for
 
 
 def pieces_of(positions_m: Float64[np.ndarray, "n 3"]) -> Int64[np.ndarray, "n"]:
@@ -27,19 +30,20 @@ def are_apart(T_world_a: Transform, T_world_b: Transform) -> bool:
 class Pieces:
     """Where the next piece begins, and whether it is time for one."""
 
-    def __init__(self, num_known: int = 1) -> None:
-        self._num = num_known
-        self._lost_since_s: float | None = None
+    def __init__(self) -> None:
+        self._num = 1
+        self._last_s = inf
+        self._lost_s = 0.0
 
     def is_due(self, timestamp_s: float) -> bool:
         """Take note of a lost frame; tell whether the track has been lost for long enough."""
-        if self._lost_since_s is None:
-            self._lost_since_s = timestamp_s
-        return timestamp_s - self._lost_since_s >= ANEW_AFTER_S
+        self._lost_s += min(max(timestamp_s - self._last_s, 0.0), MOST_A_FRAME_S)
+        self._last_s = timestamp_s
+        return bool(self._lost_s >= ANEW_AFTER_S)
 
-    def found(self) -> None:
-        """Take note of a frame that is not lost."""
-        self._lost_since_s = None
+    def wait(self) -> None:
+        """Take note of a frame that is not lost, or could not begin a piece."""
+        self._last_s, self._lost_s = inf, 0.0
 
     def begin(self, rotation: Transform) -> Transform:
         """Return the first pose of the next piece, with the axes of a rotation."""
@@ -56,14 +60,9 @@ class OnePiece:
         """Return False."""
         return False
 
-    def found(self) -> None:
+    def wait(self) -> None:
         """Do nothing."""
 
     def begin(self, rotation: Transform) -> Transform:
         """Refuse."""
         raise RuntimeError("there is one piece only")
-
-
-def new_pieces(are_wanted: bool, num_known: int) -> Pieces | OnePiece:
-    """Return what begins pieces beside those of the map, or the empty version."""
-    return Pieces(num_known) if are_wanted else OnePiece()

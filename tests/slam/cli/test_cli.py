@@ -17,8 +17,8 @@ from slam.meshio import read_mesh, write_ply
 from slam.runs.folder import load_run
 
 FILES = {
-    "config.yaml", "frames.csv", "map.npz", "mesh.ply", "metrics.json", "report.html", "run.log",
-    "trajectory.txt", "trajectory_online.txt",
+    "config.yaml", "frames.csv", "graph.json", "map.npz", "mesh.ply", "metrics.json", "report.html",
+    "run.log", "trajectory.txt", "trajectory_online.txt",
 }  # fmt: skip
 COARSE = ["--tsdf.voxel-size-m", "0.02"]
 

@@ -14,8 +14,8 @@ from slam.control.controls import Controls
 from slam.runs.folder import load_run
 
 FILES = {
-    "config.yaml", "frames.csv", "map.npz", "mesh.ply", "metrics.json", "report.html", "run.log",
-    "trajectory.txt", "trajectory_online.txt",
+    "config.yaml", "frames.csv", "graph.json", "map.npz", "mesh.ply", "metrics.json", "report.html",
+    "run.log", "trajectory.txt", "trajectory_online.txt",
 }  # fmt: skip
 CODE = "import sys; from slam.cli import main; sys.exit(main())"
 WORDS = [

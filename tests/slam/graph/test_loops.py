@@ -1,7 +1,5 @@
 """Loops of a camera that goes round a room while its track drifts."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from loop_study import (
@@ -15,15 +13,14 @@ from loop_study import (
     of_kidnap,
 )
 
-from slam.config import Config, LoopsConfig, PlacesConfig, TsdfConfig
+from slam.config import Config, PlacesConfig, TsdfConfig
 from slam.geometry import inverse, se3_exp
 from slam.graph.detector import Detector
 from slam.graph.graph_file import graph_text
-from slam.graph.loops import Loops, new_loops
-from slam.graph.no_loops import NoLoops
+from slam.graph.loops import Loops
 from slam.graph.pose_graph import Solution
 from slam.meshio import write_ply
-from slam.places.memory import NoPlaces, new_places
+from slam.places.memory import new_places
 from slam.tracking.given import GivenPoses
 from slam.tracking.pieces import pieces_of
 from slam.trajectory import tum_text
@@ -108,14 +105,6 @@ def test_without_drift_loops_change_little(walk):
     assert exact.num_false == 0
     assert exact.num_accepted > 0
     assert exact.ate_m < 0.003  # what loops err by
-
-
-def test_the_config_says_whether_there_are_loops():
-    places = new_places(PlacesConfig())
-    asked = replace(CONFIG, loops=LoopsConfig(enabled=True))
-    assert isinstance(new_loops(asked, places), Loops)
-    assert isinstance(new_loops(asked, NoPlaces()), NoLoops)
-    assert isinstance(new_loops(CONFIG, places), NoLoops)
 
 
 def test_what_is_solved_while_the_map_moves_is_left_for_after_that():

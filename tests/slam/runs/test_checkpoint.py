@@ -47,7 +47,6 @@ def test_a_checkpoint_that_cannot_be_written_costs_a_warning(caplog):
 def test_a_killed_run_goes_on_to_its_end(tmp_path):
     out = tmp_path / "run"
     words = [*WORDS, "--limit", "40", "--pace", "realtime", "--checkpoint-s", "0.2"]
-    words += ["--loops", "true"]
     command = [sys.executable, "-c", CODE, *words, "--out", str(out)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     end_s = time.monotonic() + 120

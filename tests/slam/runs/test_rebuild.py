@@ -14,6 +14,7 @@ from slam.maps.factory import MAPS, load_map
 from slam.meshio import read_mesh
 from slam.runs.folder import RunFolder, load_run
 from slam.runs.single import RunOptions, run
+from slam.tracking.pieces import APART_M
 from slam.trajectory import Trajectory
 
 NUM_FRAMES = 8
@@ -107,3 +108,28 @@ def test_what_cannot_be_fused_again_is_said_in_one_line(copy, capsys, tmp_path):
     (copy / "frames.csv").unlink()
     assert "frames.csv" in said_of(copy, capsys)
     assert main(["rebuild", str(tmp_path / "none")]) == 2
+
+
+def test_all_pieces_are_fused_and_each_has_its_mesh(finished, copy):
+    """The first half of the frames in the world as it is, the rest where nobody knows."""
+    was = load_run(copy).trajectory
+    half, far = NUM_FRAMES // 2 + 1, np.eye(4)
+    far[0, 3] = APART_M
+    folder = RunFolder(copy)
+    folder.write_trajectory(Trajectory(was.timestamps_s[:half], was.Ts_world_camera[:half]))
+    folder.write_part(2, Trajectory(was.timestamps_s[half:], far @ was.Ts_world_camera[half:]))
+    loops = load_run(copy).metrics["loops"] | {"pieces": 2}
+    with_metrics(copy, loops=loops)
+    assert main(["rebuild", str(copy)]) == 0
+    main_x, other_x = (
+        read_mesh(copy / name).observed().vertices_m[:, 0] for name in ("mesh.ply", "mesh_2.ply")
+    )
+    assert len(main_x) > 1000
+    assert np.abs(main_x).max() < APART_M / 2
+    assert len(other_x) > 1000
+    assert np.abs(other_x - APART_M).max() < APART_M / 2
+    for offset, name in ((np.eye(4), "mesh.ply"), (far, "mesh_2.ply")):
+        mesh = read_mesh(copy / name).observed()
+        assert np.median(surface_distances_m(copy, mesh.vertices_m)) < 0.002
+        own = transform_points(np.linalg.inv(offset), mesh.vertices_m)
+        assert np.median(surface_distances_m(finished, own)) < 0.005

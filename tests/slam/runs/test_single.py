@@ -31,8 +31,8 @@ CONFIG = Config(
     neural=NeuralConfig(budget_mb=512),
 )
 FILES = {
-    "config.yaml", "frames.csv", "map.npz", "mesh.ply", "metrics.json", "report.html", "run.log",
-    "trajectory.txt", "trajectory_online.txt",
+    "config.yaml", "frames.csv", "graph.json", "map.npz", "mesh.ply", "metrics.json", "report.html",
+    "run.log", "trajectory.txt", "trajectory_online.txt",
 }  # fmt: skip
 METRICS = {
     "source", "map", "frames", "tracked", "lost", "dropped", "wall_s", "warmup_s", "fps",
