@@ -48,9 +48,9 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     options = parse()
+    sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "tests")]
     if options.simulate:
         prepare_simulator()
-    sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "tests")]
     if options.section:
         return run_part(options)
     seed = int.from_bytes(os.urandom(4), "little") if options.seed is None else options.seed
@@ -94,13 +94,13 @@ def find_toolkit() -> Path | None:
 
 
 def prepare_simulator() -> None:
-    """Set what has to be set before numba is imported."""
+    """Set what has to be set before numba is imported, and let the simulator be faster."""
     os.environ.update(SIMULATOR)
-    if hasattr(os, "sched_setaffinity"):
-        # a kernel's threads run in turns anyway; on two cores they take twice as long to
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     # hashes and random numbers are meant to overflow
     warnings.filterwarnings("ignore", "overflow encountered", RuntimeWarning)
+    from gpu_checks import simulator
+
+    simulator.install()
 
 
 def run_part(options: argparse.Namespace) -> int:

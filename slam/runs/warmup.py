@@ -11,6 +11,7 @@ from functools import partial
 import cv2
 import numpy as np
 
+from kernels.blocks import grown_index, new_index
 from kernels.dispatch import SIMULATES_CUDA
 from slam.camera import Camera, DepthNoise
 from slam.config import Config
@@ -144,6 +145,7 @@ def _run_whole(toy: Config, device: DeviceKind) -> None:
     tracker.track(far, map_)  # is lost, which takes the kernels of search and recognition
     map_.render(CAMERA.scaled(0.25), np.eye(4))
     map_.mesh()
+    grown_index(new_index(1), 2)  # what a map does in the middle of a run
     if toy.loops.enabled is not False:
         _move(toy, device)
 

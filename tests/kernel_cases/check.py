@@ -53,8 +53,8 @@ class Case:
 
     @staticmethod
     def pick(tiny: Choice, full: Choice, on_cpu: Choice | None = None) -> Choice:
-        """Return the size for the simulator, which runs some thousand threads a second, or that
-        for a device; for the CPU another one where the definition is slow.
+        """Return the size for the simulator, which is slow, or that for a device; for the CPU
+        another one where the definition is slow.
         """
         if on_cpu is not None and not _is_on_gpu.get():
             return on_cpu

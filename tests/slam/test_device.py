@@ -254,12 +254,14 @@ def test_a_system_of_a_library_says_where_it_runs(monkeypatch, caplog):
     assert f"device {ON_CPU} (no CUDA device)" in caplog.messages
 
 
-TINY = Camera(40, 32, 33.3, 33.1, 19.3, 15.2)  # the simulator runs some thousand threads a second
+TINY = Camera(40, 32, 33.3, 33.1, 19.3, 15.2)  # simulated threads are slow
 SIMULATED = f"""
 import sys
+from gpu_checks import simulator
 from slam.camera import Camera
 from slam.cli import main
 from slam.sources import synthetic
+simulator.install()
 synthetic.CAMERA = {TINY!r}
 sys.exit(main(sys.argv[1:]))
 """
@@ -270,7 +272,8 @@ def test_a_run_on_cuda_leaves_what_one_on_the_cpu_leaves(monkeypatch, tmp_path):
     words = ["run", "synthetic:wall", "--limit", "2", "--use-gt-poses"]
     words += ["--tsdf.voxel-size-m", "0.08", "--tsdf.budget-mb", "4"]
     cpu, cuda = tmp_path / "cpu", tmp_path / "cuda"
-    simulator = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join([str(ROOT), str(ROOT / "scripts")])
+    simulator = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": path}
     run = subprocess.run(
         [sys.executable, "-c", SIMULATED, *words, "--device", "cuda", "--out", str(cuda)],
         env=os.environ | simulator, capture_output=True, text=True, check=False,

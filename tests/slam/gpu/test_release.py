@@ -12,12 +12,13 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("numba.cuda")
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = """
 import gc
 import sys
 import weakref
 
+from gpu_checks import simulator
 from slam.camera import Camera
 from slam.config import Config, NeuralConfig, TsdfConfig
 from slam.sources import synthetic
@@ -26,7 +27,8 @@ from slam.system import Slam
 from slam.tracking.cuda import aligner
 
 gc.disable()
-# the simulator runs some thousand threads a second: small images, and no iterations
+simulator.install()
+# simulated threads are slow: small images, and no iterations
 aligner.registration.align = lambda *arguments: None
 aligner.HostAligner.search = lambda self, map_, T_last: [T_last]
 synthetic.CAMERA = Camera(72, 56, 60.0, 60.0, 35.5, 27.5)
@@ -51,7 +53,8 @@ assert map_() is None
 
 @pytest.mark.parametrize("name", ["tsdf", "neural"])
 def test_a_dropped_system_frees_its_map(name):
-    simulator = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join([str(ROOT), str(ROOT / "scripts")])
+    simulator = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": path}
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT, name],
         env=os.environ | simulator, capture_output=True, text=True, check=False,
