@@ -16,6 +16,12 @@ and every cut is three kidnaps: resumed anywhere, there, and back:
 `walks` goes through whole walks, or their first `--frames`:
 
     scripts/survival_study.py walks SOURCE ... [--frames 200] [--tracking.photometric false]
+
+`movers` puts a box before the camera, which starts, is in motion, comes or nears, and looks how far
+it takes the camera along; for synthetic scenes:
+
+    scripts/survival_study.py movers synthetic:room ... [--boxes 4] [--seed 0]
+        [--noise.model kinect]
 """
 
 import argparse
@@ -26,6 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from survival import movers
 from survival.kidnaps import LIMIT_S, Kidnap, kidnaps, median_step_s
 from survival.walks import walked
 
@@ -190,7 +197,24 @@ def walks_table(options: argparse.Namespace, config: Config) -> list[str]:
     return []
 
 
-TABLES = {"starts": starts_table, "kidnaps": kidnaps_table, "walks": walks_table}
+def movers_table(options: argparse.Namespace, config: Config) -> list[str]:
+    """Print a row for each source and way of a box; return what was wrong."""
+    print(movers.HEADER)
+    wrong: list[str] = []
+    for name in options.sources:
+        for kind in movers.KINDS:
+            seeds = range(options.seed, options.seed + options.boxes)
+            sources = (movers.before_a_box(name, kind, n, config) for n in seeds)
+            found = [movers.carried(one, config, MAX_EXACT_ERROR[0] / 100.0) for one in sources]
+            print(movers.row(name, kind, found), flush=True)
+            which = (n for n, one in zip(seeds, found, strict=True) if one.num_wrong)
+            wrong += [f"{name}, {kind}, seed {n}: taken along" for n in which]
+    return wrong
+
+
+TABLES = {
+    "starts": starts_table, "kidnaps": kidnaps_table, "walks": walks_table, "movers": movers_table,
+}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -203,7 +227,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--poses", type=int, default=3, help="after each start")
     parser.add_argument("--frames", type=int, default=10**9, help="use no more of a recording")
     parser.add_argument("--cuts", type=int, default=10, help="of a walk, two kidnaps each")
-    parser.add_argument("--seed", type=int, default=0, help="of the lengths of the cuts")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the lengths of the cuts, or of the first box"
+    )
+    parser.add_argument("--boxes", type=int, default=4, help="of each kind")
     parser.add_argument("--config", type=Path, nargs="*", default=[])
     options, rest = parser.parse_known_args(arguments)
     names = (name.removeprefix("--").replace("-", "_") for name in rest[::2])

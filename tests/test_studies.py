@@ -302,6 +302,46 @@ def test_survival_study_tells_what_became_of_a_walk(survival: ModuleType, capsys
     assert room.startswith("| synthetic:room | 4 | 100.0 | 0.0 | 0.0")
 
 
+def test_survival_study_tells_what_a_box_does_to_a_camera(
+    survival: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """A pose that stands still while the camera goes on is wrong; the true ones are not."""
+    movers = importlib.import_module("survival.movers")
+    config = load_config([], {})
+    source = movers.before_a_box("synthetic:room", "starts", 3, config)
+    assert len(source.timestamps_s) == movers.NUM_FRAMES
+    shares = [source.mover_mask(i).mean() for i in (20, 33)]
+    assert all(0.1 < share < 0.5 for share in shares)
+    Ts_true = source.ground_truth().Ts_world_camera
+
+    class Known:
+        def __init__(self, poses):
+            self._poses = iter(poses)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def step(self, _):
+            return TrackResult(next(self._poses), TrackState.OK, "", 0.0, 1.0, 1.0, 1)
+
+    def result_of(poses):
+        made = SimpleNamespace(from_config=lambda *_: Known(poses))
+        monkeypatch.setattr(movers, "Slam", made)
+        return movers.carried(source, config, 0.01)
+
+    T_other_world = np.array([[0, -1, 0, 3], [1, 0, 0, 4], [0, 0, 1, 5], [0, 0, 0, 1]], float)
+    right = result_of(T_other_world @ Ts_true)
+    assert (right.num_wrong, right.num_not_ok) == (0, 0)
+    assert right.error_m < 1e-9
+    still = result_of([Ts_true[0]] * movers.NUM_FRAMES)
+    assert still.num_wrong > 30
+    moved_m = np.linalg.norm(Ts_true[:, :3, 3] - Ts_true[0, :3, 3], axis=1).max()
+    assert still.error_m == pytest.approx(moved_m)
+
+
 def test_survival_study_tells_wrong_from_right_by_what_the_truth_can_tell(
     survival: ModuleType,
 ) -> None:
