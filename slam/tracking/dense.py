@@ -99,6 +99,13 @@ class DenseTracker:
         """
         result = self._judge(frame, self._align(frame, map_, T_predicted), T_predicted)
         is_expected = self._num_weak == 0 and self._motion.has_velocity(frame.timestamp_s)
+        if (
+            is_expected
+            and result.state is TrackState.WEAK
+            and self._is_verified(frame, map_, result)
+        ):
+            # new surface comes into view, and if it is not mapped the next frame meets even less
+            result = replace(result, state=TrackState.OK, reason="")
         if is_expected and result.state is TrackState.OK:
             is_clear = result.inlier_ratio >= CLEAR_INLIERS
             if is_clear or self._aligner.agreement(result.T_world_camera).is_believed:

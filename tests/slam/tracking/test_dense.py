@@ -196,6 +196,20 @@ def test_colour_holds_the_camera_before_a_flat_wall(make_rig, see):
         assert_near(result, sideways, within_m=0.0005, within_deg=0.02)
 
 
+def test_new_surface_is_no_reason_to_doubt_what_meets_the_map(make_rig, see):
+    """Five eighths of the view are seen for the first time; else the map would not grow there."""
+    rig = make_rig()
+    for number in range(6):
+        frame = see(pose(number), number)
+        depth_m = frame.depth_m.copy()
+        if number < 5:
+            depth_m[:, 3 * frame.camera.width // 8 :] = 0.0
+        result = rig.step(replace(frame, depth_m=depth_m))
+        assert result.state is OK, result.reason
+    assert result.inlier_ratio < 0.4
+    assert_near(result, pose(5), within_m=0.002, within_deg=0.05)
+
+
 def test_weak_for_too_long_is_lost(make_rig, see):
     rig = make_rig(photometric=False, max_weak_frames=4)
     states = [rig.step(see(np.eye(4), index, "wall")).state for index in range(8)]
