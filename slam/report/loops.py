@@ -67,8 +67,8 @@ def _of_system(name: str, color: str, graph: Graph) -> str:
     title = f"loops of {name}" if name else "loops"
     accepted = graph.accepted
     refused = [loop for loop in graph.loops if not loop.is_accepted]
-    tables = _folded(f"{len(accepted)} accepted loops", accepted)
-    tables += _folded(f"{len(refused)} refused loops", refused, has_reason=True)
+    tables = _folded(f"Accepted loops: {len(accepted)}", accepted)
+    tables += _folded(f"Refused loops: {len(refused)}", refused, has_reason=True)
     return heading + plot(title, plot_graph(graph_lines(graph, color))) + tables
 
 
@@ -78,12 +78,12 @@ def _folded(title: str, loops: Sequence[Loop], has_reason: bool = False) -> str:
         return ""
     content = Table(
         "frames",
-        [column.title for column in _COLUMNS] + ["why"] * has_reason,
+        ["why"] * has_reason + [column.title for column in _COLUMNS],
         [
             (
                 "{1}\N{NO-BREAK SPACE}at\N{NO-BREAK SPACE}{0}".format(*loop.frame_indices),
-                [_cell(column, loop) for column in _COLUMNS]
-                + [Cell(loop.refusal, is_prose=True)] * has_reason,
+                [Cell(loop.refusal, is_prose=True)] * has_reason
+                + [_cell(column, loop) for column in _COLUMNS],
             )
             for loop in loops
         ],

@@ -41,12 +41,12 @@ def test_a_run_that_saw_no_place_again_has_no_section(tmp_path):
 def test_each_loop_is_told_with_its_numbers_and_why_it_was_refused(tmp_path):
     html = section_of(tmp_path, walked_graph())
     assert "<h2>Loops</h2>" in html
-    assert "1 accepted loops" in html
-    assert "1 refused loops" in html
-    accepted, refused = (cells(part, ROW) for part in html.split("1 refused loops"))
+    assert "Accepted loops: 1<" in html
+    assert "Refused loops: 1<" in html
+    accepted, refused = (cells(part, ROW) for part in html.split("Refused loops"))
     assert accepted[:6] == ["55", "90", "95", "1.0", "\N{EM DASH}", "2.1"]  # without colour
     assert accepted[-2:] == ["4.0", "1.20"]
-    assert refused[-1] == "55% of the view is of the &lt;place&gt;"
+    assert refused[0] == "55% of the view is of the &lt;place&gt;"
     assert len(re.findall(r'alt="loops" class="plot"', html)) == 1
 
 
@@ -54,7 +54,7 @@ def test_many_loops_are_folded(tmp_path):
     graph = walked_graph()
     many = replace(graph, loops=[graph.loops[0]] * (MOST_OPEN + 1))
     html = section_of(tmp_path, many)
-    assert f"<summary>{MOST_OPEN + 1} accepted loops</summary>" in html
+    assert f"<summary>Accepted loops: {MOST_OPEN + 1}</summary>" in html
     assert html.count(ROW) == MOST_OPEN + 1
 
 
