@@ -49,7 +49,8 @@ def write_meshes(folder: RunFolder, mesh: Mesh, pieces: Sequence[int]) -> None:
     """Write the mesh of a map whole, or of each of its pieces, the main one first, its own."""
     if len(pieces) < 2:
         folder.write_mesh(mesh)
-    for number, piece in enumerate(pieces if len(pieces) > 1 else (), start=1):
+        return
+    for number, piece in enumerate(pieces, start=1):
         folder.write_mesh(surface_of(mesh, piece), number)
 
 
