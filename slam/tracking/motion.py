@@ -25,8 +25,8 @@ class ConstantVelocity:
         """Whether the last motion says where the camera is now: not after a gap."""
         if self._last is None or self._before is None:
             return False
-        ratio = (timestamp_s - self._last[0]) / (self._last[0] - self._before[0])
-        return 0.2 < ratio < 5.0
+        since_s, before_s = timestamp_s - self._last[0], self._last[0] - self._before[0]
+        return before_s > 0.0 and 0.2 < since_s / before_s < 5.0
 
     def gap_s(self, timestamp_s: float) -> float:
         """Return the time since the last pose; 0 before the first."""

@@ -60,6 +60,14 @@ def test_a_forgotten_velocity_is_rest(motion):
     np.testing.assert_allclose(motion.predict(0.15), pose(0.15), atol=1e-12)
 
 
+@pytest.mark.parametrize("before_s", [0.1, 0.2])
+def test_poses_whose_time_does_not_go_on_have_no_velocity(motion, before_s):
+    motion.observe(before_s, pose(0.0))
+    motion.observe(0.1, pose(0.033))
+    assert not motion.has_velocity(0.133)
+    np.testing.assert_array_equal(motion.predict(0.133), pose(0.033))
+
+
 def test_predictions_stay_rigid(motion):
     T = pose(0.0)
     for index in range(500):
