@@ -4,12 +4,10 @@ from itertools import count
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.sparse import csc_matrix
-from scipy.sparse.linalg import splu
 
-from slam.geometry import inverses, se3_exps
+from slam.geometry import se3_exps
+from slam.graph.equations import Equations, residuals
 from slam.graph.pose_graph import Edges, Solution
-from slam.graph.twists import adjoints, logs, right_jacobians_inverse
 
 MAX_SQUARED_SIGMAS = 20.06  # that 6 numbers have as seldom as one has 3 sigma
 GENTLER = 1.6  # by which each round of the robust solver believes outliers less
@@ -43,7 +41,7 @@ def squared_errors(
     Ts_world_node: Float64[np.ndarray, "n 4 4"], edges: Edges
 ) -> Float64[np.ndarray, "e"]:
     """Return the squared error of each edge, in its own sigmas."""
-    r = _residuals(Ts_world_node, edges)
+    r = residuals(Ts_world_node, edges)
     return np.einsum("ei,eij,ej->e", r, edges.information, r)
 
 
@@ -90,46 +88,7 @@ def _stepped(
     damping: float,
 ) -> Float64[np.ndarray, "n 4 4"]:
     """Return the poses after one step; the first node stays."""
-    num_unknowns = 6 * (len(Ts) - 1)
-    if num_unknowns == 0:
+    if len(Ts) == 1:
         return Ts
-    r = _residuals(Ts, edges)
-    Ts_b_a = inverses(Ts[edges.b]) @ Ts[edges.a]
-    d_r_d_b = right_jacobians_inverse(r)
-    d_r_d_a = -d_r_d_b @ adjoints(Ts_b_a)
-    weighted = weights[:, None, None] * edges.information
-    blocks, rows, cols = [], [], []
-    b = np.zeros((len(Ts), 6))
-    for node, J in ((edges.a, d_r_d_a), (edges.b, d_r_d_b)):
-        J_weighted = J.transpose(0, 2, 1) @ weighted
-        np.add.at(b, node, np.einsum("eij,ej->ei", J_weighted, r))
-        for other, J_other in ((edges.a, d_r_d_a), (edges.b, d_r_d_b)):
-            blocks.append(J_weighted @ J_other)
-            rows.append(node)
-            cols.append(other)
-    H = _assembled(np.concatenate(blocks), np.concatenate(rows), np.concatenate(cols), num_unknowns)
-    H.setdiag(H.diagonal() * (1.0 + damping) + 1e-9)
-    factor = splu(H, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
-    twists = np.zeros((len(Ts), 6))
-    twists[1:] = factor.solve(-b[1:].reshape(-1)).reshape(-1, 6)
-    return Ts @ se3_exps(twists)
-
-
-def _assembled(
-    blocks: Float64[np.ndarray, "k 6 6"], rows: np.ndarray, cols: np.ndarray, num_unknowns: int
-) -> csc_matrix:
-    """Add 6x6 blocks up in a sparse matrix without the first node."""
-    is_free = (rows > 0) & (cols > 0)
-    first_row, first_col = 6 * (rows[is_free] - 1), 6 * (cols[is_free] - 1)
-    inner = np.arange(6)
-    at_row = np.broadcast_to(first_row[:, None, None] + inner[:, None], (len(first_row), 6, 6))
-    at_col = np.broadcast_to(first_col[:, None, None] + inner, (len(first_row), 6, 6))
-    shape = num_unknowns, num_unknowns
-    entries = blocks[is_free].ravel(), (at_row.ravel(), at_col.ravel())
-    return csc_matrix(entries, shape=shape)
-
-
-def _residuals(Ts: Float64[np.ndarray, "n 4 4"], edges: Edges) -> Float64[np.ndarray, "e 6"]:
-    """Return log(T_a_b^-1 T_a^-1 T_b) of each edge."""
-    Ts_a_b = inverses(Ts[edges.a]) @ Ts[edges.b]
-    return logs(inverses(edges.Ts_a_b) @ Ts_a_b)
+    equations = Equations.at(Ts, edges, weights, damping)
+    return Ts @ se3_exps(equations.solved(-equations.gradient[:, :, None])[:, :, 0])
