@@ -68,7 +68,7 @@ def graph_text(graph: Graph) -> str:
     ]
     lists = {
         "nodes": nodes,
-        "odometry": [_edge(edge) for edge in graph.odometry],
+        "odometry": [_edge(edge) | {"frames": edge.num_frames} for edge in graph.odometry],
         "loops": [_plain(loop_numbers(loop)) | _edge(loop.edge) for loop in graph.loops],
         "moves": moves,
     }
@@ -108,7 +108,8 @@ def _edge_of(row: Mapping[str, Any]) -> Edge:
     information = np.zeros((6, 6))
     information[_UPPER] = row["information"]
     information = information + np.triu(information, 1).T
-    return Edge(row["a"], row["b"], _transforms([row["T_a_b"]])[0], information)
+    T_a_b = _transforms([row["T_a_b"]])[0]
+    return Edge(row["a"], row["b"], T_a_b, information, row.get("frames", 0))
 
 
 def _pose(T: Transform) -> list[float]:

@@ -20,6 +20,7 @@ class Edge:
     b: int
     T_a_b: Transform
     information: Float64[np.ndarray, "6 6"]
+    num_frames: int = 0  # over which it was tracked, one after the other; a loop was not
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Edges:
     b: Int64[np.ndarray, "e"]
     Ts_a_b: Float64[np.ndarray, "e 4 4"]
     information: Float64[np.ndarray, "e 6 6"]
+    num_frames: Int64[np.ndarray, "e"]
 
     @classmethod
     def of(cls, edges: Sequence[Edge]) -> "Edges":
@@ -39,6 +41,7 @@ class Edges:
             np.array([edge.b for edge in edges], np.int64),
             np.array([edge.T_a_b for edge in edges], np.float64).reshape(-1, 4, 4),
             np.array([edge.information for edge in edges], np.float64).reshape(-1, 6, 6),
+            np.array([edge.num_frames for edge in edges], np.int64),
         )
 
     def __len__(self) -> int:
@@ -47,7 +50,11 @@ class Edges:
     def where(self, is_kept: Bool[np.ndarray, "e"]) -> "Edges":
         """Return some of them."""
         return Edges(
-            self.a[is_kept], self.b[is_kept], self.Ts_a_b[is_kept], self.information[is_kept]
+            self.a[is_kept],
+            self.b[is_kept],
+            self.Ts_a_b[is_kept],
+            self.information[is_kept],
+            self.num_frames[is_kept],
         )
 
     def followed_by(self, other: "Edges") -> "Edges":
@@ -57,6 +64,7 @@ class Edges:
             np.concatenate([self.b, other.b]),
             np.concatenate([self.Ts_a_b, other.Ts_a_b]),
             np.concatenate([self.information, other.information]),
+            np.concatenate([self.num_frames, other.num_frames]),
         )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from slam.geometry import se3_exps
+from slam.graph.drift import common_drift, without_drift
 from slam.graph.equations import Equations, residuals
 from slam.graph.pose_graph import Edges, Solution
 
@@ -13,6 +14,7 @@ MAX_SQUARED_SIGMAS = 20.06  # that 6 numbers have as seldom as one has 3 sigma
 GENTLER = 1.6  # by which each round of the robust solver believes outliers less
 MAX_ITERATIONS = 30
 MAX_RETURNS = 5  # rounds in which a loop that was left out may come back
+DRIFT_ROUNDS = 2  # the second is for loops that fit without the drift only, and for what is bent
 CONVERGED = 1e-6  # of a node's step, metres and radians
 FIRST_DAMPING, MAX_DAMPING = 1e-9, 1e6  # of the diagonal
 
@@ -20,12 +22,27 @@ FIRST_DAMPING, MAX_DAMPING = 1e-9, 1e6  # of the diagonal
 def solve(Ts_world_node: Float64[np.ndarray, "n 4 4"], odometry: Edges, loops: Edges) -> Solution:
     """See `slam.graph.pose_graph.Solver`.
 
-    Loops have the loss of Geman and McClure, whose width shrinks from round to round (graduated
+    The first solution is one of independent errors. What loops then say of a drift that all frames
+    have in common, if they do, is taken out of the odometry, and the graph is solved again.
+    """
+    solution, drift = _solved_robustly(Ts_world_node, odometry, loops), np.zeros(6)
+    for _ in range(DRIFT_ROUNDS):
+        before, kept = drift, loops.where(solution.is_kept)
+        drift = common_drift(solution.Ts_world_node, odometry, kept, before)
+        if (drift == before).all():
+            break
+        rest = without_drift(odometry, drift)
+        solution = _solved_robustly(solution.Ts_world_node, rest, loops)
+    return solution
+
+
+def _solved_robustly(Ts: Float64[np.ndarray, "n 4 4"], odometry: Edges, loops: Edges) -> Solution:
+    """Give loops the loss of Geman and McClure, whose width shrinks from round to round (graduated
     non-convexity, Yang et al. 2020), since the drift that a true loop takes back is far beyond
     3 sigma of it. What then is still beyond that is left out, what is not comes back, and the rest
     is solved again.
     """
-    Ts = _robustly_solved(Ts_world_node, odometry, loops)
+    Ts = _with_fading_loops(Ts, odometry, loops)
     is_kept = squared_errors(Ts, loops) <= MAX_SQUARED_SIGMAS
     for k in count():
         Ts = _solved(Ts, odometry.followed_by(loops.where(is_kept)))
@@ -45,7 +62,7 @@ def squared_errors(
     return np.einsum("ei,eij,ej->e", r, edges.information, r)
 
 
-def _robustly_solved(
+def _with_fading_loops(
     Ts: Float64[np.ndarray, "n 4 4"], odometry: Edges, loops: Edges
 ) -> Float64[np.ndarray, "n 4 4"]:
     if not len(loops):

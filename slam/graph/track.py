@@ -9,13 +9,13 @@ from jaxtyping import Float64, Int64
 
 from slam.geometry import Transform, inverse, inverses, is_elsewhere, rotation_angle_rad, se3_exps
 from slam.graph.detector import Moment
+from slam.graph.drift import DRIFT, TURN_PER_M
 from slam.graph.pose_graph import Edge, Edges
 from slam.graph.twists import logs
 from slam.tracking.pieces import are_apart, pieces_of
 
 NODE_M, NODE_RAD = 0.1, radians(10.0)
 FLOOR_M, FLOOR_RAD = 0.001, radians(0.05)  # of what a track may know of its motion
-DRIFT, TURN_PER_M = 0.02, radians(0.75)  # what it may err by beside: of the way, and per metre
 UNKNOWN_M, UNKNOWN_RAD = 100.0, 10.0  # what nobody knows, or the graph would fall apart
 MAX_GAP_S = 1.0  # between nodes of a track; a longer one was lost in between
 NEAR_M, NEAR_RAD = 1.5, radians(60.0)  # a node that a track which was found again hangs on
@@ -88,15 +88,18 @@ class Track:
             other, T_other_node = self._hold(timestamp_s, T_tracked)
             way_m = float(np.linalg.norm((inverse(self._T_last) @ T_tracked)[:3, 3]))
             information = _information(T_other_node, uncertainty_m)
+            gap_s = timestamp_s - self.moments[-1].timestamp_s
+            is_tracked = other == node - 1 and gap_s <= MAX_GAP_S
             if are_apart(self._T_last, T_tracked):
-                way_m = 0.0
+                way_m, is_tracked = 0.0, False
                 self._piece += 1
                 self._begins.append(frame_index)  # no motion is shared by the pieces
             if are_apart(self.Ts_in_map[other], T_tracked):  # nothing says how they lie
                 information = np.diag(np.repeat([UNKNOWN_M**-2.0, UNKNOWN_RAD**-2.0], 3))
             path_m = self.moments[-1].path_m + way_m
             moment = Moment(node, frame_index, timestamp_s, path_m, self._piece)
-            edge = Edge(other, node, T_other_node, information)
+            num_frames = frame_index - self.moments[-1].frame_index if is_tracked else 0
+            edge = Edge(other, node, T_other_node, information, num_frames)
             self.odometry.append(edge)
             T_world_node = self.Ts_world_node[other] @ T_other_node
         self.moments.append(moment)

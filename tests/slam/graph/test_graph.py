@@ -24,6 +24,7 @@ def assert_equal(one: Graph, other: Graph) -> None:
         assert [(edge.a, edge.b) for edge in mine] == [(edge.a, edge.b) for edge in theirs]
         for a, b in zip(mine, theirs, strict=True):
             np.testing.assert_allclose(a.T_a_b, b.T_a_b, atol=1e-8)
+            assert a.num_frames == b.num_frames
             np.testing.assert_allclose(a.information, b.information, rtol=1e-5)
     mine, theirs = ([loop_numbers(loop) for loop in each.loops] for each in (one, other))
     assert [row["refusal"] for row in mine] == [row["refusal"] for row in theirs]

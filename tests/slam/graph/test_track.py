@@ -31,6 +31,7 @@ def test_odometry_is_what_was_tracked():
     edges = track.edges()
     assert list(zip(edges.a, edges.b, strict=True)) == [(k, k + 1) for k in range(5)]
     np.testing.assert_allclose(edges.Ts_a_b, np.tile(se3_exp(STEP), (5, 1, 1)), atol=1e-12)
+    assert (edges.num_frames == 10).all()
     way_m = np.linalg.norm(se3_exp(STEP)[:3, 3])
     assert track.moments[-1].path_m == pytest.approx(5 * way_m)
 
@@ -103,7 +104,7 @@ def test_a_track_that_was_found_again_hangs_on_the_place_where_it_was():
     track = walked()
     track.add(300, 20.0, pose(2.2), 0.001)
     edge = track.odometry[-1]
-    assert (edge.a, edge.b) == (2, 6)
+    assert (edge.a, edge.b, edge.num_frames) == (2, 6, 0)
     np.testing.assert_allclose(edge.T_a_b, se3_exp(0.2 * STEP), atol=1e-12)
 
 
@@ -119,6 +120,7 @@ def test_a_piece_of_its_own_hangs_on_nothing():
         track.add(60 + 10 * node, 3.0 + node / 3, far(pose(node)), 0.001)
     assert track.odometry[5].information.max() < 0.1
     assert track.odometry[6].information.max() > 1e3
+    assert [edge.num_frames for edge in track.odometry[4:7]] == [10, 0, 10]
     assert [moment.piece for moment in track.moments] == [0] * 6 + [1] * 3
     assert track.moments[6].path_m == track.moments[5].path_m  # nobody walked between them
     # what is solved of one piece does not reach over to frames of the other
