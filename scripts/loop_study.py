@@ -1,204 +1,54 @@
-"""What closing loops is worth: a walk with a known drift, a ring that drifts by itself, and false
-loops among true ones.
+"""What closing loops is worth: a walk with a known drift, a ring that drifts by itself, false
+loops among true ones, and maps that are moved, joined and merged.
 
-    python scripts/loop_study.py [drift] [false] [ring] [--scale 0.5] [--stride 3] [--seeds 5]
+    python scripts/loop_study.py [PART ...] [--scale 0.5] [--stride 3] [--seeds 5]
 
 drift: synthetic:apartment with a Kinect's noise, its true poses made worse by 0.3 mm and 0.01
 degrees a frame. false: the same with 5 % false loops that all checks have let through. ring:
-synthetic:ring with a stereo camera's noise, tracked.
+synthetic:ring with a stereo camera's noise, tracked. kidnap: the apartment tracked, and 3 s of the
+walk, after which a room is in view that was not seen yet, left out. mesh: the map of drift beside
+that of the same frames fused at the poses that drift ends with. merge: the apartment in two
+recordings that overlap in one room, tracked and merged, without noise and with a Kinect's.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+from loop_walks import (
+    Outcome,
+    closing,
+    drifting_apartment,
+    go,
+    left_open,
+    lied_to,
+    of_drift,
+    of_kidnap,
+    scaled,
+    with_voxels,
+)
 
-from slam.config import Config, NoiseConfig, SyntheticConfig, TsdfConfig
+from slam.cli import main as slam
+from slam.config import NoiseConfig, SyntheticConfig
+from slam.evaluation.surface import Surface
 from slam.evaluation.trajectory import evaluate_trajectory
-from slam.frame import Frame
-from slam.geometry import Transform, inverse, se3_exp
-from slam.graph.detector import Detector, Loop, Moment
-from slam.graph.loops import AnyLoops, Loops
-from slam.graph.no_loops import NoLoops
-from slam.graph.pose_graph import Edge
-from slam.maps.base import Map
-from slam.maps.factory import new_map
-from slam.places.keyframes import Keyframes
-from slam.places.memory import Places
-from slam.sources.base import Source
-from slam.sources.depth_range import clamped
+from slam.maps.base import Mesh
+from slam.runs.folder import load_run
+from slam.sources import synthetic
 from slam.sources.noise.source import NoisySource
 from slam.sources.synthetic import open_synthetic
-from slam.system import Slam
-from slam.tracking.base import Tracker, TrackResult
 from slam.tracking.factory import dense_tracker
 from slam.tracking.given import GivenPoses
 from slam.tracking.pieces import Pieces
-from slam.trajectory import Trajectory
+from slam.trajectory import Trajectory, read_tum
 
-DRIFT = np.array([2e-4, 1e-4, 2e-4, 0.0, np.deg2rad(0.01), 0.0])  # a frame: 0.3 mm, 0.01 degrees
-FALSE_SHARE = 0.05
-
-
-class Drifting:
-    """A tracker whose every motion is off by the same twist."""
-
-    def __init__(self, tracker: Tracker, twist: np.ndarray = DRIFT) -> None:
-        self._tracker = tracker
-        self._T_off = se3_exp(twist)
-        self._last: tuple[Transform, Transform] | None = None  # as it is, and as it is said to be
-
-    def track(self, frame: Frame, map_: Map) -> TrackResult:
-        result = self._tracker.track(frame, map_)
-        T = result.T_world_camera
-        if self._last is not None:
-            was, said = self._last
-            T = said @ inverse(was) @ T @ self._T_off
-        self._last = result.T_world_camera, T
-        return replace(result, T_world_camera=T)
-
-    def moved(self, T_new_old: Transform) -> None:
-        assert self._last is not None
-        self._last = self._last[0], T_new_old @ self._last[1]
-
-
-class LyingDetector(Detector):
-    """A detector some of whose loops are false, and have passed all checks."""
-
-    def __init__(self, *args: Any, seed: int = 0) -> None:
-        super().__init__(*args)
-        self._rng = np.random.default_rng(seed)
-        self.num_false = 0
-
-    def look(self, moment: Moment, *args: Any) -> Sequence[Loop]:
-        loops = [*super().look(moment, *args)]
-        if any(loop.is_accepted for loop in loops) and self._rng.random() < FALSE_SHARE:
-            self.num_false += 1
-            a = int(self._rng.integers(0, moment.node))
-            T = se3_exp(self._rng.uniform(-0.5, 0.5, 6))
-            edge = Edge(a, moment.node, T, loops[-1].edge.information)
-            loops.insert(0, replace(loops[-1], edge=edge, num_matches=-1))
-        return loops
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What is left of the drift."""
-
-    ate_online_m: float
-    ate_m: float
-    num_accepted: int
-    num_refused: int
-    num_false: int  # accepted loops that are off the truth by 10 cm or more
-    slam: Slam
-
-
-def scaled(source: Any, scale: float) -> Any:
-    """Return a synthetic source with smaller images."""
-    source.camera = source.camera.scaled(scale)
-    return source
-
-
-def drifting_apartment(scale: float, noise: str = "kinect") -> Source:
-    source = scaled(open_synthetic("apartment"), scale)
-    return NoisySource(source, NoiseConfig(model=noise)) if noise != "none" else source
-
-
-def go(
-    source: Source,
-    indices: Sequence[int],
-    tracker_of: Callable[[Places], Tracker],
-    config: Config,
-    loops_of: Callable[[Places, Config], AnyLoops],
-) -> Outcome:
-    """Run over some frames of a source, one thing at a time."""
-    places = Places(Keyframes())
-    loops = loops_of(places, config)
-    map_ = new_map(config, source.depth_noise)
-    with Slam(tracker_of(places), map_, deterministic=True, places=places, loops=loops) as slam:
-        for index in indices:
-            slam.step(clamped(source.read(index), source.camera, config.playback))
-    truth = source.ground_truth()
-    assert truth is not None
-    found = list(loops.found)
-    accepted = [loop for loop in found if loop.is_accepted]
-    return Outcome(
-        ate_m(slam.online_trajectory(), truth),
-        ate_m(slam.trajectory(), truth),
-        len(accepted),
-        len(found) - len(accepted),
-        sum(is_false(loop, truth) for loop in accepted),
-        slam,
-    )
-
-
-def ate_m(trajectory: Trajectory, truth: Trajectory) -> float:
-    return evaluate_trajectory(trajectory, truth).ate_rmse_m
-
-
-def is_false(loop: Loop, truth: Trajectory) -> bool:
-    a, b = (truth.Ts_world_camera[index] for index in loop.frame_indices)
-    T = inverse(inverse(a) @ b) @ loop.edge.T_a_b
-    return bool(np.linalg.norm(T[:3, 3]) > 0.1) or loop.num_matches < 0
-
-
-def closing(places: Places, config: Config) -> Loops:
-    return Loops(places, Detector(places.keyframes, config.tracking), is_in_turns=True)
-
-
-def lied_to(places: Places, config: Config) -> Loops:
-    return Loops(places, LyingDetector(places.keyframes, config.tracking), is_in_turns=True)
-
-
-def left_open(places: Places, config: Config) -> NoLoops:
-    return NoLoops()
-
-
-def of_drift(
-    source: Source, stride: int, limit: int, loops_of: Callable[[Places, Config], AnyLoops]
-) -> Outcome:
-    """Walk with true poses and a drift of so many frames a step."""
-    truth = source.ground_truth()
-    assert truth is not None
-    indices = range(0, len(source.timestamps_s), stride)[: limit or None]
-    config = Config(tsdf=TsdfConfig(voxel_size_m=0.02))
-    return go(
-        source, indices, lambda _: Drifting(GivenPoses(truth), stride * DRIFT), config, loops_of
-    )
-
-
-class Kidnapped:
-    """A source whose camera is carried off: some frames of it, at an even pace."""
-
-    def __init__(self, source: Source, indices: Sequence[int], period_s: float) -> None:
-        self.name, self.camera, self.depth_noise = source.name, source.camera, source.depth_noise
-        self.timestamps_s = period_s * np.arange(len(indices))
-        self._source, self._indices = source, indices
-
-    def read(self, index: int) -> Frame:
-        frame = self._source.read(self._indices[index])
-        return replace(frame, index=index, timestamp_s=float(self.timestamps_s[index]))
-
-    def ground_truth(self) -> Trajectory:
-        truth = self._source.ground_truth()
-        assert truth is not None
-        return Trajectory(self.timestamps_s, truth.Ts_world_camera[list(self._indices)])
-
-
-def of_kidnap(source: Source, indices: Sequence[int], period_s: float) -> Outcome:
-    """Track frames among which the camera is carried to where it was not yet."""
-    config = Config(tsdf=TsdfConfig(voxel_size_m=0.02))
-    kidnapped = Kidnapped(source, indices, period_s)
-    return go(
-        kidnapped,
-        range(len(indices)),
-        lambda places: dense_tracker(config.tracking, recogniser=places, pieces=Pieces()),
-        config,
-        closing,
-    )
+KIDNAPS = (480, 780, 1380)  # frames of the apartment; 3 s later less than 15 % of the view is known
+KIDNAPPED_FRAMES = 90
+OVERLAP_FRAMES = 240  # of two halves: 8 s, in one room
+NUM_POINTS = 200_000  # of a mesh
 
 
 def of_ring(seed: int, scale: float, stride: int) -> Outcome:
@@ -206,20 +56,122 @@ def of_ring(seed: int, scale: float, stride: int) -> Outcome:
     source = NoisySource(
         scaled(open_synthetic("ring", config=motion), scale), NoiseConfig(model="stereo", seed=seed)
     )
-    config = Config(tsdf=TsdfConfig(voxel_size_m=0.02))
-    indices = range(0, len(source.timestamps_s), stride)
+    config = with_voxels(0.02)
     return go(
         source,
-        indices,
-        lambda places: dense_tracker(config.tracking, recogniser=places),
+        range(0, len(source.timestamps_s), stride),
+        lambda places: dense_tracker(config.tracking, recogniser=places, pieces=Pieces()),
         config,
         closing,
     )
 
 
+def say_drift(options: argparse.Namespace) -> None:
+    source = drifting_apartment(options.scale)
+    report("drift", of_drift(source, options.stride, options.limit, closing))
+
+
+def say_false(options: argparse.Namespace) -> None:
+    source = drifting_apartment(options.scale)
+    report("false", of_drift(source, options.stride, options.limit, lied_to))
+
+
+def say_ring(options: argparse.Namespace) -> None:
+    for seed in range(options.seeds):
+        report(f"ring, seed {seed}", of_ring(seed, options.scale, options.stride))
+
+
+def say_kidnap(options: argparse.Namespace) -> None:
+    source = drifting_apartment(options.scale, noise="none")
+    num_frames = options.limit * options.stride or len(source.timestamps_s)
+    for begin in KIDNAPS:
+        frames = np.arange(0, num_frames, options.stride)
+        left = frames[(frames < begin) | (frames >= begin + KIDNAPPED_FRAMES)].tolist()
+        outcome = of_kidnap(source, left, options.stride / 30)
+        report(f"kidnap at {begin}", outcome)
+        pieces = outcome.slam.loops.metrics()["pieces"]
+        share = len(outcome.slam.trajectory()) / len(left)
+        say(f"  {pieces} piece(s) left; {100 * share:.1f} % of the frames have a pose")
+
+
+def say_mesh(options: argparse.Namespace) -> None:
+    source = drifting_apartment(options.scale)
+    moved = of_drift(source, options.stride, options.limit, closing)
+    report("drift", moved)
+    indices = range(0, len(source.timestamps_s), options.stride)[: options.limit or None]
+    final = moved.slam.trajectory()
+    rebuilt = go(source, indices, lambda _: GivenPoses(final), with_voxels(0.02), left_open)
+    scene = open_synthetic("apartment").scene
+    for name, outcome in (("moved", moved), ("rebuilt", rebuilt)):
+        mesh = outcome.slam.map.mesh()
+        points = Surface(mesh).sample(NUM_POINTS, seed=0)
+        off_cm = 100 * float(np.abs(scene.sdf(points)).mean())
+        say(f"  {name}: mesh of {area_m2(mesh):.2f} m2, {off_cm:.3f} cm off the true surface")
+
+
+def area_m2(mesh: Mesh) -> float:
+    a, b, c = mesh.vertices_m[mesh.triangles].astype(np.float64).transpose(1, 0, 2)
+    return 0.5 * float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum())
+
+
+def say_merge(options: argparse.Namespace) -> None:
+    synthetic.CAMERA = synthetic.CAMERA.scaled(options.scale)  # also of runs that are read again
+    truth = open_synthetic("apartment").ground_truth()
+    num_frames = options.limit * options.stride or len(truth)
+    middle = num_frames // 2
+    halves = (0, middle + OVERLAP_FRAMES // 2), (middle - OVERLAP_FRAMES // 2, num_frames)
+    for noise in ("none", "kinect"):
+        with tempfile.TemporaryDirectory() as name:
+            out = Path(name)
+            for number, (start, end) in enumerate(halves, start=1):
+                slam([
+                    "run", "synthetic:apartment", "--noise", noise, "--deterministic",
+                    "--start", str(start), "--stride", str(options.stride),
+                    "--limit", str((end - start) // options.stride),
+                    "--tsdf.voxel-size-m", "0.02", "--out", str(out / str(number)),
+                ])  # fmt: skip
+            slam(["merge", str(out / "1"), str(out / "2"), "--out", str(out / "both")])
+            say_both(noise, out, truth)
+
+
+def say_both(noise: str, out: Path, truth: Trajectory) -> None:
+    """Say the error of two merged runs, aligned as one: the second's clock goes on behind."""
+    parts = [read_tum(out / "both" / f"trajectory_{number}.txt") for number in (1, 2)]
+    later_s = np.array([0.0, truth.timestamps_s[-1] + 1.0])
+    both = Trajectory(
+        np.concatenate([part.timestamps_s + t for part, t in zip(parts, later_s, strict=True)]),
+        np.concatenate([part.Ts_world_camera for part in parts]),
+    )
+    twice = Trajectory(
+        np.concatenate([truth.timestamps_s + t for t in later_s]),
+        np.tile(truth.Ts_world_camera, (2, 1, 1)),
+    )
+    both_cm, *each_cm = (
+        100 * evaluate_trajectory(*pair).ate_rmse_m
+        for pair in ((both, twice), (parts[0], truth), (parts[1], truth))
+    )
+    joined_by = load_run(out / "both").metrics["joined_by"]
+    say(
+        f"merge, noise {noise:10} ATE over both {both_cm:.2f} cm, of each {each_cm[0]:.2f} and"
+        f" {each_cm[1]:.2f} cm; joined by {joined_by} places"
+    )
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "drift": say_drift,
+    "false": say_false,
+    "ring": say_ring,
+    "kidnap": say_kidnap,
+    "mesh": say_mesh,
+    "merge": say_merge,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["drift", "false", "ring"])
+    parser.add_argument(
+        "parts", nargs="*", choices=[*PARTS, []], default=["drift", "false", "ring"]
+    )
     parser.add_argument("--scale", type=float, default=0.5)
     parser.add_argument("--stride", type=int, default=3)
     parser.add_argument("--limit", type=int, default=0)
@@ -227,13 +179,7 @@ def main() -> None:
     options = parser.parse_args()
     say(f"{'':24}{'ATE online':>12}{'ATE':>12}{'accepted':>10}{'refused':>9}{'false':>7}")
     for part in options.parts:
-        if part in ("drift", "false"):
-            loops_of = closing if part == "drift" else lied_to
-            source = drifting_apartment(options.scale)
-            report(part, of_drift(source, options.stride, options.limit, loops_of))
-        else:
-            for seed in range(options.seeds):
-                report(f"ring, seed {seed}", of_ring(seed, options.scale, options.stride))
+        PARTS[part](options)
 
 
 def report(name: str, outcome: Outcome) -> None:

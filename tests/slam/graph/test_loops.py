@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from loop_study import (
+from loop_walks import (
     DRIFT,
     Drifting,
     closing,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from loop_study import drifting_apartment, scaled
+from loop_walks import drifting_apartment, scaled
 
 from slam.config import TrackingConfig
 from slam.geometry import inverse, rotation_angle_rad, se3_exp
