@@ -58,6 +58,13 @@ def merge(
     if out.resolve() in {path.resolve() for path in paths}:
         raise SlamError(f"{out} is one of the runs: give another --out")
     recordings = [opened(path) for path in paths]
+    for recording in recordings:
+        if recording.run.apart:
+            num_left = sum(map(len, recording.run.apart))
+            logger.warning(
+                "%s is in pieces that never joined: only the largest is merged, %d frames are not",
+                recording.path, num_left,
+            )  # fmt: skip
     config = recordings[0].run.config
     parts, edges = _joined(recordings)
     _solve(parts, edges)

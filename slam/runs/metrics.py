@@ -13,7 +13,7 @@ from slam.maps.base import Mesh
 from slam.runs.claim import claimed
 from slam.runs.folder import RunFolder
 from slam.runs.loop import Session, System
-from slam.runs.pieces import largest_first, surface_of
+from slam.runs.pieces import drop_joined, largest_first, surface_of
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory
 
@@ -42,6 +42,7 @@ def _write_pieces(folder: RunFolder, system: System) -> None:
     folder.write_trajectory(trajectories[0])
     for number, trajectory in enumerate(trajectories[1:], start=2):
         folder.write_part(number, trajectory)
+    drop_joined(folder.path, len(pieces))
     write_meshes(folder, system.slam.map.mesh(), list(pieces))
 
 

@@ -3,9 +3,11 @@
 import numpy as np
 
 from slam.maps.base import Mesh
-from slam.runs.pieces import in_main_piece, largest_first, surface_of
+from slam.runs.pieces import drop_joined, in_main_piece, largest_first, surface_of
 from slam.tracking.pieces import APART_M
 from slam.trajectory import Trajectory
+
+PART_FILES = (("trajectory", "txt"), ("mesh", "ply"))
 
 
 def trajectory(*pieces: int) -> Trajectory:
@@ -36,3 +38,19 @@ def test_a_mesh_is_cut_between_pieces():
         again = in_main_piece(mesh, trajectory(*[piece] * 3))
         np.testing.assert_array_equal(again.vertices_m, part.vertices_m)
     assert in_main_piece(mesh, Trajectory.empty()) is mesh
+
+
+def test_files_of_pieces_that_have_joined_are_removed(tmp_path):
+    names = ["trajectory.txt", "trajectory_online.txt", "mesh.ply"]
+    names += [f"{name}_{k}.{kind}" for k in (2, 3) for name, kind in PART_FILES]
+    for name in names:
+        (tmp_path / name).touch()
+    drop_joined(tmp_path, 2)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert set(names) - left == {"trajectory_3.txt", "mesh_3.ply"}
+    (tmp_path / "trajectory_1.txt").touch()  # then they are of merged runs
+    drop_joined(tmp_path, 1)
+    assert (tmp_path / "trajectory_2.txt").is_file()
+    (tmp_path / "trajectory_1.txt").unlink()
+    drop_joined(tmp_path, 1)
+    assert {path.name for path in tmp_path.iterdir()} == set(names[:3])
