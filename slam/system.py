@@ -49,7 +49,7 @@ class Slam:
     instead, so that the same input gives the same bits. The map is left alone unless the pose is
     OK, and by the frames whose indices are `unmapped`; the `places`, which the tracker asks, grow
     with it. In a `with` block `finish` and
-    `polish` are called at its end.
+    `polish` are called at its end; after that it takes no more frames.
     """
 
     def __init__(
@@ -106,6 +106,7 @@ class Slam:
         )  # fmt: skip
 
     def __enter__(self) -> "Slam":
+        self._check_open()
         return self
 
     def __exit__(
@@ -127,7 +128,9 @@ class Slam:
 
         Raises:
             ValueError: the frame is none that can be tracked, or does not follow the one before.
+            RuntimeError: it is finished.
         """
+        self._check_open()
         frame = self._gate.passed(frame)
         is_behind = self._wait_for_map(frame)
         self._take_move()
@@ -141,6 +144,13 @@ class Slam:
         if is_mapped:
             self._mapper.submit(PosedFrame(frame, result.T_world_camera, result.uncertainty_m))
         return result
+
+    def _check_open(self) -> None:
+        if self._mapper.is_closed:
+            raise RuntimeError(
+                "this Slam is finished (its `with` block is over, or `finish` was called): "
+                "make a new one"
+            )
 
     def _wait_for_map(self, frame: Frame) -> bool:
         """Wait until the map is no further behind than it may be; of a live frame, whose camera

@@ -3,6 +3,7 @@
 Nothing else in the project starts a thread.
 """
 
+import atexit
 import contextlib
 import logging
 import queue
@@ -112,7 +113,11 @@ class ReadAhead(Generic[Item]):
 
 
 class Worker(Generic[Item]):
-    """Calls a function on submitted items, in order, in its own thread; the first starts it."""
+    """Calls a function on submitted items, in order, in its own thread; the first starts it.
+
+    One that nobody closes is closed when the process ends: what was submitted is done, and the
+    thread does not keep the process.
+    """
 
     def __init__(
         self,
@@ -130,12 +135,21 @@ class Worker(Generic[Item]):
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more."""
+        return self._function is None
+
     def submit(self, item: Item) -> None:
-        """Queue an item; raise what an earlier one raised."""
+        """Queue an item; raise what an earlier one raised, or `RuntimeError` once it is closed."""
         self._raise_error()
+        if self.is_closed:
+            raise RuntimeError(f"the {self._name} is closed: it takes nothing more")
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=self._name)
+            # Python waits for other threads before it calls what is registered, which ends this
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
+            atexit.register(self.close)
         with self._condition:
             self._num_pending += 1
         self._queue.put(item)
@@ -160,6 +174,7 @@ class Worker(Generic[Item]):
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
+            atexit.unregister(self.close)
         self._function = None
 
     def _run(self) -> None:

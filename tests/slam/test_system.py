@@ -297,6 +297,19 @@ def test_a_block_ends_with_everything_mapped(make_slam):
     assert not slam._mapper._thread.is_alive()
 
 
+@pytest.mark.parametrize("num_before", [0, 2])
+def test_after_its_block_it_takes_no_more_frames(make_slam, num_before):
+    slam = make_slam([])
+    with slam:
+        for index in range(num_before):
+            slam.step(frame(index))
+    with pytest.raises(RuntimeError, match="finished"):
+        slam.step(frame(num_before))
+    with pytest.raises(RuntimeError, match="finished"), slam:
+        pass
+    assert slam.map.mapped == list(range(num_before))
+
+
 def test_a_block_raises_what_the_map_raised(make_slam):
     def fail(index):
         if index == 7:

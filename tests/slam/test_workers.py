@@ -1,14 +1,18 @@
 """The threads of a run. Nothing here may hang: every test has a timeout of its own."""
 
 import itertools
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from slam.workers import POLL_S, ReadAhead, Service, StopEvent, Worker
 
 pytestmark = pytest.mark.timeout(20)
+ROOT = Path(__file__).resolve().parents[2]
 LONG_S = 5.0  # far more than a wake-up takes, far less than the timeout
 
 
@@ -138,6 +142,39 @@ def test_a_worker_works_in_order_and_closing_finishes_it(make_worker):
     assert done == list(range(50))
     worker.close()  # again: no harm
     worker.wait(0)
+
+
+def test_a_closed_worker_refuses_work_instead_of_never_doing_it(make_worker):
+    for num_before in (0, 2):
+        done = []
+        worker = make_worker(done.append)
+        for item in range(num_before):
+            worker.submit(item)
+        worker.close()
+        assert worker.is_closed
+        with pytest.raises(RuntimeError, match="the test is closed"):
+            worker.submit(9)
+        worker.wait(0)
+        assert done == list(range(num_before))
+
+
+UNCLOSED = """
+import time
+from slam.workers import Worker
+worker = Worker(lambda item: (time.sleep(0.05), print(item, flush=True)), name="test")
+for item in range(3):
+    worker.submit(item)
+"""
+
+
+@pytest.mark.timeout(70)
+def test_a_process_with_a_worker_that_nobody_closes_ends_when_all_is_done():
+    command = [sys.executable, "-c", UNCLOSED]
+    ended = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stdout.split() == ["0", "1", "2"]
+    assert ended.stderr == ""
 
 
 @pytest.mark.parametrize("max_pending", [0, 1, 2])
