@@ -11,12 +11,7 @@ from slam.errors import SlamError
 from slam.evaluation.given_poses import doubt_about
 from slam.evaluation.mesh import evaluate_mesh
 from slam.evaluation.systems import SystemRun
-from slam.evaluation.trajectory import (
-    align,
-    associate_poses,
-    evaluate_trajectory,
-    relative_size,
-)
+from slam.evaluation.trajectory import align_worlds, evaluate_trajectory, relative_size
 from slam.evaluation.whole import Sdf, evaluate_whole
 from slam.evaluation.world import moved_mesh
 from slam.maps.base import Mesh
@@ -90,7 +85,7 @@ def _mesh_scores(
         raise SlamError(
             f"{system.name} has no mesh.ply to score; `slam mesh RUN` extracts one from its map"
         )
-    T_truth_system = align(*associate_poses(system.trajectory, truth))
+    T_truth_system = align_worlds(system.trajectory, truth)
     mesh = moved_mesh(read_with_predicted(system.mesh_path), T_truth_system)
     views = true_views(system, truth).Ts_world_camera
     seen = evaluate_mesh(mesh.observed(), gt_mesh, source.camera, views)

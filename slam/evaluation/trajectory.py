@@ -14,6 +14,7 @@ _MIN_PAIRS = 3
 _MAX_DIFFERENCE_S = 0.02
 _RPE_DELTA_S = 1.0
 _LEAST_SPREAD_M = 0.01
+_LEVER_M = 2.0  # about as far as what the cameras see
 _OTHER_SIZE = 1.1
 _MUCH_BETTER = 0.5  # of the error, with the factor
 _UNEXPLAINED = 0.05  # of the truth's variance, at most: walks alone are often alike by half
@@ -117,6 +118,13 @@ def align(estimate: Trajectory, truth: Trajectory, lever_m: float = 0.0) -> Tran
     T_truth_estimate[:3, :3] = R
     T_truth_estimate[:3, 3] = center_truth - R @ center_estimate
     return T_truth_estimate
+
+
+def align_worlds(estimate: Trajectory, truth: Trajectory) -> Transform:
+    """Return the T_truth_estimate that brings together what was seen from poses of the same time:
+    for meshes and pictures. The ATE is by its definition of positions alone.
+    """
+    return align(*associate_poses(estimate, truth), _LEVER_M)
 
 
 def position_errors_m(

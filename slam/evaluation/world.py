@@ -10,13 +10,12 @@ from jaxtyping import Float64
 from slam.errors import SlamError
 from slam.evaluation.surface import Surface
 from slam.evaluation.systems import SystemRun
-from slam.evaluation.trajectory import align, associate_poses
+from slam.evaluation.trajectory import align_worlds
 from slam.geometry import Transform, transform_points
 from slam.maps.base import Mesh
 from slam.trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
-_LEVER_M = 2.0  # about as far as what the cameras see
 _CONES_DEG = (40.0, 25.0, 12.0)  # round the first guess of up, ever narrower
 
 
@@ -80,7 +79,7 @@ def upright_axes(
 
 def _aligned(system: SystemRun, reference: Trajectory) -> Transform | None:
     try:
-        return align(*associate_poses(system.trajectory, reference), _LEVER_M)
+        return align_worlds(system.trajectory, reference)
     except SlamError:
         return None
 
