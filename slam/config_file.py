@@ -29,6 +29,8 @@ class Setting:
     default: Any
     meaning: str
     of: str  # the choice without which it has no meaning; empty: of none
+    at_least: int | float | None  # of a number
+    at_most: int | float | None  # None: as much as you like
 
     @property
     def section(self) -> str:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 
-from slam.errors import SlamError
 from slam.viewer.base import Snapshot
 
 SMOOTHING = 0.1  # weight of the newest frame in the mean duration
@@ -19,8 +18,6 @@ class EffortKeeper:
     """
 
     def __init__(self, min_fps: float, now_s: Callable[[], float] = time.perf_counter) -> None:
-        if min_fps <= 0.0:
-            raise SlamError(f"compare.min_fps must be positive, got {min_fps:g}")
         self.effort = 1.0
         self._target_s = 1.0 / min_fps
         self._now_s = now_s

@@ -72,7 +72,6 @@ def playback(
     early. A live stream has a pace of its own.
     """
     counts = PlaybackCounts() if counts is None else counts
-    _check(config)
     if isinstance(source, Stream):
         items = _streamed(source, config, counts)
         period_s = source.period_s * config.stride
@@ -106,7 +105,6 @@ def _tell_losses(counts: PlaybackCounts, name: str) -> None:
 
 def selected(source: Source, config: PlaybackConfig) -> range:
     """Return the indices of the frames that start, stride and limit leave."""
-    _check(config)
     num_frames = len(source.timestamps_s)
     if config.start >= num_frames > 0:
         raise SlamError(f"{source.name} has {num_frames} frames: none is left from {config.start}")
@@ -132,14 +130,6 @@ def num_selected(source: Source | Stream, config: PlaybackConfig) -> int | None:
     if isinstance(source, Stream):
         return config.limit or None
     return len(selected(source, config))
-
-
-def _check(config: PlaybackConfig) -> None:
-    if config.start < 0 or config.stride < 1 or config.limit < 0:
-        raise SlamError(
-            f"start {config.start} must be >= 0, stride {config.stride} must be >= 1 "
-            f"and limit {config.limit} must be >= 0"
-        )
 
 
 @dataclass(frozen=True)

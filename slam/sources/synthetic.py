@@ -87,9 +87,8 @@ def open_synthetic(
     name = name or "room"
     if name not in SCENES:
         raise SlamError(f"unknown synthetic scene {name!r}; choose one of {', '.join(SCENES)}")
-    if (num_frames is not None and num_frames < 1) or config.frames < 0:
-        asked = config.frames if num_frames is None else num_frames
-        raise SlamError(f"a synthetic scene needs at least 1 frame, got {asked}")
+    if num_frames is not None and num_frames < 1:
+        raise SlamError(f"a synthetic scene needs at least 1 frame, got {num_frames}")
     module = SCENES[name]
     movers = MOVERS.get(name, nothing_moves)
     return SyntheticSource(module.scene(), module.walk(), num_frames, movers, config)

@@ -83,9 +83,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 )
 def test_numbers_as_people_write_them(write, text, value):
     """YAML 1.1 takes 1e-3, without a dot, for a string."""
-    voxel_size_m = load_config(write(f"tsdf: {{voxel_size_m: {text}}}")).tsdf.voxel_size_m
-    assert voxel_size_m == value
-    assert isinstance(voxel_size_m, float)
+    sigma = load_config(write(f"noise: {{color_sigma: {text}}}")).noise.color_sigma
+    assert sigma == value
+    assert isinstance(sigma, float)
 
 
 def test_files_merge_left_to_right(write):
@@ -141,7 +141,7 @@ def test_a_text_is_read_as_the_type_of_its_field_and_nothing_else():
 
 def test_dump_loads_to_an_equal_config(write):
     overrides = {
-        "tsdf.voxel_size_m": "1e-7",
+        "tracking.normal_variance": "1e-7",
         "noise.disparity_sigma": "0.1234567890123456789",
         "playback.pace": "realtime",
         "tracking.photometric": "no",

@@ -7,7 +7,6 @@ from jaxtyping import Float32
 
 from slam.camera import DepthNoise
 from slam.config import NoiseConfig
-from slam.errors import SlamError
 from slam.frame import Frame
 from slam.sources.base import Source
 from slam.sources.noise.brightness import WEIGHTS, adjusted, automatic_gain, grey_mean
@@ -29,7 +28,6 @@ class NoisySource:
     """
 
     def __init__(self, source: Source, config: NoiseConfig) -> None:
-        check_noise(config)
         self.name = source.name
         self.camera = source.camera
         self._kept = kept_frames(source.timestamps_s, config)
@@ -92,17 +90,3 @@ def add_outliers(
     result = depth_m.copy()
     result[is_hit] = rng.uniform(*OUTLIER_RANGE_M, size=int(is_hit.sum()))
     return result
-
-
-def check_noise(config: NoiseConfig) -> None:
-    """Refuse what no sensor does."""
-    for name in ("outliers", "vignetting", "dropped"):
-        if not 0 <= getattr(config, name) < 1:
-            raise SlamError(f"noise.{name} is a share, 0 .. 1, got {getattr(config, name):g}")
-    if config.baseline_m <= 0:
-        raise SlamError(f"noise.baseline_m must be positive, got {config.baseline_m:g}")
-    lengths = ("exposure_ms", "readout_ms", "color_delay_ms", "frame_rate_hz", "min_range_m")
-    sigmas = ("lateral_sigma_px", "disparity_sigma", "stereo_sigma_px", "color_sigma")
-    for name in (*lengths, *sigmas, "min_contrast"):
-        if not 0 <= getattr(config, name) < np.inf:
-            raise SlamError(f"noise.{name} must not be negative, got {getattr(config, name):g}")

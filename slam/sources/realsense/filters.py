@@ -19,8 +19,6 @@ class Filters:
 
     def __init__(self, config: RealSenseConfig) -> None:
         rs = realsense_sdk()
-        if not 1 <= config.decimation <= 8:
-            raise SlamError(f"realsense.decimation must be in 1 .. 8, got {config.decimation}")
         self._blocks: list[Any] = []
         if config.decimation > 1:
             self._blocks.append(rs.decimation_filter(float(config.decimation)))

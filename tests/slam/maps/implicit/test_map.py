@@ -257,7 +257,7 @@ def test_without_a_time_budget_nothing_depends_on_speed():
         ({"hash_fine_m": 2.0}, r"hash_fine_m must be at most hash_coarse_m \(1\), got 2"),
         ({"truncation_m": 0.0}, r"implicit\.truncation_m must be in 0\.002 \.\. 10, got 0"),
         ({"known_share": 1.5}, r"implicit\.known_share must be in 0 \.\. 1, got 1\.5"),
-        ({"rate": -1.0}, r"implicit\.rate must not be negative, got -1"),
+        ({"rate": -1.0}, r"implicit\.rate must be at least 0, got -1"),
     ],
 )
 def test_senseless_settings_are_refused(changes, says):
