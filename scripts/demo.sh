@@ -10,6 +10,7 @@ recording=runs/demo_recording
 out=runs/demo
 
 heading "rendering a synthetic room as a Kinect would record it"
+rm -rf "$recording"  # of an earlier demo
 .venv/bin/slam synth "$recording" --scene room --format tum --noise kinect
 heading "mapping it twice at once: a TSDF and a neural map, each with its own tracking"
 .venv/bin/slam compare "$recording" --out "$out" "$@"

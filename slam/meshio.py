@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
@@ -41,7 +41,8 @@ def replaced_file(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise SlamError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only file system refuses even what is not there
+            part.unlink(missing_ok=True)
 
 
 def write_ply(path: Path, mesh: Mesh) -> None:
@@ -54,7 +55,7 @@ def write_ply(path: Path, mesh: Mesh) -> None:
     if len(predicted.triangles):
         _write_ply(predicted_path, predicted)
     else:
-        predicted_path.unlink(missing_ok=True)
+        _remove(predicted_path)
 
 
 def read_with_predicted(path: Path) -> Mesh:
@@ -66,6 +67,13 @@ def read_with_predicted(path: Path) -> Mesh:
 def predicted_path_of(path: Path) -> Path:
     """Return where the predicted part of a mesh file is."""
     return path.with_name(f"{path.stem}_predicted{path.suffix}")
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise SlamError(f"cannot remove {path}: {error.strerror}") from error
 
 
 def _write_ply(path: Path, mesh: Mesh) -> None:

@@ -13,6 +13,7 @@ Conventions as nerfstudio documents them (docs.nerf.studio, "Data conventions"):
 """
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from slam.meshio import replaced_file
 
 MILLIMETRES = 1000.0
 MAX_POINTS = 200_000  # each becomes a Gaussian that is split where more are needed
+_IMAGE_NAME = re.compile(r"(?:images|depth|masks)/\d{6}\.png")
 _OPENCV_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 
 
@@ -48,7 +50,7 @@ def write_nerfstudio(
     T_zup_world[:3, :3] = R_zup_world
     rows = []
     try:
-        (folder / "transforms.json").unlink(missing_ok=True)
+        _remove_earlier(folder)
         for name in ("images", "depth", "masks"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         for frame, T_world_camera in frames:
@@ -67,6 +69,17 @@ def write_nerfstudio(
     with replaced_file(folder / "transforms.json") as file:
         file.write((json.dumps(values, indent=2) + "\n").encode("ascii"))
     return len(rows)
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Remove the list of an earlier export, and the images that it names."""
+    index = folder / "transforms.json"
+    if not index.is_file():
+        return
+    names = _IMAGE_NAME.findall(index.read_text(encoding="utf-8", errors="replace"))
+    index.unlink()
+    for name in set(names):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _write_frame(folder: Path, frame: Frame, T_zup_camera: Transform) -> dict[str, Any]:

@@ -28,24 +28,23 @@ def evaluate_run(
     no pictures of the mesh, which need open3d; `results.evaluate_results` adds them.
     """
     system = as_system(run_dir.resolve().name, load_run(run_dir))
-    system = score_run(run_dir, system, source, gt_mesh, gt_sdf, rendering)
+    system = with_scores(system, source, gt_mesh, gt_sdf, rendering)
+    RunFolder(run_dir).write_metrics(system.metrics)
     report = report_html([system], None if source is None else source.ground_truth())
     RunFolder(run_dir).write_report(report)
     return system.metrics
 
 
-def score_run(
-    run_dir: Path,
+def with_scores(
     system: SystemRun,
     source: Source | None,
     gt_mesh: Mesh | None = None,
     gt_sdf: Sdf | None = None,
     rendering: RenderingScores | None = None,
 ) -> SystemRun:
-    """Do the same but for the report; return the run with its metrics."""
+    """Do the same, but write nothing; return the run with its metrics."""
     system = scored(system, source, gt_mesh, gt_sdf)
     if rendering is not None:
         metrics = system.metrics | {"rendering": asdict(rendering)}
         system = replace(system, metrics=metrics)
-    RunFolder(run_dir).write_metrics(system.metrics)
     return system

@@ -1,6 +1,7 @@
 """What `slam eval` does: scores and reports of finished runs, ours and other systems'."""
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from slam.evaluation.whole import Sdf
 from slam.maps.base import Mesh
 from slam.meshio import read_mesh
 from slam.report.comparison import write_comparison
-from slam.report.finished_run import score_run
+from slam.report.finished_run import with_scores
 from slam.runs.folder import RunFolder
 from slam.sources.base import Source
 from slam.sources.detect import is_stream, open_source
@@ -33,18 +34,27 @@ def evaluate_results(
 ) -> tuple[list[SystemRun], Path]:
     """Score result folders of one recording; return the systems and where their report is.
 
-    A run of ours gets its metrics and its report anew. Several results get a joint report, too, by
-    default `comparison.html` where one is. The recording is that of our runs if none is named.
+    A run of ours gets its metrics and its report anew; in a folder that cannot be written they stay
+    as they are, with a warning, where the report goes elsewhere. Several results get a joint
+    report, too, by default `comparison.html` where one is. The recording is that of our runs if
+    none is named.
     """
     systems = load_systems(paths)
     spec = source_spec or _shared_spec(systems)
     gt_mesh, gt_sdf = _true_surface(spec, gt_mesh_path)
     config = next((system.run.config for system in systems if system.run is not None), Config())
+    is_elsewhere = len(systems) > 1 or report_path is not None
     for k, (path, system) in enumerate(zip(paths, systems, strict=True)):
         if system.run is None:
             systems[k] = scored(system, _reopened(spec, config), gt_mesh, gt_sdf)
+            continue
+        source = _reopened(spec, system.run.config)
+        rendering = None if source is None else rendering_scores(system.run, source)
+        systems[k] = with_scores(system, source, gt_mesh, gt_sdf, rendering)
+        if is_elsewhere and not os.access(path, os.W_OK):
+            logger.warning("%s cannot be written: its metrics and report stay as they are", path)
         else:
-            systems[k] = _evaluated(path, system, spec, gt_mesh, gt_sdf)
+            systems[k] = _written(path, systems[k], source, gt_mesh)
     if len(systems) == 1 and systems[0].run is not None and report_path is None:
         return systems, paths[0] / "report.html"
     if report_path is None:
@@ -54,14 +64,11 @@ def evaluate_results(
     return [replace(system, metrics=metrics[system.name]) for system in systems], report_path
 
 
-def _evaluated(
-    path: Path, system: SystemRun, spec: str, gt_mesh: Mesh | None, gt_sdf: Sdf | None
+def _written(
+    path: Path, system: SystemRun, source: Source | None, gt_mesh: Mesh | None
 ) -> SystemRun:
-    """Score a run of ours; write its metrics, and its report with pictures."""
-    assert system.run is not None
-    source = _reopened(spec, system.run.config)
-    rendering = None if source is None else rendering_scores(system.run, source)
-    system = score_run(path, system, source, gt_mesh, gt_sdf, rendering)
+    """Write the metrics of a run of ours, and its report with pictures."""
+    RunFolder(path).write_metrics(system.metrics)
     result = write_comparison([system], source, path / "report.html", gt_mesh)
     system = replace(system, metrics=result["systems"][system.name])
     RunFolder(path).write_metrics(system.metrics)

@@ -12,6 +12,9 @@ RESULTS = (
     "config.yaml", "trajectory.txt", "trajectory_*.txt", "frames.csv", "loops.csv", "graph.json",
     "metrics.json", "comparison.json", "job.json", "report.html", "mesh.ply", "mesh_*.ply",
     "map.npz", "map.safetensors", "*.part",
+    *(f"export/{name}" for name in ("mesh*.ply", "mesh.glb", "points.ply", "trajectory_*.txt")),
+    "export/nerfstudio/transforms.json", "export/nerfstudio/points.ply",
+    *(f"export/nerfstudio/{kind}/[0-9]*.png" for kind in ("images", "depth", "masks")),
 )  # fmt: skip
 
 
@@ -37,6 +40,9 @@ def claimed(folder: Path) -> Iterator[None]:
 
 def clear(folder: Path) -> None:
     """Remove what an older run left, so that nothing of it is taken for this one's."""
-    for pattern in RESULTS:
-        for path in folder.glob(pattern):
-            path.unlink(missing_ok=True)
+    try:
+        for pattern in RESULTS:
+            for path in folder.glob(pattern):
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise SlamError(f"cannot remove {error.filename}: {error.strerror}") from error

@@ -17,6 +17,12 @@ ACCELERATIONS_NAME = "accelerations.txt"
 _HEADER = "# number timestamp\n"
 
 
+def require_empty(folder: Path) -> None:
+    """Refuse a folder that holds anything: two recordings in one would be read as one."""
+    if any(folder.glob("*")):
+        raise SlamError(f"{folder} is not empty: give a new folder to record to")
+
+
 class FolderWriter:
     """`depth/`, `color/`, `camera.yaml`, the true time of each frame in `timestamps.txt`, and
     `accelerations.txt` where the camera feels them.
@@ -29,8 +35,7 @@ class FolderWriter:
         self._folder = folder
         self._depth_scale = depth_scale
         try:
-            if any(folder.glob("*")):
-                raise SlamError(f"{folder} is not empty: give a new folder to record to")
+            require_empty(folder)
             for name in ("depth", "color"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
             (folder / "camera.yaml").write_text(camera_text(stream, depth_scale))
@@ -54,7 +59,8 @@ class FolderWriter:
             self._stamps.flush()
         except OSError as error:
             for kind in ("depth", "color"):
-                (self._folder / kind / name).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # what the disk does not let go of stays
+                    (self._folder / kind / name).unlink(missing_ok=True)
             raise SlamError(
                 f"cannot write to {self._folder}: {error.strerror}; "
                 f"its first {self.num_written} frames are whole"

@@ -14,6 +14,7 @@ from slam.frame import Frame
 from slam.imageio import FAST_PNG, depth_16_bit, write_image
 from slam.maps.base import Mesh
 from slam.sources.base import Source
+from slam.sources.folder_writer import require_empty
 from slam.trajectory import Trajectory, tum_text
 
 TUM_DEPTH_SCALE = 5000.0
@@ -36,6 +37,7 @@ def write_sequence(
     `on_frame` after each.
 
     The true mesh goes with them where there is one. Depth beyond what 16 bits hold becomes missing.
+    The folder has to be new or empty.
     """
     trajectory = source.ground_truth()
     if trajectory is None:
@@ -49,6 +51,7 @@ def write_sequence(
         "replica": (_write_replica_frame, _write_replica_index),
     }[format]
     try:
+        require_empty(directory)
         for folder in ("rgb", "depth") if format == "tum" else ("results",):
             (directory / folder).mkdir(parents=True, exist_ok=True)
         for index in range(count):

@@ -1,6 +1,8 @@
 """Mesh files."""
 
+import errno
 import resource
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -143,3 +145,15 @@ def test_full_disk_keeps_the_old_file(tmp_path):
 def test_missing_folder_is_an_error_of_one_line(tmp_path):
     with pytest.raises(SlamError, match=r"cannot write .*No such file or directory"):
         write_ply(tmp_path / "missing" / "mesh.ply", random_mesh(3, 1))
+
+
+def test_a_read_only_file_system_is_an_error_of_one_line(tmp_path, monkeypatch):
+    """It refuses to remove even what is not there."""
+
+    def refuse(path, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(SlamError, match=r"cannot write .*a\.ply: Read-only file system"):
+        write_ply(tmp_path / "a.ply", random_mesh(3, 1))

@@ -12,6 +12,7 @@ import pytest
 
 from slam.cli import main
 from slam.config_file import load_config
+from slam.maps.base import Mesh
 from slam.maps.tsdf.map import TsdfMap
 from slam.meshio import read_mesh, write_ply
 from slam.runs.folder import load_run
@@ -20,6 +21,7 @@ FILES = {
     "config.yaml", "frames.csv", "graph.json", "map.npz", "mesh.ply", "metrics.json", "report.html",
     "run.log", "trajectory.txt", "trajectory_online.txt",
 }  # fmt: skip
+EMPTY = Mesh(np.empty((0, 3), np.float32), np.empty((0, 3), np.uint8), np.empty((0, 3), np.int32))
 COARSE = ["--tsdf.voxel-size-m", "0.02"]
 
 
@@ -191,6 +193,19 @@ def test_a_run_is_scored_again(copied, capsys):
     assert (copied / "report.html").is_file()
 
 
+def test_a_run_that_cannot_be_written_is_scored_into_a_report_elsewhere(
+    copied, tmp_path, capsys, monkeypatch
+):
+    before = {path.name: path.read_bytes() for path in copied.iterdir()}
+    monkeypatch.setattr("slam.report.results.os.access", lambda path, mode: path != copied)
+    assert main(["eval", str(copied), "--out", str(tmp_path / "page.html")]) == 0
+    said = capsys.readouterr()
+    assert "ATE" in said.out
+    assert said.err.count("cannot be written: its metrics and report stay as they are") == 1
+    assert (tmp_path / "page.html").is_file()
+    assert {path.name: path.read_bytes() for path in copied.iterdir()} == before
+
+
 def test_several_results_are_compared(copied, tmp_path, capsys, monkeypatch):
     """A run of ours, and one that is taken for another system's."""
     other = tmp_path / "other"
@@ -238,6 +253,15 @@ def test_a_mesh_is_extracted_again(copied, tmp_path, capsys):
     assert main(["mesh", str(copied), "--out", str(tmp_path / "other.ply")]) == 0
     assert (tmp_path / "other.ply").read_bytes() == first
     assert "triangles" in capsys.readouterr().out
+
+
+def test_an_empty_mesh_replaces_none(copied, monkeypatch, fails):
+    """Such as that of a network asked on a grid far coarser than its surfaces."""
+    before = (copied / "mesh.ply").read_bytes()
+    monkeypatch.setattr(TsdfMap, "mesh", lambda self, voxel_size_m=None: EMPTY)
+    line = fails("mesh", copied, "--voxel-size-m", "0.5")
+    assert "has no surface at --voxel-size-m 0.5: give a smaller one" in line
+    assert (copied / "mesh.ply").read_bytes() == before
 
 
 def test_the_predicted_part_of_a_mesh_is_a_file_of_its_own(copied, monkeypatch, capsys):
@@ -374,7 +398,7 @@ def test_doctor_says_what_is_there(capsys):
         (["mesh", "."], ". is not a finished run"),
         (["eval", ".", "--tsdf.voxel-size-m", "0.01"], "unknown option --tsdf.voxel-size-m"),
         (["synth", "out", "--scene", "cellar"], "unknown synthetic scene 'cellar'"),
-        (["synth", "out", "--frames", "-1"], "at least 1 frame"),
+        (["synth", "out", "--frames", "-1"], "synthetic.frames must be at least 0, got -1"),
         (["doctor", "more"], "unknown argument more"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -131,3 +132,15 @@ def test_what_cannot_be_finished_has_no_transforms(frames, cloud, room, tmp_path
     (tmp_path / "file").touch()
     with pytest.raises(SlamError, match=r"cannot write .*: Not a directory"):
         write_nerfstudio(tmp_path / "file", room.camera, frames, cloud, np.eye(3))
+
+
+def test_an_export_with_fewer_images_leaves_none_of_the_one_before(run_dir, tmp_path):
+    export_run(run_dir, "nerfstudio", tmp_path, ExportOptions(every=1))
+    (tmp_path / "images" / "mine.png").write_text("x")
+    export_run(run_dir, "nerfstudio", tmp_path, ExportOptions(every=2))
+    frames = json.loads((tmp_path / "transforms.json").read_text())["frames"]
+    for kind in ("images", "depth"):
+        names = {path.name for path in (tmp_path / kind).iterdir()} - {"mine.png"}
+        assert names == {Path(frame["file_path"]).name for frame in frames}
+        assert 0 < len(names) < 4
+    assert (tmp_path / "images" / "mine.png").is_file()

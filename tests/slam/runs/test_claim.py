@@ -41,9 +41,12 @@ def test_a_killed_run_holds_no_folder(tmp_path):
 
 def test_what_an_older_run_left_is_removed_and_nothing_else(tmp_path):
     ours = ("metrics.json", "map.npz", "mesh_001.ply", "report.html", "mesh.ply.part")
-    others = ("notes.txt", "run.log", "photo.ply")
+    ours += ("export/mesh.ply", "export/trajectory_kitti.txt", "export/nerfstudio/transforms.json")
+    ours += ("export/nerfstudio/images/000012.png",)
+    others = ("notes.txt", "run.log", "photo.ply", "export/notes.txt", "export/nerfstudio/out.ckpt")
     for name in (*ours, *others):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    (tmp_path / "export").mkdir()
     clear(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {*others, "export"}
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {str(path.relative_to(tmp_path)) for path in files} == set(others)

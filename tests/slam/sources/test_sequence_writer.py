@@ -61,3 +61,12 @@ def test_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_too_many_frames(tmp_path: Path) -> None:
     with pytest.raises(SlamError, match="has 2 frames, asked for 3"):
         sequence_writer.write_sequence(open_synthetic("wall", 2), tmp_path, "tum", num_frames=3)
+
+
+@pytest.mark.parametrize("format", ["tum", "replica"])
+def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path, format) -> None:
+    (tmp_path / "camera.yaml").write_text("mine")
+    with pytest.raises(SlamError, match="is not empty: give a new folder"):
+        sequence_writer.write_sequence(open_synthetic("wall", 1), tmp_path, format)
+    assert [path.name for path in tmp_path.iterdir()] == ["camera.yaml"]
+    assert (tmp_path / "camera.yaml").read_text() == "mine"
