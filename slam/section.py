@@ -59,7 +59,8 @@ def _check_range(
 ) -> None:
     if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
         raise SlamError(f"config {name} must be a number, got {value!r}")
-    if value < at_least or (at_most is not None and value > at_most):
+    number = float(value)
+    if number < at_least or (at_most is not None and number > at_most):
         most = "" if at_most is None else f" .. {at_most:.9g}"
         allowed = f"in {at_least:.9g}{most}" if most else f"at least {at_least:.9g}"
-        raise SlamError(f"config {name} must be {allowed}, got {float(value):.9g}")
+        raise SlamError(f"config {name} must be {allowed}, got {number:.9g}")
