@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from kernels import field as field_ops
+from kernels import field_update
 from kernels import rays as ray_ops
 from kernels.dispatch import using
 from kernels.field import Field, RayBatch
@@ -72,10 +73,12 @@ def step_ms(config: NeuralConfig, field: Field, batch: RayBatch) -> tuple[float,
     start_s = time.perf_counter()
     _, _, touched = field_ops.gradients(field, batch, weights)
     middle_s = time.perf_counter()
-    field_ops.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0, seed)
-    field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0, seed)
-    field_ops.adagrad(field.fine, touched[2], config.fine_rate, config.smoothness / num_rays, seed)
-    field_ops.relax(field.color, touched[3], *color_bounds(replace(config, rays=num_rays)), seed)
+    field_update.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0, seed)
+    field_update.adagrad(field.middle, touched[1], config.middle_rate, 0.0, seed)
+    field_update.adagrad(
+        field.fine, touched[2], config.fine_rate, config.smoothness / num_rays, seed
+    )
+    field_update.relax(field.color, touched[3], *color_bounds(replace(config, rays=num_rays)), seed)
     return 1e3 * (middle_s - start_s), 1e3 * (time.perf_counter() - middle_s)
 
 

@@ -17,7 +17,7 @@ from kernels.cpu.field_decode import (
     decode_level,
 )
 from kernels.cpu.field_gather import gather, gather_base
-from kernels.cpu.field_update import adagrad, relax, scatter_all
+from kernels.cpu.field_update import scatter_all
 from kernels.field import (
     BELL_WIDTH,
     COARSE,
@@ -32,7 +32,6 @@ from kernels.field import (
     Losses,
     Touched,
 )
-from kernels.reference.field_step import update_decoder  # of 112 weights: NumPy is fast enough
 from kernels.scalar.field_cell import table_size
 
 ZERO = np.float32(0.0)
@@ -234,6 +233,3 @@ def gradients(field, batch, weights):
     gradient = DecoderGradient(d_w1.sum(axis=0), d_w2.sum(axis=0))
     parts = zip(touched, by_vertex, num_touched, strict=True)
     return losses, gradient, [Touched(rows[:n], by_row[:n]) for rows, by_row, n in parts]
-
-
-__all__ = ["adagrad", "gradients", "relax", "update_decoder"]

@@ -1,5 +1,5 @@
 """Adding up the gradients by vertex, and the vertices' updates, in numba; contracts in
-`kernels.field`.
+`kernels.field_update`.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ from kernels.field import (
     CURVATURE,
     NUM_FEATURES,
 )
+from kernels.reference.field_update import update_decoder  # of 112 weights: NumPy is fast enough
 from kernels.scalar.bfloat16 import dither_of, dither_of_sum, dithers, narrow, widen
 from kernels.scalar.cell import corner_weight
 from kernels.scalar.field_cell import first_place
@@ -142,3 +143,6 @@ def relax(level, touched, limit, prior, seed):
     rows, gradient = touched
     limit, prior = np.float32(limit), np.float32(prior)
     _relax(level.features, level.sums, rows, gradient, limit, prior, seed[0])
+
+
+__all__ = ["adagrad", "relax", "scatter_all", "update_decoder"]

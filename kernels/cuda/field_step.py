@@ -44,7 +44,7 @@ from kernels.cuda.field_sample import (
     store_gradient,
     store_no_cells,
 )
-from kernels.cuda.field_update import adagrad, relax, scatter, update_decoder
+from kernels.cuda.field_update import scatter
 from kernels.cuda.launch import device, kernel, launch
 from kernels.field import (
     BELL_WIDTH,
@@ -228,6 +228,3 @@ def gradients(field, batch, weights):
         sums[FIRST_W2:].view(HIDDEN_COLOR, 3),
     )
     return Losses(*sums[:NUM_LOSSES].unbind()), gradient, touched
-
-
-__all__ = ["adagrad", "gradients", "relax", "update_decoder"]

@@ -1,4 +1,6 @@
-"""Adding up the gradients by vertex, and the updates, on CUDA; contracts in `kernels.field`."""
+"""Adding up the gradients by vertex, and the updates, on CUDA; contracts in
+`kernels.field_update`.
+"""
 
 import math
 from typing import Any
@@ -14,11 +16,10 @@ from kernels.field import (
     COLOR,
     CURVATURE,
     HIDDEN_COLOR,
-    MEMORY,
     NUM_FEATURES,
-    SQUARE_MEMORY,
     Touched,
 )
+from kernels.field_update import MEMORY, SQUARE_MEMORY
 from kernels.scalar.bfloat16 import dither_of, dither_of_sum, dithers, narrow, widen
 from kernels.scalar.cell import corner_weight
 from kernels.scalar.field_cell import first_place, table_size

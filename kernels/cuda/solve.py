@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numba import cuda, float32
 
-from kernels.align import NUM_SUMS, NormalEquations
+from kernels.align import NUM_SUMS
 from kernels.cuda.arrays import to_device, to_host
 from kernels.cuda.jacobi import NUM_ELEMENTS, NUM_HELD, SIZE, diagonalise
 from kernels.cuda.launch import device, kernel, launch
@@ -33,6 +33,7 @@ from kernels.cuda.state import (
     Stage,
     pose_state,
 )
+from kernels.cuda.sums import as_sums, factor_of, information, per_scale, sum_of
 from kernels.cuda.twist import exponential
 from kernels.solve import Step, Weighting
 
@@ -45,58 +46,12 @@ SUMS_SHAPE: Any = (2, NUM_SUMS)
 
 
 @device
-def _upper(i, j):
-    """Return which of the sums is element (i, j) of H."""
-    a, b = min(i, j), max(i, j)
-    return a * (11 - a) // 2 + b
-
-
-@device
-def _factor(sums, kind, share):
-    """Return what equations are divided by their variance with; 0 for no residuals."""
-    variance = max(sums[kind, 27] / max(sums[kind, 28], np.float32(1e-9)), ONE)
-    return share / variance if sums[kind, 30] > ZERO else ZERO
-
-
-@device
-def _sum_at(sums, block, last, k):
-    """Return sum k of a block, 0 from the last on; it is read in any case."""
-    value = sums[np.uint64(min(block, last - 1)), np.uint64(k)]
-    return value if block < last else ZERO
-
-
-@device
-def _sum_of(sums, first, last, k):
-    """Add up sum k of some blocks, eight at a time: so many loads are under way at once."""
-    total = ZERO
-    for block in range(first, last, 8):
-        a = _sum_at(sums, block, last, k) + _sum_at(sums, block + 1, last, k)
-        b = _sum_at(sums, block + 2, last, k) + _sum_at(sums, block + 3, last, k)
-        c = _sum_at(sums, block + 4, last, k) + _sum_at(sums, block + 5, last, k)
-        d = _sum_at(sums, block + 6, last, k) + _sum_at(sums, block + 7, last, k)
-        total += (a + b) + (c + d)
-    return total
-
-
-@device
-def _per_scale(i, per_lever):
-    return ONE if i < 3 else per_lever
-
-
-@device
 def _project(vectors, b, m):
     """Return the component of b along eigenvector m."""
     total = ZERO
     for k in range(SIZE):
         total += vectors[SIZE * k + m] * b[k]
     return total
-
-
-@device
-def _information(sums, kind, factor, per_lever, i, j):
-    """Return element (i, j) of the scaled information."""
-    scale = _per_scale(i, per_lever) * _per_scale(j, per_lever)
-    return sums[kind, _upper(i, j)] * factor * scale
 
 
 @device
@@ -134,19 +89,19 @@ def _step(sums, num_geometric, cloud, state, stage, weighting):
     kind, k = t // NUM_SUMS, t % NUM_SUMS
     first = num_geometric if kind == PHOTOMETRIC else 0
     last = sums.shape[0] if kind == PHOTOMETRIC else num_geometric
-    totals[kind, k] = _sum_of(sums, first, last, k)
+    totals[kind, k] = sum_of(sums, first, last, k)
     cuda.syncthreads()
 
     # the geometric information in its eigenvectors, from which what noise tells is taken off
     lever_m = max(cloud.lever_m[0], np.float32(1e-3))
     per_lever = ONE / lever_m
     i, j = t // SIZE, t % SIZE
-    geometric = _factor(totals, GEOMETRIC, weighting.geometric_share)
-    photometric = _factor(totals, PHOTOMETRIC, weighting.photometric_share)
+    geometric = factor_of(totals, GEOMETRIC, weighting.geometric_share)
+    photometric = factor_of(totals, PHOTOMETRIC, weighting.photometric_share)
     if t < NUM_ELEMENTS:
-        matrix[t] = _information(totals, GEOMETRIC, geometric, per_lever, i, j)
+        matrix[t] = information(totals, GEOMETRIC, geometric, per_lever, i, j)
     if t < SIZE:
-        b[t] = totals[GEOMETRIC, 21 + t] * geometric * _per_scale(t, per_lever)
+        b[t] = totals[GEOMETRIC, 21 + t] * geometric * per_scale(t, per_lever)
     cuda.syncthreads()
     diagonalise(matrix, vectors, t)
     smallest, largest = _extremes(matrix)
@@ -154,12 +109,12 @@ def _step(sums, num_geometric, cloud, state, stage, weighting):
     noise = weighting.normal_variance * largest
     element, component = ZERO, ZERO
     if t < NUM_ELEMENTS:
-        element = _information(totals, PHOTOMETRIC, photometric, per_lever, i, j)
+        element = information(totals, PHOTOMETRIC, photometric, per_lever, i, j)
         for m in range(SIZE):
             kept = max(_value(matrix, m) - noise, ZERO)
             element += vectors[SIZE * i + m] * kept * vectors[SIZE * j + m]
     if t < SIZE:
-        component = totals[PHOTOMETRIC, 21 + t] * photometric * _per_scale(t, per_lever)
+        component = totals[PHOTOMETRIC, 21 + t] * photometric * per_scale(t, per_lever)
         for m in range(SIZE):
             kept = max(_value(matrix, m) - noise, ZERO) / max(_value(matrix, m), FLOOR)
             component += vectors[SIZE * t + m] * kept * _project(vectors, b, m)
@@ -181,7 +136,7 @@ def _step(sums, num_geometric, cloud, state, stage, weighting):
             value = _value(matrix, m)
             if value > certain:
                 component -= vectors[SIZE * t + m] * _project(vectors, b, m) / value
-        twist[t] = component * _per_scale(t, per_lever)
+        twist[t] = component * per_scale(t, per_lever)
         values[TWIST + t] = twist[t]
     cuda.syncthreads()
 
@@ -241,12 +196,3 @@ def solve(geometric, photometric, lever_m, weighting, max_uncertainty_m):
     values = to_host(state.values).astype(np.float64)
     twist = values[TWIST : TWIST + SIZE]
     return Step(twist, float(values[UNCERTAINTY_M]), float(values[CONDITIONING]))
-
-
-def as_sums(equations: NormalEquations) -> np.ndarray:
-    """Return the sums, float32 (NUM_SUMS,), that `kernels.align.assembled` makes equations of."""
-    sums = np.zeros(NUM_SUMS, np.float32)
-    sums[:21] = equations.H[np.triu_indices(SIZE)]
-    sums[21:27] = equations.b
-    sums[27:31] = equations[2:]
-    return sums

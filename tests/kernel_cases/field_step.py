@@ -5,6 +5,7 @@ import numpy as np
 from kernel_cases.check import Case, check, to_device, to_host
 from kernel_cases.random_field import SPACINGS_M, random_batch, random_field
 from kernels import field as field_ops
+from kernels import field_update
 from kernels.bfloat16 import narrowed, widened
 from kernels.dispatch import using
 from kernels.field import (
@@ -117,18 +118,18 @@ def field_updates(case: Case) -> None:
         for smoothness in (0.0, 1e-3):
             level, touched, gaps = _level_to_update(case, num_touched)
             device, before = to_device(level), _copy(level)
-            field_ops.adagrad(device, to_device(gaps), 0.01, smoothness, to_device(seed))
+            field_update.adagrad(device, to_device(gaps), 0.01, smoothness, to_device(seed))
             with using("reference"):
-                field_ops.adagrad(level, touched, 0.01, smoothness, seed)
+                field_update.adagrad(level, touched, 0.01, smoothness, seed)
             what = f"{num_touched} vertices, smoothness {smoothness}"
             _compare_levels(case, what, to_host(device), level, before, touched)
         for limit, prior in ((1e-6, 0.0), (1.0, 1e-3)):
             level, touched, gaps = _level_to_update(case, num_touched)
             level.sums.reshape(-1)[touched.rows[::3]] = 0
             device, before = to_device(level), _copy(level)
-            field_ops.relax(device, to_device(gaps), limit, prior, to_device(seed))
+            field_update.relax(device, to_device(gaps), limit, prior, to_device(seed))
             with using("reference"):
-                field_ops.relax(level, touched, limit, prior, seed)
+                field_update.relax(level, touched, limit, prior, seed)
             what = f"{num_touched} vertices, relaxed to {limit} from {prior}"
             _compare_levels(case, what, to_host(device), level, before, touched)
 
@@ -136,15 +137,15 @@ def field_updates(case: Case) -> None:
 @check
 def field_decoder(case: Case) -> None:
     decoders = random_field(case.random).decoders
-    moments = field_ops.new_moments()
+    moments = field_update.new_moments()
     device, device_moments = to_device((decoders, moments))
     for _ in range(3):
         gradient = field_ops.DecoderGradient(
             *(case.random.normal(scale=1e-3, size=m.shape).astype(np.float32) for m in moments[0])
         )
         with using("reference"):
-            field_ops.update_decoder(decoders, gradient, moments, 0.01)
-        field_ops.update_decoder(device, to_device(gradient), device_moments, 0.01)
+            field_update.update_decoder(decoders, gradient, moments, 0.01)
+        field_update.update_decoder(device, to_device(gradient), device_moments, 0.01)
     got = to_host(device)
     for name, wanted in decoders._asdict().items():
         case.close(name, getattr(got, name), wanted, 1e-6, 1e-5)

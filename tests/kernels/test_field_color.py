@@ -7,6 +7,7 @@ import pytest
 
 from kernels import blocks as block_ops
 from kernels import field as field_ops
+from kernels import field_update
 from kernels.field import (
     COLOR,
     CURVATURE,
@@ -80,7 +81,7 @@ def row(x: int, y: int, z: int) -> int:
 
 def step(field: Field, batch: RayBatch, limit: float = 1.0, prior: float = 0.0) -> field_ops.Losses:
     losses, _, touched = field_ops.gradients(field, batch, StepWeights())
-    field_ops.relax(field.color, touched[COLOR], limit, prior, np.array([next(SEEDS)]))
+    field_update.relax(field.color, touched[COLOR], limit, prior, np.array([next(SEEDS)]))
     return losses
 
 

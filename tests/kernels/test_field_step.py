@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kernels import field as field_ops
+from kernels import field_update
 from kernels.bfloat16 import narrowed
 from kernels.dispatch import using
 from kernels.field import (
@@ -57,7 +58,7 @@ def test_the_first_step_is_the_rate(backend: str, size: float):
     g = touched.gradient[:, :NUM_FEATURES].astype(np.float64)
     length = np.sqrt(np.square(g).mean(axis=1, keepdims=True))
     step = -0.01 * g / np.where(length > 0, length, 1.0)
-    field_ops.adagrad(level, touched, 0.01, 0.0, seed_of(1))
+    field_update.adagrad(level, touched, 0.01, 0.0, seed_of(1))
     # and an epsilon of 1e-12 beside gradients of 1e-10
     np.testing.assert_allclose(features_of(level)[touched.rows], step, rtol=2**-7 + 0.01)
 
@@ -72,7 +73,7 @@ def test_rounding_is_right_on_average(backend: str):
     touched.gradient[:] = [2**-11, 2**-11, 0.0, 0.0, 0.0]  # the rate and the root of the sum are 1
     before = features_of(level)[touched.rows]
     for step in range(64):
-        field_ops.adagrad(level, touched, 1.0, 0.0, seed_of(step))
+        field_update.adagrad(level, touched, 1.0, 0.0, seed_of(step))
     moved = features_of(level)[touched.rows] - before
     # 64 steps of 2^-11 each, in units of 2^-7, which have a standard deviation of 2^-7 * 1.94
     np.testing.assert_allclose(moved[:, :2].mean(axis=0), -64 * 2**-11, rtol=0.05)
@@ -88,7 +89,7 @@ def test_small_squares_add_up(backend: str):
     level.sums[:] = narrowed(np.float32(1.0))
     touched.gradient[:] = np.sqrt(1e-3)
     for step in range(100):
-        field_ops.adagrad(level, touched, 1e-3, 0.0, seed_of(step))
+        field_update.adagrad(level, touched, 1e-3, 0.0, seed_of(step))
     np.testing.assert_allclose(sums_of(level)[touched.rows].mean(), 1.1, rtol=0.002)
 
 
@@ -103,7 +104,7 @@ def test_smoothness_pulls_towards_neighbours_in_the_block(backend: str):
     features[lonely + 1] = narrowed(np.float32(5.0))  # next in memory, not in space
     rows = np.array([inner, corner, lonely, inner + 8], np.int32)
     nothing = Touched(rows, np.zeros((4, NUM_FEATURES + 1), np.float32))
-    field_ops.adagrad(level, nothing, 0.125, 0.5, seed_of(1))
+    field_update.adagrad(level, nothing, 0.125, 0.5, seed_of(1))
     np.testing.assert_allclose(features_of(level)[inner], 0.875, rtol=2**-7)
     np.testing.assert_allclose(features_of(level)[inner + 8], 0.375, rtol=2**-7)
     np.testing.assert_array_equal(features_of(level)[[corner, lonely]], 0.25)
@@ -119,7 +120,7 @@ def test_steps_shrink_as_a_vertex_has_seen_more(backend: str, num_steps: int):
     level.sums[:] = 0
     for step in range(num_steps):
         level.features[:] = 0  # so that what is rounded is the step
-        field_ops.adagrad(level, touched, 0.01, 0.0, seed_of(step))
+        field_update.adagrad(level, touched, 0.01, 0.0, seed_of(step))
     g = touched.gradient[:, :NUM_FEATURES]
     square = np.square(g).mean(axis=1)
     step = -0.01 * g / np.sqrt(num_steps * square)[:, None]
@@ -133,8 +134,8 @@ def update(
 ) -> None:
     """Move the vertices of all levels, those of colour by their curvature."""
     for level, rows in zip(levels_of(field)[:COLOR], touched[:COLOR], strict=True):
-        field_ops.adagrad(level, rows, rate, smoothness, seed_of(step))
-    field_ops.relax(field.color, touched[COLOR], 1e-2, 1e-4, seed_of(step))
+        field_update.adagrad(level, rows, rate, smoothness, seed_of(step))
+    field_update.relax(field.color, touched[COLOR], 1e-2, 1e-4, seed_of(step))
 
 
 def test_training_lowers_the_losses(backend: str):
@@ -202,13 +203,13 @@ def test_wrong_vertices_are_refused():
         (Touched(rows, gradient), np.zeros(2, np.int64)),
     ):
         with pytest.raises(ValueError, match=r"(rows|gradient|seed) must be"):
-            field_ops.adagrad(level, wrong, 0.01, 0.0, wrong_seed)
+            field_update.adagrad(level, wrong, 0.01, 0.0, wrong_seed)
         with pytest.raises(ValueError, match=r"(rows|gradient|seed) must be"):
-            field_ops.relax(level, wrong, 1.0, 0.0, wrong_seed)
+            field_update.relax(level, wrong, 1.0, 0.0, wrong_seed)
 
 
 def test_the_color_decoder_is_updated_by_adam(backend: str):
-    decoders, moments = random_field(2).decoders, field_ops.new_moments()
+    decoders, moments = random_field(2).decoders, field_update.new_moments()
     random, before = np.random.default_rng(0), decoders.color_w2.astype(np.float64)
     m = v = np.zeros_like(before)
     wanted = before.copy()
@@ -219,6 +220,6 @@ def test_the_color_decoder_is_updated_by_adam(backend: str):
         m = 0.9 * m + 0.1 * gradient.color_w2
         v = 0.99 * v + 0.01 * gradient.color_w2.astype(np.float64) ** 2
         wanted -= 0.01 * m / np.sqrt(v)
-        field_ops.update_decoder(decoders, gradient, moments, 0.01)
+        field_update.update_decoder(decoders, gradient, moments, 0.01)
     np.testing.assert_allclose(decoders.color_w2, wanted, atol=1e-6)
     assert np.abs(wanted - before).max() > 0.005

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from kernels import field as field_ops
+from kernels import field_update
 from kernels import rays as ray_ops
 from kernels.dispatch import using
 from kernels.field import Field, StepWeights
@@ -31,7 +32,7 @@ def fine_rate(config: NeuralConfig, depth_noise: DepthNoise) -> float:
 
 def color_bounds(config: NeuralConfig) -> tuple[float, float]:
     """Return the curvatures of as many readings as colours average, and as they start with; see
-    `kernels.field.relax`.
+    `kernels.field_update.relax`.
     """
     of_one = 2.0 * StepWeights().color / config.rays
     return config.color_memory * of_one, config.color_prior * of_one
@@ -60,12 +61,12 @@ class Recipe:
         """Take one step on a batch, in place; `seed` is another in each step."""
         config = self.config
         _, d_decoder, touched = field_ops.gradients(field, batch, StepWeights())
-        field_ops.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0, seed)
-        field_ops.adagrad(field.middle, touched[1], config.middle_rate, 0.0, seed)
+        field_update.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0, seed)
+        field_update.adagrad(field.middle, touched[1], config.middle_rate, 0.0, seed)
         rate = fine_rate(config, self.depth_noise)
-        field_ops.adagrad(field.fine, touched[2], rate, config.smoothness / config.rays, seed)
-        field_ops.relax(field.color, touched[3], *color_bounds(config), seed)
-        field_ops.update_decoder(field.decoders, d_decoder, self.moments, config.decoder_rate)
+        field_update.adagrad(field.fine, touched[2], rate, config.smoothness / config.rays, seed)
+        field_update.relax(field.color, touched[3], *color_bounds(config), seed)
+        field_update.update_decoder(field.decoders, d_decoder, self.moments, config.decoder_rate)
 
 
 class Trainer:
@@ -73,7 +74,7 @@ class Trainer:
 
     def __init__(self, config: NeuralConfig, depth_noise: DepthNoise) -> None:
         self._config = config
-        self._recipe = Recipe(config, depth_noise, field_ops.new_moments())
+        self._recipe = Recipe(config, depth_noise, field_update.new_moments())
         self._batch = ray_ops.new_batch(config.rays)
         self._num_draws = 0
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels import field as field_ops
+from kernels import field_update
 from kernels import rays as ray_ops
 from kernels.cuda.arrays import to_device
 from kernels.cuda.graph import Graph
@@ -28,7 +28,7 @@ class DeviceTrainer:
         self, field: Any, pool: RayPool, config: NeuralConfig, depth_noise: DepthNoise
     ) -> None:
         self._field, self._pool, self._config = field, pool, config
-        moments: Any = to_device(field_ops.new_moments())
+        moments: Any = to_device(field_update.new_moments())
         self._recipe = Recipe(config, depth_noise, moments)
         self._batch: Any = to_device(ray_ops.new_batch(config.rays))
         k = config.window
