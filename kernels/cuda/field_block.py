@@ -7,7 +7,6 @@ Nothing here waits: the barriers between these parts stand in the kernel
 import numpy as np
 from numba import cuda
 
-from kernels.cuda.field_query import load_decoders
 from kernels.cuda.launch import device
 from kernels.field import NUM_BAND, NUM_FEATURES, NUM_SAMPLES
 from kernels.scalar.field_decode import HIDDEN, HIDDEN_COLOR
@@ -32,11 +31,16 @@ LOSSES_SHAPE, COLORS_SHAPE = (NUM_LOSSES, THREADS), (NUM_COLOR, THREADS)
 @device
 def load_level_decoders(decoders, t, coarse_w1, coarse_w2, middle_w1, middle_w2, fine_w1, fine_w2):
     """Copy the decoders of distances into shared memory."""
-    load_decoders(decoders, t, THREADS, fine_w1, fine_w2, middle_w1, middle_w2)
     for i in range(t, NUM_FEATURES * HIDDEN, THREADS):
-        coarse_w1[i // HIDDEN, i % HIDDEN] = decoders.coarse_w1[i // HIDDEN, i % HIDDEN]
+        q, k = i // HIDDEN, i % HIDDEN
+        coarse_w1[q, k] = decoders.coarse_w1[q, k]
+        middle_w1[q, k] = decoders.middle_w1[q, k]
+        fine_w1[q, k] = decoders.fine_w1[q, k]
+        fine_w1[q + NUM_FEATURES, k] = decoders.fine_w1[q + NUM_FEATURES, k]
     if t < HIDDEN:
         coarse_w2[t] = decoders.coarse_w2[t]
+        middle_w2[t] = decoders.middle_w2[t]
+        fine_w2[t] = decoders.fine_w2[t]
 
 
 @device

@@ -7,9 +7,7 @@ from numba import cuda
 from kernels.cuda.arrays import empty
 from kernels.cuda.field_cell import base_color, base_with_slope, find_cell, interpolate, slope
 from kernels.cuda.launch import device, kernel, launch_over
-from kernels.field import NUM_FEATURES
 from kernels.scalar.field_decode import (
-    HIDDEN,
     as_byte,
     decode,
     decode_color,
@@ -25,28 +23,8 @@ def sample(field, x, y, z):
     """Return whether the field is observed at a world point, its signed distance in metres, and
     the gradient (x, y, z); zeros where it is not.
     """
-    w = field.decoders
-    return sample_with(field, w.fine_w1, w.fine_w2, w.middle_w1, w.middle_w2, x, y, z)
-
-
-@device
-def load_decoders(decoders, t, num_threads, fine_w1, fine_w2, middle_w1, middle_w2):
-    """Copy the decoders that `sample_with` takes into shared memory, by a block's threads."""
-    for i in range(t, NUM_FEATURES * HIDDEN, num_threads):
-        q, k = i // HIDDEN, i % HIDDEN
-        middle_w1[q, k] = decoders.middle_w1[q, k]
-        fine_w1[q, k] = decoders.fine_w1[q, k]
-        fine_w1[q + NUM_FEATURES, k] = decoders.fine_w1[q + NUM_FEATURES, k]
-    if t < HIDDEN:
-        middle_w2[t] = decoders.middle_w2[t]
-        fine_w2[t] = decoders.fine_w2[t]
-
-
-@device
-def sample_with(field, fine_w1, fine_w2, middle_w1, middle_w2, x, y, z):
-    """Do `sample` with the field's decoders from elsewhere."""
     sdf_m, gx, gy, gz = ZERO, ZERO, ZERO, ZERO
-    base, fine, middle = field.base, field.fine, field.middle
+    base, fine, middle, w = field.base, field.fine, field.middle, field.decoders
     base_cell = find_cell(base.blocks, base.voxel_size_m, x, y, z)
     is_known, value, bx, by, bz = base_with_slope(base.voxels, base_cell)
     if is_known:
@@ -59,7 +37,7 @@ def sample_with(field, fine_w1, fine_w2, middle_w1, middle_w2, x, y, z):
             x0, x1, x2, x3 = interpolate(fine, fine_cell)
             m0, m1, m2, m3 = interpolate(middle, middle_cell)
             g0, g1, g2, g3, d0, d1, d2, d3 = residual_gradient(
-                fine_w1, fine_w2, x0, x1, x2, x3, m0, m1, m2, m3
+                w.fine_w1, w.fine_w2, x0, x1, x2, x3, m0, m1, m2, m3
             )
             residual = g0 * x0 + g1 * x1 + g2 * x2 + g3 * x3
             residual += d0 * m0 + d1 * m1 + d2 * m2 + d3 * m3
