@@ -28,7 +28,7 @@ from pathlib import Path
 
 from slam.cli import main as slam
 from slam.errors import SlamError
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 from slam.sources.sequence_writer import write_sequence
 from slam.sources.synthetic import open_synthetic
 

@@ -36,7 +36,7 @@ from slam.config import NoiseConfig, SyntheticConfig
 from slam.evaluation.surface import Surface
 from slam.evaluation.trajectory import evaluate_trajectory
 from slam.maps.base import Mesh
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 from slam.sources import synthetic
 from slam.sources.noise.source import NoisySource
 from slam.sources.synthetic import open_synthetic

@@ -23,7 +23,7 @@ from slam.errors import SlamError
 from slam.evaluation.recording import read_usable
 from slam.geometry import transform_points
 from slam.meshio import read_mesh
-from slam.runs.folder import Run, load_run
+from slam.runs.finished import Run, load_run
 from slam.runs.replay import posed_records
 from slam.sources.base import Source
 from slam.sources.detect import open_source

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from slam.frame import Frame
     from slam.maps.factory import load_map
     from slam.meshio import write_ply
-    from slam.runs.folder import load_run
+    from slam.runs.finished import load_run
     from slam.sources.detect import open_source
     from slam.sources.playback import playback
     from slam.system import Slam
@@ -42,7 +42,7 @@ else:  # hidden from type checkers, to which it would make every name valid
         "TrackState": "slam.tracking.base",
         "load_config": "slam.config_file",
         "load_map": "slam.maps.factory",
-        "load_run": "slam.runs.folder",
+        "load_run": "slam.runs.finished",
         "open_source": "slam.sources.detect",
         "playback": "slam.sources.playback",
         "tum_text": "slam.trajectory",

@@ -14,7 +14,7 @@ from slam.cli import main
 from slam.config_file import load_config
 from slam.geometry import inverse
 from slam.meshio import read_mesh, write_ply
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 from slam.sources.synthetic import SyntheticSource, open_synthetic
 from slam.tracking.base import TrackResult, TrackState
 from slam.tracking.given import GivenPoses

@@ -105,7 +105,7 @@ def finished(job: Job, folder: Path) -> Outcome | None:
 
     SlamError where the folder holds a finished run of something else.
     """
-    from slam.runs.folder import load_run
+    from slam.runs.finished import load_run
 
     try:
         about = json.loads((folder / DONE_NAME).read_text())

@@ -20,7 +20,7 @@ from slam.sources.playback import num_selected
 
 if TYPE_CHECKING:
     from slam.device import Device
-    from slam.runs.folder import Run
+    from slam.runs.finished import Run
     from slam.runs.loop import Onlookers
     from slam.runs.single import RunOptions
     from slam.viewer.base import Viewer
@@ -114,7 +114,7 @@ def _resumed(options: argparse.Namespace) -> tuple[argparse.Namespace, "Run | No
             raise SlamError("the following arguments are required: source; see slam run --help")
         return options, None
     from slam.runs.checkpoint import resumable
-    from slam.runs.folder import load_run
+    from slam.runs.finished import load_run
 
     path = options.resume
     finished = load_run(path)

@@ -85,7 +85,7 @@ def evaluate(options: argparse.Namespace, given: Mapping[str, str]) -> int:
 def extract_mesh(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.maps.factory import load_map
     from slam.meshio import predicted_path_of, write_ply
-    from slam.runs.folder import load_run
+    from slam.runs.finished import load_run
     from slam.runs.pieces import in_main_piece
 
     finished = load_run(options.run)
@@ -108,7 +108,7 @@ def extract_mesh(options: argparse.Namespace, given: Mapping[str, str]) -> int:
 
 def rebuild(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.device import resolve
-    from slam.runs.folder import load_run
+    from slam.runs.finished import load_run
     from slam.runs.rebuild import rebuild as rebuild_run
 
     config = load_run(options.run).config
@@ -121,7 +121,7 @@ def rebuild(options: argparse.Namespace, given: Mapping[str, str]) -> int:
 
 def merge(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     from slam.device import resolve
-    from slam.runs.folder import load_run
+    from slam.runs.finished import load_run
     from slam.runs.merge import merge as merge_runs
 
     config = load_run(options.runs[0]).config

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from slam.frame import Frame
 from slam.maps.base import Rendering
 from slam.maps.factory import load_map
-from slam.runs.folder import Run
+from slam.runs.finished import Run
 from slam.runs.replay import replay
 from slam.sources.base import Source
 from slam.sources.holdout import HeldOut

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slam.errors import SlamError
-from slam.runs.folder import Run, load_run
+from slam.runs.finished import Run, load_run
 from slam.trajectory import Trajectory, read_tum
 
 _COLORS = (

@@ -6,7 +6,7 @@ from math import radians
 from slam.errors import SlamError
 from slam.geometry import Transform, is_elsewhere
 from slam.journal import FrameRecord
-from slam.runs.folder import Run
+from slam.runs.finished import Run
 from slam.runs.replay import posed_records
 from slam.tracking.base import TrackState
 

@@ -12,7 +12,7 @@ from slam.export.nerfstudio import write_nerfstudio
 from slam.export.points import surface_points, write_points
 from slam.maps.base import Mesh
 from slam.meshio import read_with_predicted, replaced_file, write_ply
-from slam.runs.folder import Run, load_run
+from slam.runs.finished import Run, load_run
 from slam.runs.replay import replay
 from slam.sources.base import Source
 from slam.sources.detect import open_source

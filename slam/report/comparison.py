@@ -25,7 +25,7 @@ def compare_runs(
 ) -> dict[str, Any]:
     """Compare result folders of one recording, write the joint report, and return the scores.
 
-    A folder is a run of ours as `slam.runs.folder` reads it, or of another system: a
+    A folder is a run of ours as `slam.runs.finished` reads it, or of another system: a
     `trajectory.txt` in TUM format and a `mesh.ply`. The names are the folders' if none are given.
     The true mesh is as `evaluate_run` takes it. Nothing but the report is written.
 

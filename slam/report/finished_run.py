@@ -10,7 +10,8 @@ from slam.evaluation.systems import SystemRun, as_system
 from slam.evaluation.whole import Sdf
 from slam.maps.base import Mesh
 from slam.report.document import report_html
-from slam.runs.folder import RunFolder, load_run
+from slam.runs.finished import load_run
+from slam.runs.folder import RunFolder
 from slam.sources.base import Source
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from slam.errors import SlamError
 from slam.journal import Earlier
-from slam.runs.folder import Run, RunFolder
+from slam.runs.finished import Run
+from slam.runs.folder import RunFolder
 from slam.runs.loop import System
 from slam.trajectory import Trajectory
 from slam.viewer.base import Snapshot

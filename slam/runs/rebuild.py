@@ -20,7 +20,8 @@ from slam.maps.base import Map
 from slam.maps.factory import arrays_beside, new_map
 from slam.places.memory import AnyPlaces, new_places
 from slam.report.finished_run import evaluate_run
-from slam.runs.folder import Run, RunFolder, load_run
+from slam.runs.finished import Run, load_run
+from slam.runs.folder import RunFolder
 from slam.runs.metrics import logged_to, write_meshes
 from slam.runs.pieces import largest_first
 from slam.runs.replay import posed_records, replay

@@ -9,7 +9,7 @@ from slam.errors import BadFrameError, SlamError
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.journal import FrameRecord
-from slam.runs.folder import Run
+from slam.runs.finished import Run
 from slam.sources.base import Source
 from slam.sources.depth_range import clamped
 from slam.trajectory import associate

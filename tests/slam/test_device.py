@@ -19,7 +19,7 @@ from slam.device import Obstacle, find_obstacle, resolve
 from slam.doctor import gpu
 from slam.errors import SlamError
 from slam.maps.tsdf.tsdf_file import read_tsdf
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 from slam.sources import synthetic
 from slam.system import Slam
 

@@ -12,7 +12,7 @@ import slam
 from slam import Config, Slam, open_source, playback
 from slam.cli import main
 from slam.config import PlaybackConfig, TsdfConfig
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 
 ROOT = Path(__file__).resolve().parents[2]
 LIGHT = """

@@ -15,7 +15,7 @@ from slam.cli import main
 from slam.config import Config
 from slam.control.controls import Controls
 from slam.errors import SlamError
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 
 CONFIG = replace(Config(), playback=replace(Config().playback, limit=3))
 

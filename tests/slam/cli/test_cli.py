@@ -15,7 +15,7 @@ from slam.config_file import load_config
 from slam.maps.base import Mesh
 from slam.maps.tsdf.map import TsdfMap
 from slam.meshio import read_mesh, write_ply
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 
 FILES = {
     "config.yaml", "frames.csv", "graph.json", "map.npz", "mesh.ply", "metrics.json", "report.html",

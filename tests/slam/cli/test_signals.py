@@ -11,7 +11,7 @@ import pytest
 
 from slam.cli.signals import ended_by_signals
 from slam.control.controls import Controls
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 
 FILES = {
     "config.yaml", "frames.csv", "graph.json", "map.npz", "mesh.ply", "metrics.json", "report.html",

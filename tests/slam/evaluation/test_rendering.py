@@ -15,7 +15,7 @@ from slam.geometry import se3_exp
 from slam.journal import FrameRecord
 from slam.maps.base import Rendering
 from slam.maps.tsdf.map import TsdfMap
-from slam.runs.folder import Run
+from slam.runs.finished import Run
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory
 

@@ -14,7 +14,7 @@ from slam.export.points import surface_points
 from slam.export.run import ExportOptions, export_run
 from slam.geometry import inverse, transform_points
 from slam.meshio import read_mesh
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 
 PIXELS = [(0, 0), (100, 400), (320, 240), (639, 479)]  # u, v
 

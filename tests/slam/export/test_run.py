@@ -11,7 +11,7 @@ from slam.errors import SlamError
 from slam.export.keyframes import every_nth, keyframes
 from slam.export.run import FORMATS, export_run
 from slam.meshio import read_mesh, write_ply
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 from slam.runs.replay import replay
 from slam.sources.synthetic import open_synthetic
 

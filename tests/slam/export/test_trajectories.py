@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slam.export.run import export_run
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 
 
 def test_evo_reads_both(run_dir, tmp_path):

@@ -19,7 +19,8 @@ from slam.journal import FrameRecord
 from slam.maps.base import Mesh
 from slam.report.document import report_html
 from slam.report.finished_run import evaluate_run
-from slam.runs.folder import RunFolder, load_run
+from slam.runs.finished import load_run
+from slam.runs.folder import RunFolder
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory
 

@@ -9,7 +9,7 @@ from graphs import walked_graph
 from slam.evaluation.systems import as_system
 from slam.graph.graph import Graph
 from slam.report.loops import MOST_OPEN, graph_lines, loops_section
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 from slam.tracking.pieces import APART_M
 
 from .test_finished_run import path_in_world, write_run

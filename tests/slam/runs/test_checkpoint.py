@@ -14,7 +14,8 @@ from slam.cli import main
 from slam.errors import SlamError
 from slam.journal import FrameRecord
 from slam.runs.checkpoint import Checkpoints, earlier_of, resumable
-from slam.runs.folder import RunFolder, load_run
+from slam.runs.finished import load_run
+from slam.runs.folder import RunFolder
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory
 

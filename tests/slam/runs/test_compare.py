@@ -15,7 +15,7 @@ from slam.errors import SlamError
 from slam.evaluation.trajectory import evaluate_trajectory
 from slam.maps.factory import new_map
 from slam.runs.compare import _min_fps, compare
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 from slam.runs.single import RunOptions, run
 from slam.runs.variants import variants_of
 from slam.tracking.base import TrackResult, TrackState

@@ -10,7 +10,7 @@ from slam.config import Config, NeuralConfig, PlaybackConfig, TsdfConfig
 from slam.control.controls import Controls
 from slam.maps.neural.map import NeuralMap
 from slam.meshio import read_mesh
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 from slam.runs.loop import Onlookers
 from slam.runs.single import RunOptions, run
 

@@ -10,7 +10,7 @@ from slam.cli import main
 from slam.evaluation.trajectory import evaluate_trajectory
 from slam.maps.factory import MAPS, load_map
 from slam.meshio import read_mesh
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 from slam.sources.synthetic import open_synthetic
 from slam.trajectory import Trajectory, read_tum
 

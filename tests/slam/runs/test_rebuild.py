@@ -12,7 +12,8 @@ from slam.config import Config, NeuralConfig, PlaybackConfig, TrackingConfig, Ts
 from slam.geometry import se3_exp, transform_points
 from slam.maps.factory import MAPS, load_map
 from slam.meshio import read_mesh
-from slam.runs.folder import RunFolder, load_run
+from slam.runs.finished import load_run
+from slam.runs.folder import RunFolder
 from slam.runs.single import RunOptions, run
 from slam.tracking.pieces import APART_M
 from slam.trajectory import Trajectory

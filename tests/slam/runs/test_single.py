@@ -19,7 +19,7 @@ from slam.maps.factory import MAPS, load_map
 from slam.maps.neural.map import NeuralMap
 from slam.maps.tsdf.map import TsdfMap
 from slam.meshio import read_mesh
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 from slam.runs.loop import Onlookers
 from slam.runs.single import RunOptions, run
 from slam.tracking.base import TrackState

@@ -17,7 +17,7 @@ from slam.config import Config, PlaybackConfig
 from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import inverse
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 from slam.runs.loop import Onlookers
 from slam.runs.single import RunOptions, run
 from slam.sources.base import Outage

@@ -10,7 +10,7 @@ import pytest
 
 from slam.config import Config, PlaybackConfig, RealSenseConfig
 from slam.errors import SlamError
-from slam.runs.folder import load_run
+from slam.runs.finished import load_run
 from slam.runs.single import RunOptions, run
 from slam.sources import folder_writer
 from slam.sources.folder import list_folder
