@@ -34,11 +34,12 @@ def data_dir() -> Path:
 @pytest.fixture(scope="module")  # no longer: playwright's event loop would be in others' way
 def browser() -> Iterator[Any]:
     """A headless Chromium (playwright's `Browser`); skips where there is none in PATH."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    from playwright.sync_api import sync_playwright
+
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         pytest.skip(f"no Chromium in PATH: none of {', '.join(BROWSERS)}")
-    with api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
         yield browser
         browser.close()

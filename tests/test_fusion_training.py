@@ -1,20 +1,14 @@
 """The training of the network that judges readings, in small."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+import torch
+import train_fusion
+from fusion_training import fit, views
 
-torch = pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
-
-import train_fusion  # noqa: E402
-from fusion_training import fit, views  # noqa: E402
-
-from kernels.judge import NUM_FEATURES, NUM_OUTPUTS  # noqa: E402
-from kernels.reference.judge import answers, judged_depth, look  # noqa: E402
-from slam.tracking.judge import load_network  # noqa: E402
+from kernels.judge import NUM_FEATURES, NUM_OUTPUTS
+from kernels.reference.judge import answers, judged_depth, look
+from slam.tracking.judge import load_network
 
 
 @pytest.fixture(scope="module")

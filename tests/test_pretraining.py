@@ -1,18 +1,12 @@
 """The pre-training of the decoders, in small."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-torch = pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
-
-from pretraining import batch, crops, meta, train  # noqa: E402
-from pretraining.adapt import Features  # noqa: E402
-from pretraining.episodes import Rates  # noqa: E402
-from pretraining.field import (  # noqa: E402
+import torch
+from pretraining import batch, crops, meta, train
+from pretraining.adapt import Features
+from pretraining.episodes import Rates
+from pretraining.field import (
     LEVELS,
     Grid,
     decoder_of,

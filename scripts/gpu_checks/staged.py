@@ -80,7 +80,7 @@ def run_stages(
     """
     marks = StageMarks(clock)
     tracker, map_ = parts(config, frames[0], "cuda")
-    tracker._aligner = TimedAligner(tracker._aligner, marks)  # pyright: ignore
+    tracker._aligner = TimedAligner(tracker._aligner, marks)
     T_world_camera = np.eye(4)
     first = num_warm_up(len(frames))
     for part, its_hook in ((frames[:first], None), (frames[first:], hook)):

@@ -48,11 +48,11 @@ class Grid:
 
     def interpolate(self, values: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
         """Read the values (vertices, c) at points (cubes, n, 3): (cubes * n, c)."""
-        return _Interpolate.apply(values, points, self)  # type: ignore[return-value]
+        return _Interpolate.apply(values, points, self)
 
     def scatter(self, values: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
         """Add values at points to the vertices round them: the transpose of `interpolate`."""
-        return _Scatter.apply(values, points, self)  # type: ignore[return-value]
+        return _Scatter.apply(values, points, self)
 
 
 class _Interpolate(torch.autograd.Function):

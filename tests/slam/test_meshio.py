@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 
 from slam import meshio
 from slam.errors import SlamError
@@ -60,7 +61,6 @@ def test_what_is_predicted_has_a_file_of_its_own_whose_vertices_say_so(tmp_path,
 
 @pytest.mark.parametrize("is_marked", [False, True])
 def test_trimesh_reads_what_we_write(tmp_path, is_marked):
-    trimesh = pytest.importorskip("trimesh")
     mesh = random_mesh(50, 80, is_marked)
     write_ply(tmp_path / "mesh.ply", mesh)
     parts = {"mesh": mesh.observed(), "mesh_predicted": mesh.predicted()}
@@ -73,7 +73,6 @@ def test_trimesh_reads_what_we_write(tmp_path, is_marked):
 
 
 def test_foreign_files_are_read(tmp_path):
-    pytest.importorskip("open3d", exc_type=ImportError)
     (tmp_path / "mesh.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
     mesh = read_mesh(tmp_path / "mesh.obj")
     np.testing.assert_array_equal(mesh.vertices_m, [[0, 0, 0], [1, 0, 0], [0, 1, 0]])
@@ -119,7 +118,6 @@ def test_damaged_files_are_errors_of_one_line(tmp_path):
 
 
 def test_what_is_no_mesh_is_an_error(tmp_path):
-    pytest.importorskip("open3d", exc_type=ImportError)
     path = tmp_path / "mesh.ply"
     for content in [b"", b"ply\n", b"\x00\xff" * 600, b"end_header\n"]:
         path.write_bytes(content)

@@ -7,9 +7,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("numba.cuda")
-
 from kernels.cuda import graph
 from kernels.cuda.graph import Graph
 

@@ -146,7 +146,6 @@ def test_our_system_runs_from_memory(frames):
 
 
 def test_open3d_is_measured_like_ours(source):
-    pytest.importorskip("open3d")
     config = replace(CONFIG, playback=PlaybackConfig(limit=3))
     contenders, absent = gather([], config)
     truth = source.ground_truth()
@@ -159,7 +158,6 @@ def test_open3d_is_measured_like_ours(source):
 
 
 def test_poses_of_open3d_have_our_convention(source, frames):
-    pytest.importorskip("open3d")
     (contender,), _ = gather([], replace(CONFIG, tsdf=TsdfConfig()))
     Ts_estimate = contender.run(frames).trajectory.Ts_world_camera
     Ts_true = source.ground_truth().Ts_world_camera
@@ -172,7 +170,6 @@ def test_poses_of_open3d_have_our_convention(source, frames):
 
 
 def test_an_error_of_open3d_ends_only_its_run(frames):
-    pytest.importorskip("open3d")
     (contender,), _ = gather([], CONFIG)
     empty = replace(frames[2], depth_m=np.zeros_like(frames[2].depth_m))
     outcome = contender.run([frames[0], frames[1], empty, frames[3]])

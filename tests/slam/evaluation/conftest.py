@@ -61,6 +61,9 @@ def wall_mesh(depth_m: float) -> Mesh:
     return Mesh(vertices_m.astype(np.float32), np.full((4, 3), RGB, dtype=np.uint8), triangles)
 
 
+WALL, CONFIG = wall_mesh(2.0), Config()
+
+
 @pytest.fixture(scope="session")
 def wall():
     """The mesh of the wall at a depth, in the world of the first camera."""
@@ -87,7 +90,7 @@ def path():
 def write_ours():
     """Write a run of ours into a folder; None as the mesh leaves it out."""
 
-    def write(folder_path, mesh=wall_mesh(2.0), config=Config(), num_poses=NUM, **metrics):  # noqa: B008
+    def write(folder_path, mesh=WALL, config=CONFIG, num_poses=NUM, **metrics):
         folder = RunFolder(folder_path)
         folder.write_config(config)
         path = path_in_world()
@@ -114,7 +117,7 @@ def write_ours():
 def write_other():
     """Write another system's result, in a world of its own and 3 ms late."""
 
-    def write(folder_path, mesh=wall_mesh(2.0)):  # noqa: B008
+    def write(folder_path, mesh=WALL):
         T_other_world = inverse(se3_exp(np.array([-1.0, 0.5, 2.0, 0.0, 0.7, 0.2])))
         path = path_in_world()
         folder_path.mkdir()

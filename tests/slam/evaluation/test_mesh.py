@@ -10,8 +10,6 @@ from slam.evaluation.surface import Surface
 from slam.geometry import se3_exp
 from slam.maps.base import Mesh
 
-pytest.importorskip("open3d", exc_type=ImportError)
-
 CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
 FEW = {"num_points": 20_000, "num_depth_views": 20}
 

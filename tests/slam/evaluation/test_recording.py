@@ -11,8 +11,6 @@ from slam.evaluation.recording import compare_with_recording, interpolated, read
 from slam.evaluation.surface import Surface, camera_rays
 from slam.trajectory import Trajectory
 
-pytest.importorskip("open3d", exc_type=ImportError)
-
 
 def scores(mesh, path, recording, indices=range(0, 60, 12)):
     samples = read_samples(recording, list(indices), PlaybackConfig())

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from evo.core import metrics
+from evo.core.trajectory import PoseTrajectory3D
 
 from slam.errors import SlamError
 from slam.evaluation.trajectory import (
@@ -164,9 +166,6 @@ def test_degenerate_input_is_an_error_of_one_line():
 
 def evo_scores(estimate: Trajectory, truth: Trajectory) -> tuple[float, float, float]:
     """ATE, and RPE over 30 frames, which is 1 s for the trajectories of these tests."""
-    metrics = pytest.importorskip("evo.core.metrics")
-    from evo.core.trajectory import PoseTrajectory3D
-
     reference, other = (
         PoseTrajectory3D(poses_se3=list(t.Ts_world_camera), timestamps=t.timestamps_s)
         for t in (truth, estimate)

@@ -11,8 +11,6 @@ from slam.evaluation.whole import borders_room, evaluate_whole
 from slam.maps.base import Mesh
 from slam.scenes.scene import Builder, Material, Scene
 
-pytest.importorskip("open3d", exc_type=ImportError)
-
 GREY = Material((90, 90, 90), (90, 90, 90))
 NUM = 100_000
 

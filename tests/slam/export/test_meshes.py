@@ -5,18 +5,15 @@ import struct
 from dataclasses import replace
 
 import numpy as np
+import open3d
 import pytest
+import trimesh
 
 from slam.export.glb import linear_rgba, write_glb
 from slam.export.points import surface_points, write_points
 from slam.maps.base import Mesh
 
 OWN_WORLD = np.diag([1.0, -1.0, -1.0])
-
-
-@pytest.fixture
-def open3d():
-    return pytest.importorskip("open3d", exc_type=ImportError)
 
 
 @pytest.fixture
@@ -35,7 +32,7 @@ def sorted_rows(*columns):
     return table[np.lexsort(table.T)]
 
 
-def test_open3d_reads_our_glb(mesh, open3d, tmp_path):
+def test_open3d_reads_our_glb(mesh, tmp_path):
     write_glb(tmp_path / "mesh.glb", mesh, OWN_WORLD)
     loaded = open3d.io.read_triangle_mesh(str(tmp_path / "mesh.glb"))
     linear = np.asarray(loaded.vertex_colors)
@@ -50,7 +47,6 @@ def test_open3d_reads_our_glb(mesh, open3d, tmp_path):
 
 
 def test_trimesh_reads_our_glb(mesh, tmp_path):
-    trimesh = pytest.importorskip("trimesh")
     write_glb(tmp_path / "mesh.glb", mesh, OWN_WORLD)
     (loaded,) = trimesh.load_scene(tmp_path / "mesh.glb", process=False).geometry.values()
     np.testing.assert_array_equal(loaded.vertices, mesh.vertices_m * [1, -1, -1])
@@ -81,7 +77,7 @@ def test_linear_colours_end_where_they_should():
     np.testing.assert_array_equal(linear[:, 3], 1.0)
 
 
-def test_open3d_reads_our_points(mesh, open3d, tmp_path):
+def test_open3d_reads_our_points(mesh, tmp_path):
     write_points(tmp_path / "points.ply", surface_points(mesh))
     loaded = open3d.io.read_point_cloud(str(tmp_path / "points.ply"))
     np.testing.assert_array_equal(loaded.points, mesh.vertices_m)
@@ -90,7 +86,6 @@ def test_open3d_reads_our_points(mesh, open3d, tmp_path):
 
 
 def test_trimesh_reads_our_points(mesh, tmp_path):
-    trimesh = pytest.importorskip("trimesh")
     write_points(tmp_path / "points.ply", surface_points(mesh))
     loaded = trimesh.load(tmp_path / "points.ply")
     np.testing.assert_array_equal(loaded.vertices, mesh.vertices_m)

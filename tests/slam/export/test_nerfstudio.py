@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import open3d
 import pytest
 
 from slam.errors import SlamError
@@ -91,7 +92,6 @@ def test_the_world_has_z_up(transforms):
 
 
 def test_the_points_lie_in_the_world_of_the_matrices(exported, transforms, run_dir):
-    open3d = pytest.importorskip("open3d", exc_type=ImportError)
     cloud = open3d.io.read_point_cloud(str(exported / transforms["ply_file_path"]))
     ours = surface_points(read_mesh(load_run(run_dir).mesh_path))
     points = in_our_world(transforms, np.asarray(cloud.points))

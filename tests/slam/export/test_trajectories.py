@@ -1,14 +1,13 @@
 """Trajectories, read back by evo."""
 
 import numpy as np
-import pytest
+from evo.tools import file_interface
 
 from slam.export.run import export_run
 from slam.runs.finished import load_run
 
 
 def test_evo_reads_both(run_dir, tmp_path):
-    file_interface = pytest.importorskip("evo.tools.file_interface")
     ours = load_run(run_dir).trajectory
     assert len(ours) == 5  # one of six is lost
     assert export_run(run_dir, "tum", tmp_path / "tum.txt").startswith("5 poses of 6 frames")

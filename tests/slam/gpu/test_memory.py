@@ -1,10 +1,6 @@
 """How much of a GPU's memory a map gets."""
 
 import pytest
-
-pytest.importorskip("torch")
-pytest.importorskip("numba.cuda")
-
 import torch
 
 from slam.camera import DepthNoise

@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("numba.cuda")
-
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = """
 import gc

@@ -11,8 +11,6 @@ import pytest
 from slam.config import Config
 from slam.report.comparison import compare_runs
 
-pytest.importorskip("open3d", exc_type=ImportError)
-
 
 def num_images(html: str) -> int:
     return len(re.findall(r'<img alt="[^"]+"[^>]* src="data:image/(?:png|jpeg);base64,', html))

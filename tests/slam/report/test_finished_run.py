@@ -88,7 +88,6 @@ def num_images(html: str) -> int:
 
 
 def test_perfect_run_in_its_own_world_has_no_errors(tmp_path):
-    pytest.importorskip("open3d", exc_type=ImportError)
     write_run(tmp_path, path_in_world())
     vertices_m = transform_points(T_SCENE_WORLD, WALL.vertices_m.astype(np.float64))
     truth = Mesh(vertices_m.astype(np.float32), WALL.colors, WALL.triangles)
@@ -108,7 +107,6 @@ def test_perfect_run_in_its_own_world_has_no_errors(tmp_path):
 
 def test_predicted_surface_is_scored_apart(tmp_path):
     """The right half of the wall is predicted, 10 cm too far."""
-    pytest.importorskip("open3d", exc_type=ImportError)
     left = [[x, y, 2.0] for y in (-1, 1) for x in (-1, 0)]
     right = [[x, y, 2.1] for y in (-1, 1) for x in (0, 1)]
     mesh = Mesh(

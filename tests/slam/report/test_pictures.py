@@ -14,8 +14,6 @@ from slam.maps.base import Mesh
 from slam.report.picture import Model, View, clay, colored, is_turned, look
 from slam.report.views import apart, overviews
 
-pytest.importorskip("open3d", exc_type=ImportError)
-
 CAMERA = Camera(64, 48, 52.5, 52.5, 31.5, 23.5)
 RGB = (200, 120, 40)
 RED, BLUE = (255, 0, 0), (0, 0, 255)

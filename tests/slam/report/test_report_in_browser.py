@@ -7,8 +7,6 @@ from slam.config import Config
 from slam.report.comparison import compare_runs
 from slam.runs.folder import RunFolder
 
-pytest.importorskip("open3d", exc_type=ImportError)
-
 SIZE = {"width": 1280, "height": 900}
 BROKEN_IMAGES = "[...document.images].filter(image => !image.naturalWidth).map(image => image.alt)"
 WIDTH_PX = "document.documentElement.scrollWidth"

@@ -201,7 +201,6 @@ def test_the_command_says_what_each_map_did(tmp_path, capsys):
 
 
 def test_the_command_compares_whatever_it_is_told(tmp_path, capsys):
-    pytest.importorskip("open3d", exc_type=ImportError)
     words = ["compare", "synthetic:room", "--limit", "4", "--out", str(tmp_path)]
     maps = "tsdf:tsdf.voxel-size-m=0.03,tsdf:tsdf.voxel-size-m=0.05,neural:neural.budget-mb=512"
     assert main([*words, "--maps", maps]) == 0

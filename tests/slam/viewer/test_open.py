@@ -30,7 +30,6 @@ def test_a_missing_rerun_is_said_with_how_to_install_it(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["missing/run.rrd", "folder.rrd", "pipe.rrd"])
 def test_a_path_that_cannot_be_written_is_said(tmp_path, name):
-    pytest.importorskip("rerun", reason="rerun-sdk is not installed")
     (tmp_path / "folder.rrd").mkdir()
     os.mkfifo(tmp_path / "pipe.rrd")
     with pytest.raises(SlamError, match=f"cannot write .*{name}"):
@@ -39,7 +38,6 @@ def test_a_path_that_cannot_be_written_is_said(tmp_path, name):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a display is told by variables on Linux only")
 def test_a_machine_without_a_display_is_told_what_to_use_instead(monkeypatch):
-    pytest.importorskip("rerun", reason="rerun-sdk is not installed")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     with pytest.raises(SlamError, match=r"no display; use --viewer web or --viewer FILE\.rrd"):
@@ -47,6 +45,5 @@ def test_a_machine_without_a_display_is_told_what_to_use_instead(monkeypatch):
 
 
 def test_an_address_of_another_machine_is_said():
-    pytest.importorskip("rerun", reason="rerun-sdk is not installed")
     with pytest.raises(SlamError, match=r"--host 192\.0\.2\.1: "):
         open_it("web", host="192.0.2.1")

@@ -15,8 +15,6 @@ from slam.viewer import background, process
 from slam.viewer.open import open_viewer
 from slam.viewer.process import serve_page
 
-pytest.importorskip("rerun", reason="rerun-sdk is not installed")
-
 
 @pytest.fixture
 def served():

@@ -26,7 +26,6 @@ from slam.viewer.rerun_screen import colors_of
 
 from .conftest import tracked
 
-pytest.importorskip("rerun", reason="rerun-sdk is not installed")
 NAMES = ("tsdf", "neural")
 
 

@@ -16,7 +16,6 @@ import pytest
 from slam.viewer.blueprint import BACKGROUND
 from slam.viewer.open import open_viewer
 
-pytest.importorskip("rerun", reason="rerun-sdk is not installed")
 SIZE = {"width": 1280, "height": 800}
 COVERED = 0.05  # of a pane; a camera and its axes alone cover less than a hundredth
 LIMIT_S = 120.0

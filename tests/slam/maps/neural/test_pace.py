@@ -5,9 +5,6 @@ from collections.abc import Callable
 
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("numba.cuda")
-
 from slam.maps.neural.cuda.pace import Pace
 
 
