@@ -225,7 +225,10 @@ def titled(axes: Axes, title: str, x_label: str, y_label: str) -> None:
 
 
 def png(figure: Figure) -> bytes:
-    """Render without pyplot, whose global state is not for threads."""
+    """Render without pyplot, whose global state is not for threads, and without `print_figure`,
+    which draws such figures twice.
+    """
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_figure(buffer, dpi=_DPI, format="png")
+    figure.set_dpi(_DPI)
+    FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()

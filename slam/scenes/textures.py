@@ -53,20 +53,30 @@ def _fractal(rng: np.random.Generator, slope: float, stretch: float = 1.0) -> Im
     return 0.5 + 0.22 * noise / noise.std()
 
 
-def _distance(u: float, v: float) -> Image:
-    """Return each texel's distance to a centre, round the edges of the tile."""
-    axis = np.arange(TEXTURE_SIZE)
-    half = TEXTURE_SIZE / 2
-    du = (axis - u + half) % TEXTURE_SIZE - half
-    dv = (axis - v + half) % TEXTURE_SIZE - half
-    return np.hypot(du[None, :], dv[:, None])
+Place = tuple[np.ndarray, ...]  # indices of rows and of columns
+
+
+def _square(u: int, v: int, width: int, height: int) -> Place:
+    """Return the texels of a rectangle, round the edges of the tile."""
+    return np.ix_((v + np.arange(height)) % TEXTURE_SIZE, (u + np.arange(width)) % TEXTURE_SIZE)
+
+
+def _disc(u: float, v: float, reach: float) -> tuple[Place, Float[np.ndarray, "h w"]]:
+    """Return the texels about a centre, at least to a distance, and how far they are from it."""
+    size, half = 2 * int(reach) + 4, TEXTURE_SIZE / 2
+    rows, columns = place = _square(int(u) - size // 2 + 1, int(v) - size // 2 + 1, size, size)
+    du, dv = (
+        (texel - center + half) % TEXTURE_SIZE - half for texel, center in ((columns, u), (rows, v))
+    )
+    return place, np.hypot(du, dv)
 
 
 def _plaster(rng: np.random.Generator) -> Image:
     image = _fractal(rng, 1.15)
     for _ in range(140):  # stains and chips, which give corners to track
-        disc = _distance(*rng.uniform(0, TEXTURE_SIZE, 2)) < rng.uniform(1.5, 7.0)
-        image = image + disc * rng.choice([-0.35, 0.35])
+        (u, v), radius = rng.uniform(0, TEXTURE_SIZE, 2), rng.uniform(1.5, 7.0)
+        place, distance = _disc(u, v, radius)
+        image[place] += (distance < radius) * rng.choice([-0.35, 0.35])
     return image
 
 
@@ -113,22 +123,22 @@ def _picture(rng: np.random.Generator) -> Image:
     for _ in range(260):
         u, v = rng.integers(0, TEXTURE_SIZE, 2)
         width, height = rng.integers(6, 70, 2)
-        patch = np.zeros((TEXTURE_SIZE, TEXTURE_SIZE), dtype=bool)
-        patch[:height, :width] = True
         if rng.random() < 0.5:
-            patch = _distance(width / 2, width / 2) < width / 2
-        patch = np.roll(patch, (int(v), int(u)), axis=(0, 1))
-        image = np.where(patch, 0.35 * image + 0.65 * rng.random(), image)
+            place, distance = _disc(u + width / 2, v + width / 2, width / 2)
+            is_in = distance < width / 2
+        else:
+            place, is_in = _square(int(u), int(v), int(width), int(height)), True
+        image[place] = np.where(is_in, 0.35 * image[place] + 0.65 * rng.random(), image[place])
     return image
 
 
 def _pattern(rng: np.random.Generator) -> Image:
     image = _fractal(rng, 1.0) * 0.7
     for _ in range(130):
-        distance = _distance(*rng.uniform(0, TEXTURE_SIZE, 2))
-        radius = rng.uniform(4.0, 22.0)
-        image = np.where(distance < radius, 0.3 * image + rng.uniform(0.1, 0.8), image)
-        image = np.where(np.abs(distance - radius) < 1.2, 0.0, image)
+        (u, v), radius = rng.uniform(0, TEXTURE_SIZE, 2), rng.uniform(4.0, 22.0)
+        place, distance = _disc(u, v, radius + 1.2)
+        part = np.where(distance < radius, 0.3 * image[place] + rng.uniform(0.1, 0.8), image[place])
+        image[place] = np.where(np.abs(distance - radius) < 1.2, 0.0, part)
     return image
 
 
