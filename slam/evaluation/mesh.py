@@ -51,8 +51,8 @@ def evaluate_mesh(
     truth: Mesh,
     camera: Camera,
     Ts_world_camera: Float64[np.ndarray, "n 4 4"],
-    num_points: int = 200_000,
-    num_depth_views: int = 1000,
+    num_points: int,
+    num_depth_views: int,
     seed: int = 0,
 ) -> MeshScores:
     """Compare two meshes of one world, where they could be seen from the given views.
@@ -130,7 +130,7 @@ def depth_l1(
     truth: Surface,
     camera: Camera,
     Ts_world_camera: Float64[np.ndarray, "n 4 4"],
-    num_views: int = 1000,
+    num_views: int,
     seed: int = 0,
 ) -> DepthScores:
     """Compare depth rendered at random views: trajectory poses moved by about 5 cm and 3 degrees.

@@ -21,6 +21,7 @@ from slam.sources.base import Source
 from slam.trajectory import Trajectory
 
 logger = logging.getLogger(__name__)
+NUM_POINTS, NUM_DEPTH_VIEWS = 200_000, 1000  # as others score meshes
 
 
 def scored(
@@ -88,8 +89,10 @@ def _mesh_scores(
     T_truth_system = align_worlds(system.trajectory, truth)
     mesh = moved_mesh(read_with_predicted(system.mesh_path), T_truth_system)
     views = true_views(system, truth).Ts_world_camera
-    seen = evaluate_mesh(mesh.observed(), gt_mesh, source.camera, views)
-    return asdict(seen) | asdict(evaluate_whole(mesh, gt_mesh, gt_sdf))
+    seen = evaluate_mesh(
+        mesh.observed(), gt_mesh, source.camera, views, NUM_POINTS, NUM_DEPTH_VIEWS
+    )
+    return asdict(seen) | asdict(evaluate_whole(mesh, gt_mesh, gt_sdf, NUM_POINTS))
 
 
 def true_views(system: SystemRun, truth: Trajectory) -> Trajectory:

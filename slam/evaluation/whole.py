@@ -35,8 +35,8 @@ class WholeScores:
 def evaluate_whole(
     estimate: Mesh,
     truth: Mesh,
-    truth_sdf: Sdf | None = None,
-    num_points: int = 200_000,
+    truth_sdf: Sdf | None,
+    num_points: int,
     seed: int = 0,
 ) -> WholeScores:
     """Compare a mesh with a whole room.

@@ -9,7 +9,7 @@ from slam.camera import Camera
 from slam.geometry import Transform, rotation_angle_rad
 from slam.report.picture import View
 
-PICTURE_WIDTH = 480
+PICTURE_WIDTH, OVERVIEW_WIDTH = 480, 560
 _TURN_AS_FAR_AS_1_M_RAD = math.radians(60.0)
 _ELEVATION_DEG = 48.0
 _AZIMUTHS_DEG = (-30.0, 150.0)  # from behind the first pose, and from the other side
@@ -34,7 +34,7 @@ def from_pose(camera: Camera, T_world_camera: Transform) -> View:
 
 
 def overviews(
-    vertices_m: Float32[np.ndarray, "v 3"], axes: Float64[np.ndarray, "3 3"], width: int = 560
+    vertices_m: Float32[np.ndarray, "v 3"], axes: Float64[np.ndarray, "3 3"]
 ) -> list[View]:
     """Look at all vertices but stray ones from above and outside, from two sides; `axes` are the
     rows right, forward and up.
@@ -42,15 +42,15 @@ def overviews(
     upright_m = vertices_m @ axes.T.astype(np.float32)
     low, high = np.percentile(upright_m, [_OUTSIDE_SHARE, 100.0 - _OUTSIDE_SHARE], axis=0)
     corners = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1).T @ axes
-    return [_overview(corners, axes, azimuth_deg, width) for azimuth_deg in _AZIMUTHS_DEG]
+    return [_overview(corners, axes, azimuth_deg) for azimuth_deg in _AZIMUTHS_DEG]
 
 
 def _overview(
     corners: Float64[np.ndarray, "8 3"],
     axes: Float64[np.ndarray, "3 3"],
     azimuth_deg: float,
-    width: int,
 ) -> View:
+    width = OVERVIEW_WIDTH
     azimuth_rad, elevation_rad = np.deg2rad(azimuth_deg), np.deg2rad(_ELEVATION_DEG)
     level = np.sin(azimuth_rad) * axes[0] - np.cos(azimuth_rad) * axes[1]
     z = -(np.cos(elevation_rad) * level + np.sin(elevation_rad) * axes[2])

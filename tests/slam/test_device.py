@@ -237,6 +237,7 @@ def test_a_command_without_a_gpu_ends_with_the_line(command, monkeypatch, capsys
     assert captured.out == ""
 
 
+@pytest.mark.usefixtures("small_images")
 def test_a_run_says_where_it_ran(monkeypatch, tmp_path):
     monkeypatch.setattr(device, "find_obstacle", lambda: Obstacle("no CUDA device"))
     words = ["run", "synthetic:wall", "--limit", "2", "--tsdf.voxel-size-m", "0.02"]

@@ -40,6 +40,7 @@ def test_every_name_is_there():
         _ = slam.Slum
 
 
+@pytest.mark.usefixtures("small_images")
 @pytest.mark.parametrize("map_kind", ["tsdf", "neural"])
 def test_ten_lines_do_what_slam_run_does(map_kind, tmp_path):
     config = Config(

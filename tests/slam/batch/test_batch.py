@@ -97,7 +97,7 @@ def test_an_error_of_any_kind_is_one_line():
     assert reason_of(ValueError("one\n  two")) == "ValueError: one two"
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.usefixtures("small_images")
 def test_real_runs_are_kept_and_half_ones_done_again(tmp_path, capsys):
     """Two of three jobs run in this process; one's folder is gone, one's source is broken."""
     broken = tmp_path / "broken"

@@ -109,6 +109,7 @@ def test_latex_has_as_many_cells_as_columns_and_nothing_unescaped(jobs, outcomes
     assert r"synthetic\_room & \textbf{2.00 (1.00--3.00)} & 2.25 (1.50--3.00) \\" in text
 
 
+@pytest.mark.usefixtures("whole_reports")
 def test_the_page_shows_failures_and_leads_to_the_runs(jobs, outcomes, tmp_path):
     write_report(tmp_path, jobs, outcomes)
     html = (tmp_path / "report.html").read_text()

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +15,7 @@ from slam.maps.tsdf.map import TsdfMap
 from slam.meshio import read_mesh, write_ply
 from slam.runs.finished import load_run
 
+pytestmark = pytest.mark.usefixtures("small_images")
 FILES = {
     "config.yaml", "frames.csv", "graph.json", "map.npz", "mesh.ply", "metrics.json", "report.html",
     "run.log", "trajectory.txt", "trajectory_online.txt",
@@ -26,7 +25,7 @@ COARSE = ["--tsdf.voxel-size-m", "0.02"]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(small_images, tmp_path_factory):
     """A finished run of 8 frames; tests only read it."""
     folder = tmp_path_factory.mktemp("finished")
     assert main(["run", "synthetic:wall", "--limit", "8", *COARSE, "--out", str(folder)]) == 0
@@ -40,7 +39,7 @@ def copied(finished, tmp_path):
 
 
 @pytest.fixture(scope="module", params=["tum", "replica"])
-def recording(request, tmp_path_factory):
+def recording(small_images, request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     words = ["synth", str(folder), "--scene", "wall", "--format", request.param, "--frames", "5"]
     assert main(words) == 0
@@ -78,14 +77,6 @@ def test_run_writes_every_file(finished):
     assert TsdfMap.load(run.map_path).config == run.config.tsdf
     assert run.metrics["ate_rmse_m"] < 0.0005
     assert "<html" in (finished / "report.html").read_text()
-
-
-def test_the_log_names_the_source(tmp_path):
-    """In a process of its own: pytest handles logging itself."""
-    words = ["run", "synthetic:wall", "--limit", "2", *COARSE, "--out", str(tmp_path)]
-    code = f"import sys; from slam.cli import main; sys.exit(main({words!r}))"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-    assert "synthetic:wall" in (tmp_path / "run.log").read_text()
 
 
 def test_a_run_ends_with_a_summary(tmp_path, capsys):

@@ -48,7 +48,9 @@ def test_a_signal_ends_a_run_with_all_its_files(tmp_path, name):
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert "Traceback" not in said
-    assert f"ended by {name}" in (tmp_path / "run.log").read_text()
+    log = (tmp_path / "run.log").read_text()
+    assert "synthetic:wall" in log
+    assert f"ended by {name}" in log
     assert {path.name for path in tmp_path.iterdir()} == FILES
     run = load_run(tmp_path)
     assert 0 < len(run.frames) == run.metrics["frames"] < 200

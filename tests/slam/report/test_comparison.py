@@ -26,6 +26,7 @@ def three(tmp_path_factory, wall, write_ours, write_other):
     return [folder / name for name in "abc"]
 
 
+@pytest.mark.usefixtures("whole_reports")
 def test_systems_are_compared(three, tmp_path, recording):
     before = times_of_writing(three)
     names = ["<a>", "b", "c"]

@@ -24,6 +24,7 @@ from slam.runs.folder import RunFolder
 from slam.tracking.base import TrackState
 from slam.trajectory import Trajectory
 
+pytestmark = pytest.mark.usefixtures("whole_reports")
 NAN = float("nan")
 NUM = 60
 T_SCENE_WORLD = se3_exp(np.array([3.0, -2.0, 1.0, 0.4, 1.0, -0.3]))  # world = first camera

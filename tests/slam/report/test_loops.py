@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from graphs import walked_graph
 
 from slam.evaluation.systems import as_system
@@ -38,6 +39,7 @@ def test_a_run_that_saw_no_place_again_has_no_section(tmp_path):
     assert section_of(tmp_path, Graph.none(), replace(walked_graph(), loops=[])) == ""
 
 
+@pytest.mark.usefixtures("whole_reports")
 def test_each_loop_is_told_with_its_numbers_and_why_it_was_refused(tmp_path):
     html = section_of(tmp_path, walked_graph())
     assert "<h2>Loops</h2>" in html

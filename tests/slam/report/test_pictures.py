@@ -139,6 +139,7 @@ def test_poses_far_apart():
     assert apart(np.tile(np.eye(4), (5, 1, 1)), 3) == [0]
 
 
+@pytest.mark.usefixtures("whole_reports")
 def test_overviews_show_every_corner():
     vertices_m = np.random.default_rng(0).uniform([-2, -1, 0], [3, 4, 2.5], (2000, 3))
     for view in overviews(vertices_m.astype(np.float32), np.eye(3)):

@@ -12,6 +12,7 @@ BROKEN_IMAGES = "[...document.images].filter(image => !image.naturalWidth).map(i
 WIDTH_PX = "document.documentElement.scrollWidth"
 
 
+@pytest.mark.usefixtures("whole_reports")
 def test_the_report_opens_offline(browser, tmp_path, recording, wall, write_ours, write_other):
     """Names as long as paths must not make the page wider than the screen."""
     names = [

@@ -18,7 +18,7 @@ NUM_FRAMES = 12
 CONFIG = Config(
     playback=PlaybackConfig(max_depth_m=10.0),
     tsdf=TsdfConfig(voxel_size_m=0.02),
-    neural=NeuralConfig(budget_mb=512),
+    neural=NeuralConfig(budget_mb=512, polish_s=0.2),
 )
 
 

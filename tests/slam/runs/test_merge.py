@@ -14,6 +14,7 @@ from slam.runs.finished import load_run
 from slam.sources.synthetic import open_synthetic
 from slam.trajectory import Trajectory, read_tum
 
+pytestmark = pytest.mark.usefixtures("small_images")
 LIMIT, STRIDE = 26, 4
 FIRST = 60  # of the second run: it begins where the first one has been, and goes elsewhere
 QUICK = ["--stride", str(STRIDE), "--limit", str(LIMIT), "--tsdf.voxel-size-m", "0.02"]
@@ -21,7 +22,7 @@ QUICK += ["--neural.budget-ms", "0", "--neural.budget-mb", "512", "--device", "c
 
 
 @pytest.fixture(scope="module")
-def runs_of(tmp_path_factory):
+def runs_of(small_images, tmp_path_factory):
     """Return what makes two runs over parts of the room that overlap, each in its own world."""
 
     @cache

@@ -28,7 +28,7 @@ NUM_FRAMES = 12
 CONFIG = Config(
     playback=PlaybackConfig(limit=NUM_FRAMES, max_depth_m=10.0),
     tsdf=TsdfConfig(voxel_size_m=0.02),
-    neural=NeuralConfig(budget_mb=512),
+    neural=NeuralConfig(budget_mb=512, polish_s=0.2),
 )
 FILES = {
     "config.yaml", "frames.csv", "graph.json", "map.npz", "mesh.ply", "metrics.json", "report.html",
