@@ -3,7 +3,13 @@
 import numpy as np
 
 from kernel_cases.check import Case, check, to_device, to_host
-from kernel_cases.random_field import SPACINGS_M, random_batch, random_field
+from kernel_cases.random_field import (
+    SPACINGS_M,
+    random_batch,
+    random_decoders,
+    random_field,
+    random_level,
+)
 from kernels import field as field_ops
 from kernels import field_update
 from kernels.bfloat16 import narrowed, widened
@@ -75,7 +81,7 @@ def _listed(touched: Touched) -> Touched:
 
 def _level_to_update(case: Case, num_touched: int) -> tuple[Level, Touched, Touched]:
     """Return a level and gradients of some vertices; these also as a GPU lists them: with gaps."""
-    level = random_field(case.random).color
+    level = random_level(case.pick("fine", "color", "fine"), case.random)
     level.sums[:] = narrowed(case.random.random(level.sums.shape) * 1e-6)
     rows = case.random.permutation(level.sums.size)[:num_touched].astype(np.int32)
     gradient = case.random.normal(scale=1e-3, size=(num_touched, NUM_FEATURES + 1))
@@ -136,7 +142,7 @@ def field_updates(case: Case) -> None:
 
 @check
 def field_decoder(case: Case) -> None:
-    decoders = random_field(case.random).decoders
+    decoders = random_decoders(case.random)
     moments = field_update.new_moments()
     device, device_moments = to_device((decoders, moments))
     for _ in range(3):

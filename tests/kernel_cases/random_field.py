@@ -29,7 +29,7 @@ def random_field(random: np.random.Generator) -> Field:
     """Return a field of random features where a tenth of the blocks is missing; of the base's
     voxels one in a hundred is not known, and a third has no colour.
     """
-    levels = (_random_level(name, random) for name in SPACINGS_M)
+    levels = (random_level(name, random) for name in SPACINGS_M)
     index = _random_index(BASE_M, random)
     voxels = tsdf_ops.new_blocks(len(index.coords))
     voxels.sdf[:] = random.integers(-32000, 32001, voxels.sdf.shape)
@@ -37,16 +37,21 @@ def random_field(random: np.random.Generator) -> Field:
     voxels.color[:] = random.integers(0, 256, voxels.color.shape)
     voxels.color[:, 3] = random.choice([0, 1, 32], voxels.sdf.shape, p=[0.33, 0.33, 0.34])
     base = TsdfGrid(index, voxels, np.float32(BASE_M), np.float32(UNIT_M))
+    return Field(
+        *levels, base, random_decoders(random), np.float32(TRUNCATION_M),
+        np.float32(SPACINGS_M["coarse"]),
+    )  # fmt: skip
+
+
+def random_decoders(random: np.random.Generator) -> Decoders:
+    """Return random weights."""
     shapes = ((4, 32), (32,), (4, 32), (32,), (8, 32), (32,), (4, 16), (16, 3))
     scales = (0.5, 0.2) * 4
     weights = [
         (scale * random.normal(size=shape)).astype(np.float32)
         for scale, shape in zip(scales, shapes, strict=True)
     ]
-    return Field(
-        *levels, base, Decoders(*weights), np.float32(TRUNCATION_M),
-        np.float32(SPACINGS_M["coarse"]),
-    )  # fmt: skip
+    return Decoders(*weights)
 
 
 def _random_index(spacing_m: float, random: np.random.Generator) -> BlockIndex:
@@ -60,7 +65,8 @@ def _random_index(spacing_m: float, random: np.random.Generator) -> BlockIndex:
     return index
 
 
-def _random_level(name: str, random: np.random.Generator) -> Level:
+def random_level(name: str, random: np.random.Generator) -> Level:
+    """Return a level of random features where a tenth of the blocks is missing."""
     index = _random_index(SPACINGS_M[name], random)
     features, sums = field_ops.new_vertices(len(index.coords))
     features[:] = narrowed(random.normal(scale=0.3, size=features.shape))

@@ -98,7 +98,7 @@ def apart(a: TrackResult, b: TrackResult) -> tuple[float, float]:
 
 @gpu_check
 def tracking(case: Case) -> None:
-    tiny = Camera(72, 56, 65.0, 65.0, 35.3, 27.8)
+    tiny = Camera(56, 44, 50.5, 50.5, 27.3, 21.8)
     camera = case.pick(tiny, Camera(640, 480, 525.0, 525.0, 319.3, 239.8))
     map_: Any = corner(case.pick(0.02, 0.01))
     host, device = HostAligner(TrackingConfig()), CudaAligner(TrackingConfig())

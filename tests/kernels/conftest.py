@@ -261,7 +261,7 @@ def room_views() -> list[View]:
 def fused_room(room_views: list[View]) -> Volume:
     """The views of the room in one volume. Do not change it: copy it."""
     volume = Volume()
-    with dispatch.using("reference"):
+    with dispatch.using("cpu"):
         for view in room_views:
             volume.fuse(view)
     return volume

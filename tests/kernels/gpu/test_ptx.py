@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from numba import cuda
-from numba.cuda import dispatcher
+from numba.cuda import compiler, dispatcher
 from numba.cuda.dispatcher import CUDADispatcher
 
 import kernels.cuda
@@ -64,8 +64,12 @@ def test_a_kernel_compiles(check_run: CheckRun, name: str):
     module, _, attribute = name.partition(":")
     function = getattr(importlib.import_module(module), attribute).py_func
     for types in check_run.launched[name]:
+        # as `cuda.compile_ptx` does, but numba's part, which takes four fifths of it, for all cards
+        library, _ = compiler._compile_pyfunc_with_fixup(
+            function, types, device=False, fastmath=True, cc=CAPABILITIES[0], abi="numba"
+        )
         for capability in CAPABILITIES:
-            ptx, _ = cuda.compile_ptx(function, types, fastmath=True, cc=capability)
+            (ptx,) = library.get_asm_strs(cc=capability)
             assert f".target sm_{capability[0]}{capability[1]}" in ptx
             doubles = re.findall(r".*\.f64.*", ptx)
             assert bool(doubles) == (name in IN_FLOAT64), (types, doubles[:5])
