@@ -17,7 +17,8 @@ check() { # check NAME COMMAND...: go on after a failure, so that one run shows 
 check "ruff check" "$python" -m ruff check .
 check "ruff format" "$python" -m ruff format --check .
 check "pyright" "$python" -m pyright
-check "pytest" "$python" -m pytest "$@"
+# a process a core; who has done its half of the tests takes from the other's
+check "pytest" "$python" -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal "$@"
 
 if [[ ${#failed[@]} != 0 ]]; then
     printf -v names '%s, ' "${failed[@]}"

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+# Processes of tests share the cores: threads that spin while they wait would keep them from others.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # where the packages of the GPU check and of the cases that it shares with the tests lie
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 # A suite in the background of a script ignores Ctrl-C, and so would the commands that tests start.

@@ -435,5 +435,5 @@ def test_test_script_runs_every_check_and_fails_if_one_does(run, project, served
         "-m ruff check .",
         "-m ruff format --check .",
         "-m pyright",
-        "-m pytest -k config",
+        "-m pytest --numprocesses auto --maxprocesses 4 --dist worksteal -k config",
     ]

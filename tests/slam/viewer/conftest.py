@@ -15,7 +15,15 @@ from slam.maps.tsdf.map import TsdfMap
 from slam.sources.synthetic import open_synthetic
 from slam.tracking.base import TrackResult, TrackState
 from slam.trajectory import Trajectory
+from slam.viewer import process
 from slam.viewer.base import MapView, Snapshot
+
+
+@pytest.fixture(autouse=True)
+def free_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let viewers of tests that run at the same time not meet at rerun's own ports."""
+    monkeypatch.setattr(process, "DATA_PORT", 0)
+    monkeypatch.setattr(process, "PAGE_PORT", 0)
 
 
 @dataclass(frozen=True)
