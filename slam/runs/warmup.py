@@ -62,12 +62,14 @@ def parts(toys: Sequence[Config]) -> list[Callable[[], None]]:
     """Return what compiles most kernels of a run, in parts that do not need one another.
 
     Empty maps do for most: what is compiled depends on the types of the arguments alone. Parts that
-    share kernels are neighbours, which one process takes one after the other; tracking comes first
-    and rendering, which lost tracking needs, last, where the helpers begin.
+    share kernels are neighbours, which one process takes one after the other. The longest, the
+    training step of the neural map, comes first, so that nobody waits for it at the end; rendering,
+    which lost tracking needs, comes last, where the helpers begin.
     """
+    longest_first = sorted(toys, key=lambda toy: toy.map != "neural")
     return [
+        *(partial(_integrate, toy) for toy in longest_first),
         *(partial(_track_in_nothing, toy) for toy in toys),
-        *(partial(_integrate, toy) for toy in toys),
         *(partial(_move, toy) for toy in toys if toy.loops.enabled is not False),
         *(partial(_mesh_nothing, toy) for toy in toys),
         *(partial(_render_nothing, toy) for toy in toys),
