@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Shaped
 
 Depth = TypeVar("Depth", float, np.ndarray)
+_MOST_PX = 1e6
 _NEAREST_M = 0.01  # what is nearer, or behind the camera, is projected as if it were here
 
 
@@ -23,6 +24,31 @@ class Camera:
     fy: float
     cx: float
     cy: float
+
+    def impossible(self) -> str:
+        """Return which of its numbers no camera has; "" where each may be."""
+        for name in ("fx", "fy", "cx", "cy"):
+            value = getattr(self, name)
+            if not math.isfinite(value) or abs(value) > _MOST_PX:
+                return f"{name} must be a number of pixels, got {value:g}"
+        for name in ("width", "height"):
+            if getattr(self, name) < 1:
+                return f"{name} must be positive, got {getattr(self, name)}"
+        if self.fx <= 0 or self.fy <= 0:
+            return (
+                f"fx {self.fx:g} and fy {self.fy:g} must be positive: a negative one turns an "
+                f"image axis round, which would mirror the world; the axes here are x right, y down"
+            )
+        return ""
+
+    def off_image(self) -> str:
+        """Return that its principal point is not in its image; "" where it is."""
+        if -0.5 <= self.cx <= self.width - 0.5 and -0.5 <= self.cy <= self.height - 0.5:
+            return ""
+        return (
+            f"the principal point ({self.cx:g}, {self.cy:g}) lies outside of the "
+            f"{self.width}x{self.height} image"
+        )
 
     def scaled(self, factor: float) -> "Camera":
         """Return the camera of the image resized by `factor` (0.5 = half), keeping the

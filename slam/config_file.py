@@ -5,7 +5,7 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -54,12 +54,14 @@ def settings(cls: type = Config, where: str = "") -> Iterator[Setting]:
             yield Setting(name, hint, field.default, **field.metadata)
 
 
-def load_config(paths: list[Path], overrides: Mapping[str, str] | None = None) -> Config:
-    """Merge YAML files left to right over the defaults, then `{"section.field": "value"}`."""
+def load_config(paths: Sequence[str | Path], overrides: Mapping[str, Any] | None = None) -> Config:
+    """Merge YAML files left to right over the defaults, then `{"section.field": value}`, where a
+    value may be its text.
+    """
     tree: dict[str, Any] = {}
     for path in paths:
         try:
-            loaded = yaml.safe_load(path.read_text())
+            loaded = yaml.safe_load(Path(path).read_text())
         except OSError as error:
             raise SlamError(f"cannot read config {path}: {error.strerror}") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -72,7 +74,7 @@ def load_config(paths: list[Path], overrides: Mapping[str, str] | None = None) -
     return _overridden(tree, overrides or {})
 
 
-def with_settings(config: Config, overrides: Mapping[str, str]) -> Config:
+def with_settings(config: Config, overrides: Mapping[str, Any]) -> Config:
     """Return a config with some values set anew: `{"section.field": "value"}`."""
     return _overridden(dataclasses.asdict(config), overrides)
 
@@ -98,12 +100,13 @@ def build(cls: type, values: Mapping[Any, Any], where: str = "") -> Any:
     return cls(**{key: _convert(hints[key], value, where + key) for key, value in values.items()})
 
 
-def _overridden(tree: dict[Any, Any], overrides: Mapping[str, str]) -> Config:
+def _overridden(tree: dict[Any, Any], overrides: Mapping[str, Any]) -> Config:
     known = {setting.name: setting for setting in settings()} if overrides else {}
-    for dotted, text in overrides.items():
+    for dotted, given in overrides.items():
         name = dotted.replace("-", "_")
         *sections, leaf = name.split(".")
-        value = _read(known[name].type, text, name) if name in known else text
+        is_text = isinstance(given, str) and name in known
+        value = _read(known[name].type, given, name) if is_text else given
         branch: dict[str, Any] = {leaf: value}
         for section in reversed(sections):
             branch = {section: branch}

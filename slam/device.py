@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Any, Literal, no_type_check
+from typing import Any, Literal, get_args, no_type_check
 
 from kernels.dispatch import SIMULATES_CUDA
 from kernels.threads import NUM_THREADS
@@ -52,6 +52,10 @@ def resolve(choice: DeviceChoice, config: Config, maps: Sequence[str]) -> Device
     """Return the device for a run with some kinds of maps; `auto` takes a GPU where it can, and
     `cuda` without one is an error.
     """
+    if choice not in get_args(DeviceChoice):
+        raise SlamError(
+            f"device must be one of {', '.join(get_args(DeviceChoice))}; got {choice!r}"
+        )
     if choice == "cpu":
         return CPU
     obstacle = find_obstacle() or _obstacle_of_run(config, maps)

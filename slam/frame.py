@@ -39,7 +39,7 @@ class FrameGate:
     """
 
     def __init__(self) -> None:
-        self._before: tuple[Camera, float] | None = None  # and the time stamp of the last frame
+        self._before: tuple[Camera, float, int] | None = None  # of the last: time stamp and index
 
     def passed(self, frame: Frame) -> Frame:
         """Return the frame, with depth that is not finite set to 0 (missing). Its images are
@@ -47,23 +47,34 @@ class FrameGate:
         """
         _check_depth(frame)
         _check_color(frame)
+        _check_acceleration(frame)
         if not np.isfinite(frame.timestamp_s):
             raise ValueError(f"timestamp_s of frame {frame.index} is {frame.timestamp_s}")
-        camera, last_s = self._before or (frame.camera, -np.inf)
-        if frame.timestamp_s <= last_s:
-            raise ValueError(
-                f"timestamp_s of frame {frame.index} is {frame.timestamp_s:.6f}, "
-                f"not after {last_s:.6f}, the last frame's"
-            )
-        if frame.camera != camera:
-            raise ValueError(f"the camera changed from {camera} to {frame.camera}")
-        self._before = (camera, frame.timestamp_s)
+        if self._before is None:
+            if fault := frame.camera.impossible() or frame.camera.off_image():
+                raise ValueError(f"the camera of frame {frame.index}: {fault}")
+        else:
+            _check_follows(frame, *self._before)
+        self._before = (frame.camera, frame.timestamp_s, frame.index)
         depth_m = frame.depth_m.copy()
         if not np.isfinite(depth_m.max(initial=np.float32(0))):
             depth_m[~np.isfinite(depth_m)] = 0
         color = None if frame.color is None else frame.color.copy()
         mask = None if frame.color_mask is None else frame.color_mask.copy()
         return replace(frame, depth_m=depth_m, color=color, color_mask=mask)
+
+
+def _check_follows(frame: Frame, camera: Camera, last_s: float, last_index: int) -> None:
+    """Refuse a frame out of order, or of another camera: poses are looked up by time and index."""
+    if frame.timestamp_s <= last_s:
+        raise ValueError(
+            f"timestamp_s of frame {frame.index} is {frame.timestamp_s:.6f}, "
+            f"not after {last_s:.6f}, the last frame's"
+        )
+    if frame.index <= last_index:
+        raise ValueError(f"index of a frame is {frame.index}, not after {last_index}, the last's")
+    if frame.camera != camera:
+        raise ValueError(f"the camera changed from {camera} to {frame.camera}")
 
 
 def _check_depth(frame: Frame) -> None:
@@ -81,3 +92,14 @@ def _check_color(frame: Frame) -> None:
         raise ValueError(
             f"color must be uint8 RGB of shape {shape}, got {color.dtype} {color.shape}"
         )
+    mask = frame.color_mask
+    if mask is not None and (mask.dtype != np.bool_ or mask.shape != shape[:2]):
+        raise ValueError(
+            f"color_mask must be bool of shape {shape[:2]}, got {mask.dtype} {mask.shape}"
+        )
+
+
+def _check_acceleration(frame: Frame) -> None:
+    felt = frame.acceleration
+    if felt is not None and (np.shape(felt) != (3,) or not np.isfinite(felt).all()):
+        raise ValueError(f"acceleration must be 3 numbers in m/s^2, got {felt}")

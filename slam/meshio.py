@@ -45,11 +45,12 @@ def replaced_file(path: Path) -> Iterator[BinaryIO]:
             part.unlink(missing_ok=True)
 
 
-def write_ply(path: Path, mesh: Mesh) -> None:
+def write_ply(path: str | Path, mesh: Mesh) -> None:
     """Write what of a mesh was observed as binary little-endian PLY with colours, and what a map
     predicted into a file of its own beside it, NAME_predicted.ply: nobody measures or prints a
     guess by accident. Without prediction an older file of that name is removed.
     """
+    path = Path(path)
     _write_ply(path, mesh.observed())
     predicted, predicted_path = mesh.predicted(), predicted_path_of(path)
     if len(predicted.triangles):

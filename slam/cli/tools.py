@@ -97,8 +97,8 @@ def extract_mesh(options: argparse.Namespace, given: Mapping[str, str]) -> int:
     path = options.out or options.run / "mesh.ply"
     if not len(mesh.observed().triangles):
         size = options.voxel_size_m
-        given = "" if size is None else f" at --voxel-size-m {size:g}: give a smaller one"
-        raise SlamError(f"the map of {options.run} has no surface{given}; {path} is not written")
+        where = "" if size is None else f" at --voxel-size-m {size:g}: give a smaller one"
+        raise SlamError(f"the map of {options.run} has no surface{where}; {path} is not written")
     write_ply(path, mesh)
     for part, written in ((mesh.observed(), path), (mesh.predicted(), predicted_path_of(path))):
         if written.is_file():

@@ -61,8 +61,9 @@ def can_be_moved(kind: str, device: DeviceKind = "cpu") -> bool:
     return kind == "tsdf" or (kind == "neural" and device == "cpu")
 
 
-def load_map(path: Path) -> Map:
+def load_map(path: str | Path) -> Map:
     """Read a saved map, of the kind that its file names, to use it on the CPU."""
+    path = Path(path)
     return class_of(kind_of(path)).load(path)
 
 

@@ -44,8 +44,9 @@ class Run:
         return Trajectory(stamps_s[order], Ts[order])
 
 
-def load_run(path: Path) -> Run:
+def load_run(path: str | Path) -> Run:
     """Read a finished run; `frames.csv`, poses as tracked, the mesh and the map may be absent."""
+    path = Path(path)
     if not path.is_dir():
         raise SlamError(f"no run folder at {path}; `slam run SOURCE --out {path}` makes one")
     for name in ("config.yaml", "trajectory.txt", "metrics.json"):

@@ -73,9 +73,9 @@ def open_source_or_stream(spec: str, config: Config) -> Source | Stream:
     )
 
 
-def open_source(spec: str, config: Config) -> Source:
+def open_source(spec: str | Path, config: Config) -> Source:
     """Open a folder (its format is detected) or `synthetic[:NAME]`; add the config's noise."""
-    source = _open(spec, config)
+    source = _open(str(spec), config)
     return NoisySource(source, config.noise) if config.noise.is_added else source
 
 
@@ -85,6 +85,8 @@ def _open(spec: str, config: Config) -> Source:
         from slam.sources.synthetic import open_synthetic
 
         return open_synthetic(name, config=config.synthetic)
+    if not spec:
+        raise SlamError("the source's name is empty: give a folder, a file or synthetic[:NAME]")
     path = Path(spec)
     if is_stream(spec):
         raise SlamError(f"{spec}: only `slam run` and `slam compare` take a RealSense stream")

@@ -19,18 +19,8 @@ def checked(camera: Camera, where: object) -> Camera:
     unlikely.
     """
     c = camera
-    values = {"fx": c.fx, "fy": c.fy, "cx": c.cx, "cy": c.cy}
-    for name, value in values.items():
-        if not math.isfinite(value) or abs(value) > 1e6:
-            raise SlamError(f"{where}: {name} must be a number of pixels, got {value:g}")
-    for name, size in (("width", c.width), ("height", c.height)):
-        if size < 1:
-            raise SlamError(f"{where}: {name} must be positive, got {size}")
-    if c.fx <= 0 or c.fy <= 0:
-        raise SlamError(
-            f"{where}: fx {c.fx:g} and fy {c.fy:g} must be positive: a negative one turns an image "
-            f"axis round, which would mirror the world; the axes here are x right, y down"
-        )
+    if fault := camera.impossible():
+        raise SlamError(f"{where}: {fault}")
     fitting = of_other_size(camera)
     if fitting is not None:
         width, height = _likely_size(camera)
@@ -38,11 +28,8 @@ def checked(camera: Camera, where: object) -> Camera:
             f"{where}: the intrinsics belong to images of about {width}x{height}; for "
             f"{c.width}x{c.height} they are {_text(fitting)}"
         )
-    if not (-0.5 <= c.cx <= c.width - 0.5 and -0.5 <= c.cy <= c.height - 0.5):
-        raise SlamError(
-            f"{where}: the principal point ({c.cx:g}, {c.cy:g}) lies outside of the "
-            f"{c.width}x{c.height} image"
-        )
+    if fault := camera.off_image():
+        raise SlamError(f"{where}: {fault}")
     _warn(camera, where)
     return camera
 

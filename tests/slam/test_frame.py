@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from slam.camera import Camera, DepthNoise
 from slam.frame import Frame, FrameGate
@@ -18,8 +20,8 @@ from slam.frame import FrameGate
 camera = Camera(64, 48, 60.0, 60.0, 31.5, 23.5)
 depth_m, color = np.ones((48, 64), np.float32), np.zeros((48, 64, 3), np.uint8)
 
-def frame(depth_m=depth_m, color=color, stamp_s=1.0, camera=camera, index=1):
-    return Frame(index, stamp_s, camera, depth_m, color, DepthNoise())
+def frame(depth_m=depth_m, color=color, stamp_s=1.0, camera=camera, index=1, **more):
+    return Frame(index, stamp_s, camera, depth_m, color, DepthNoise(), **more)
 
 for case in sys.argv[1:]:
     gate = FrameGate()
@@ -47,6 +49,13 @@ CASES = [
     ("frame(camera=Camera(32, 24, 30.0, 30.0, 15.5, 11.5))", "shape (24, 32), got float32 (48"),
     ("frame(camera=Camera(64, 48, 61.0, 60.0, 31.5, 23.5))", "the camera changed from Camera("),
     ("frame(stamp_s=0.0)", "timestamp_s of frame 1 is 0.000000, not after 0.000000"),
+    ("frame(index=0)", "index of a frame is 0, not after 0"),
+    ("frame(index=-1)", "index of a frame is -1, not after 0"),
+    ("frame(color_mask=np.ones((24, 32), bool))", "color_mask must be bool of shape (48, 64), got"),
+    ("frame(color_mask=np.ones((48, 64)))", "color_mask must be bool of shape (48, 64), got float"),
+    ("frame(acceleration=np.zeros(2))", "acceleration must be 3 numbers in m/s^2, got [0. 0.]"),
+    ("frame(acceleration=np.array([0.0, 9.8, np.nan]))", "acceleration must be 3 numbers"),
+    ("frame(acceleration=np.zeros(3))", PASSED),
     ("frame(stamp_s=float('nan'))", "timestamp_s of frame 1 is nan"),
     ("frame(np.where(np.eye(48, 64) > 0, np.float32(np.inf), depth_m))", "[0. 1. 1.]"),
     ("frame(np.where(np.eye(48, 64) > 0, np.float32(np.nan), depth_m))", "[0. 1. 1.]"),
@@ -60,6 +69,23 @@ def test_a_mistake_is_a_value_error_that_names_it_and_no_reading_is_missing():
     assert len(lines) == len(CASES)
     for (case, says), line in zip(CASES, lines, strict=True):
         assert says in line, case
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"fx": 0.0}, "must be positive"),
+        ({"fy": -60.0}, "must be positive"),
+        ({"fx": float("nan")}, "fx must be a number of pixels, got nan"),
+        ({"cy": 1e30}, r"cy must be a number of pixels, got 1e\+30"),
+        ({"cx": 64.0}, r"principal point \(64, 23.5\) lies outside of the 64x48 image"),
+    ],
+)
+def test_a_camera_that_cannot_be_is_refused_at_the_first_frame(changes, says):
+    camera = replace(Camera(64, 48, 60.0, 60.0, 31.5, 23.5), **changes)
+    frame = Frame(0, 0.0, camera, np.ones((48, 64), np.float32), None, DepthNoise())
+    with pytest.raises(ValueError, match=says):
+        FrameGate().passed(frame)
 
 
 def test_buffers_may_be_used_again():

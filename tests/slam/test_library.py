@@ -69,3 +69,52 @@ def test_ten_lines_do_what_slam_run_does(map_kind, tmp_path):
     assert [np.isnan(r.mapping_ms) for r in system.records()] == [
         np.isnan(r.mapping_ms) for r in run.frames
     ]
+
+
+# in a process of its own: the tests' type checks would refuse most of them first
+ARGUMENTS = """
+import sys
+from pathlib import Path
+from slam import Config, DepthNoise, Slam, SlamError, load_config, load_map, load_run, open_source
+from slam import write_ply
+
+def says(function, *args, **kwargs):
+    try:
+        function(*args, **kwargs)
+    except SlamError as error:
+        print(error)
+
+folder = Path(sys.argv[1])
+assert load_config([], {"playback.limit": 5, "map": "neural"}).playback.limit == 5
+assert load_config([], {"loops.enabled": False}).loops.enabled is False
+source = open_source(Path("synthetic:wall"), Config())
+write_ply(str(folder / "wall.ply"), source.scene.mesh())
+assert (folder / "wall.ply").is_file()
+says(Config, map="tsfd")
+says(Slam.from_config, Config(), DepthNoise(), device="gpu")
+says(load_config, [], {"playback.limit": 2.5})
+says(load_config, [str(folder / "none.yaml")])
+says(load_run, str(folder / "none"))
+says(load_map, str(folder / "none.npz"))
+says(open_source, "", Config())
+"""
+SAYS = (
+    "config map must be one of tsdf, neural, implicit; got 'tsfd'",
+    "device must be one of auto, cpu, cuda; got 'gpu'",
+    "config playback.limit must be int, got 2.5",
+    "cannot read config",
+    "no run folder at",
+    "no such map file",
+    "the source's name is empty",
+)
+
+
+def test_arguments_are_taken_as_people_give_them_or_refused_in_one_line(tmp_path):
+    command = [sys.executable, "-c", ARGUMENTS, str(tmp_path)]
+    result = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=True
+    )
+    lines = result.stdout.splitlines()
+    assert len(lines) == len(SAYS)
+    for line, says in zip(lines, SAYS, strict=True):
+        assert says in line

@@ -78,8 +78,9 @@ class Observed:
         while True:
             seen = np.empty(len(self._stamps), np.int32)
             num = block_ops.touch_band(
-                self.index, depth_m, frame.camera.intrinsics, T_world_camera.astype(np.float32),
-                BLOCK_M, frame.depth_noise.coefficients, (truncation_m, truncation_m),
+                self.index, depth_m, frame.camera.intrinsics,
+                np.ascontiguousarray(T_world_camera, np.float32), BLOCK_M,
+                frame.depth_noise.coefficients, (truncation_m, truncation_m),
                 stride_for(frame.camera, BAND_STRIDE), self._stamps, stamp, seen,
             )  # fmt: skip
             if num >= 0:

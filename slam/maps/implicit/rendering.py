@@ -35,7 +35,7 @@ def camera_rays(camera: Camera, T_world_camera: Transform) -> Rays:
     v, u = np.mgrid[: camera.height, : camera.width].astype(np.float32)
     ones = np.ones(camera.height * camera.width, np.float32)
     rays = camera.unproject(u.ravel(), v.ravel(), ones)
-    T = T_world_camera.astype(np.float32)
+    T = np.ascontiguousarray(T_world_camera, np.float32)
     return Rays(T[:3, 3].copy(), np.ascontiguousarray(rays @ T[:3, :3].T))
 
 

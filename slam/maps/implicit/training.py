@@ -99,8 +99,8 @@ class Trainer:
             if last > first:
                 ray_ops.sample_rays(
                     rays, keyframe.camera.width, keyframe.has_color, keyframe.camera.intrinsics,
-                    keyframe.T_world_camera.astype(np.float32), config.truncation_m, NEAR_M,
-                    self._num_draws, batch, first, last,
+                    np.ascontiguousarray(keyframe.T_world_camera, np.float32),
+                    config.truncation_m, NEAR_M, self._num_draws, batch, first, last,
                 )  # fmt: skip
             reading_m[first:last] = rays.depth_m
             centers_m[first:last] = keyframe.T_world_camera[:3, 3]

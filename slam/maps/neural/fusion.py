@@ -31,7 +31,7 @@ def fuse(
             # readings beside an edge are negative and allocate nothing: most outliers are such
             readings.depth_m[:-1].reshape(frame.depth_m.shape),
             frame.camera.intrinsics,
-            T_world_camera.astype(np.float32),
+            np.ascontiguousarray(T_world_camera, np.float32),
             frame.depth_noise.coefficients,
         )
         stride = stride_for(frame.camera, COLOR_STRIDE)

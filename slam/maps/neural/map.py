@@ -71,7 +71,11 @@ class NeuralMap(KeyframedMap):
         """Leave out the readings that lie in free space."""
         if not self.config.reject_movers:
             return frame
-        view = frame.depth_m, frame.camera.intrinsics, T_world_camera.astype(np.float32)
+        view = (
+            frame.depth_m,
+            frame.camera.intrinsics,
+            np.ascontiguousarray(T_world_camera, np.float32),
+        )
         depth_m = movers.without_movers(self._free_space, self._grid.field.base, *view)
         if is_keyframe:
             T_camera_world = inverse(T_world_camera).astype(np.float32)
@@ -119,7 +123,7 @@ class NeuralMap(KeyframedMap):
 
     def render(self, camera: Camera, T_world_camera: Float64[np.ndarray, "4 4"]) -> Rendering:
         """Trace the camera's rays to the observed surface and decode its colour."""
-        size, T = (camera.height, camera.width), T_world_camera.astype(np.float32)
+        size, T = (camera.height, camera.width), np.ascontiguousarray(T_world_camera, np.float32)
         return Rendering(*render(self._grid.field, size, camera.intrinsics, T, (NEAR_M, FAR_M)))
 
     def color(self, points: Float32[np.ndarray, "n 3"]) -> UInt8[np.ndarray, "n 3"]:

@@ -109,7 +109,7 @@ class Trainer:
                 keyframe.camera.width,
                 keyframe.has_color,
                 keyframe.camera.intrinsics,
-                keyframe.T_world_camera.astype(np.float32),
+                np.ascontiguousarray(keyframe.T_world_camera, np.float32),
                 self._config.truncation_m,
                 NEAR_M,
                 self._num_draws,

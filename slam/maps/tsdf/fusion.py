@@ -37,7 +37,7 @@ def touch(
 ) -> Touched:
     """List the blocks that a frame updates; the readings of `sure_depth_m` allocate them."""
     depth_m, noise = frame.depth_m, frame.depth_noise.coefficients
-    T = T_world_camera.astype(np.float32)
+    T = np.ascontiguousarray(T_world_camera, np.float32)
     block_size_m = 8.0 * voxel_size_m
     while True:
         visible = np.empty(storage.capacity, np.int32)

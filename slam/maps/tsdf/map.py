@@ -145,7 +145,7 @@ class TsdfMap(FusedMap):
                 storage.blocks,
                 (camera.height, camera.width),
                 camera.intrinsics,
-                T_world_camera.astype(np.float32),
+                np.ascontiguousarray(T_world_camera, np.float32),
                 self.config.voxel_size_m,
                 self.sdf_unit_m,
                 self.truncation_m[0],

@@ -193,3 +193,14 @@ def test_a_map_keeps_to_its_budget(make_any, see, initial_capacity):
     mesh = map_.mesh().observed()
     assert len(mesh.triangles) > 100
     assert np.abs(mesh.vertices_m[:, 1]).max() < 0.5 * SPACING_M  # all on the wall
+
+
+def test_a_pose_may_lie_in_memory_in_any_order(make_any, see):
+    frame, T_world_camera = see()
+    rendered = []
+    for T in (T_world_camera, np.asfortranarray(T_world_camera)):
+        map_ = make_any()
+        map_.integrate(frame, T)
+        rendered.append(map_.render(frame.camera, T).depth_m)
+    assert (rendered[0] > 0).mean() > 0.9
+    np.testing.assert_array_equal(*rendered)

@@ -122,7 +122,7 @@ class CudaNeuralMap(KeyframedMap):
 
     def render(self, camera: Camera, T_world_camera: Float64[np.ndarray, "4 4"]) -> Rendering:
         """Trace the camera's rays to the observed surface and decode its colour."""
-        K, T = to_device((camera.intrinsics, T_world_camera.astype(np.float32)))
+        K, T = to_device((camera.intrinsics, np.ascontiguousarray(T_world_camera, np.float32)))
         size = camera.height, camera.width
         return Rendering(*to_host(render(self._grid.field, size, K, T, (NEAR_M, FAR_M))))
 

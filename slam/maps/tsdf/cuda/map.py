@@ -105,7 +105,7 @@ class CudaTsdfMap(FusedMap):
             self._storage.voxels,
             (camera.height, camera.width),
             to_device(camera.intrinsics),
-            to_device(T_world_camera.astype(np.float32)),
+            to_device(np.ascontiguousarray(T_world_camera, np.float32)),
             self.config.voxel_size_m,
             self.sdf_unit_m,
             self.truncation_m[0],
