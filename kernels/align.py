@@ -29,9 +29,9 @@ class NormalEquations(NamedTuple):
 
 
 # where in the sums an element of H is: those of its upper triangle, row by row
-_PLACE = np.zeros((6, 6), np.intp)
-_PLACE[np.triu_indices(6)] = np.arange(21)
-_PLACE = np.maximum(_PLACE, _PLACE.T)
+PLACE = np.zeros((6, 6), np.intp)
+PLACE[np.triu_indices(6)] = np.arange(21)
+PLACE = np.maximum(PLACE, PLACE.T)
 
 
 def assembled(sums: np.ndarray) -> NormalEquations:
@@ -40,7 +40,7 @@ def assembled(sums: np.ndarray) -> NormalEquations:
     """
     total = sums.sum(axis=0, dtype=np.float64)
     return NormalEquations(
-        total[_PLACE], total[21:27], total[27], total[28], total[29], int(total[30])
+        total[PLACE], total[21:27], total[27], total[28], total[29], int(total[30])
     )
 
 

@@ -51,7 +51,7 @@ def align_projective(
     h, w = model_points.shape[:2]
     T = T_model_camera.astype(np.float64)
     in_model = points @ T[:3, :3].T + T[:3, 3]
-    u, v = np.floor(_project(in_model, intrinsics) + 0.5).T
+    u, v = np.floor(project(in_model, intrinsics) + 0.5).T
     used = (in_model[:, 2] > NEAR_M) & (u >= 0) & (u < w) & (v >= 0) & (v < h)
     points, sigma_m, in_model = points[used], sigma_m[used], in_model[used]
     pixel = v[used].astype(np.int64), u[used].astype(np.int64)
@@ -76,7 +76,23 @@ def align_photometric(
     sigma: float,
     scale: float,
 ) -> NormalEquations:
-    """See `kernels.align.align_photometric`. Projections must lie in [1, w - 2) x [1, h - 2).
+    """See `kernels.align.align_photometric`."""
+    p, gradient, residual = seen_intensities(
+        points, intensities, image, depth_m, intrinsics, T_camera_keyframe
+    )
+    return _sum(p, gradient, residual - offset, np.full(len(p), sigma), scale)
+
+
+def seen_intensities(
+    points: np.ndarray,
+    intensities: np.ndarray,
+    image: np.ndarray,
+    depth_m: np.ndarray,
+    intrinsics: np.ndarray,
+    T_camera_keyframe: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the points that are seen, in the camera's frame, with the gradient of their residual
+    and the residual. Projections must lie in [1, w - 2) x [1, h - 2).
 
     When the camera moves by a twist, its points move by the opposite: hence the sign of the
     gradient. A point whose nearest pixel has no depth is taken to be visible.
@@ -84,7 +100,7 @@ def align_photometric(
     h, w = image.shape
     T = T_camera_keyframe.astype(np.float64)
     p = points @ T[:3, :3].T + T[:3, 3]
-    u, v = _project(p, intrinsics).T
+    u, v = project(p, intrinsics).T
     used = (p[:, 2] > NEAR_M) & (u >= 1) & (u < w - 2) & (v >= 1) & (v < h - 2)
     p, u, v, intensities = p[used], u[used], v[used], intensities[used]
 
@@ -96,20 +112,20 @@ def align_photometric(
     known = np.min(around, axis=0) >= 0
     p, u, v, intensities = p[known], u[known], v[known], intensities[known]
 
-    value, d_du, d_dv = _bilinear(image.astype(np.float64), u, v)
+    value, d_du, d_dv = bilinear(image.astype(np.float64), u, v)
     fx, fy = intrinsics[:2].astype(np.float64)
     x, y, z = p.T
     d_dp = np.stack([d_du * fx / z, d_dv * fy / z, -(d_du * fx * x + d_dv * fy * y) / z**2], axis=1)
-    return _sum(p, -d_dp, value - intensities - offset, np.full(len(p), sigma), scale)
+    return p, -d_dp, value - intensities
 
 
-def _project(points: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
+def project(points: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
     """Return pixel positions (n, 2); those of points behind NEAR_M mean nothing."""
     fx, fy, cx, cy = intrinsics.astype(np.float64)
     return points[:, :2] / np.maximum(points[:, 2:], NEAR_M) * [fx, fy] + [cx, cy]
 
 
-def _bilinear(
+def bilinear(
     image: np.ndarray, u: np.ndarray, v: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the image at (u, v), and the exact derivatives of that by u and by v."""
