@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -25,6 +25,7 @@ from slam.sources.holdout import HeldOut
 from slam.tracking.base import Tracker, TrackResult, TrackState
 from slam.tracking.judge import Judge, NoJudge, new_judge
 from slam.tracking.movers import Movers, NothingMoves
+from slam.tracking.parts import without
 from slam.tracking.sensor_noise import SensorNoise
 from slam.trajectory import Trajectory, moved_with_keyframes
 from slam.workers import Worker
@@ -138,6 +139,8 @@ class Slam:
             frame = self._judge.judged(self.sensor_noise.corrected(frame))
             frame = self._movers.left_out(frame)
             result = self._tracker.track(frame, self.map)
+            if result.moving is not None:
+                frame = replace(frame, depth_m=without(frame.depth_m, result.moving))
             self._learn(frame, result)
         is_mapped = self._is_to_be_mapped(frame, result, is_behind)
         self.journal.note(frame, result, is_mapped, self.map)

@@ -8,6 +8,7 @@ from slam.geometry import Transform
 from slam.maps.base import Map
 from slam.tracking.agreement import Agreement
 from slam.tracking.base import TrackResult
+from slam.tracking.prepare import PreparedFrame
 
 
 class Extent(NamedTuple):
@@ -23,6 +24,10 @@ class Aligner(Protocol):
 
     def load(self, frame: Frame) -> None:
         """Take the frame that all else is about."""
+        ...
+
+    def prepared(self) -> PreparedFrame:
+        """Return the frame as the host uses it."""
         ...
 
     def extent(self) -> Extent:

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Bool, Float64
 
 from slam.frame import Frame
 from slam.geometry import Transform
@@ -38,6 +38,7 @@ class TrackResult:
     is_open: bool = False  # whether the view leaves a direction of the pose open
     uncertainty_m: float = 0.0  # of the pose in its least certain direction; 0 if nobody says
     residual_sigmas: float = 0.0  # the residual over the stated noise; 0 if nothing was aligned
+    moving: Bool[np.ndarray, "h w"] | None = None  # pixels that move, and are not to be mapped
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from slam.tracking.hypotheses import chosen
 from slam.tracking.keyframe import KeyframeView
 from slam.tracking.map_support import support
 from slam.tracking.motion import ConstantVelocity
+from slam.tracking.parts import MovingParts
 from slam.tracking.pieces import OnePiece, Pieces
 from slam.tracking.recogniser import NothingKnown, Recogniser
 from slam.tracking.scatter import UsualScatter
@@ -56,6 +57,7 @@ class DenseTracker:
         self._motion = ConstantVelocity()
         self._delay = ColorDelay()
         self._scatter = UsualScatter()
+        self._parts = MovingParts(config.reject_movers, config.photometric)
         self._keyframe: KeyframeView | None = None
         self._num_weak = 0
         self._num_lost = 0
@@ -65,6 +67,7 @@ class DenseTracker:
         if self._delay.is_late:
             frame = replace(frame, color=None)
         self._aligner.load(frame)
+        self._parts.load(self._aligner)
         T_predicted = self._motion.predict(frame.timestamp_s)
         if T_predicted is None and not self._has_map:
             result = self._start(frame)
@@ -72,13 +75,14 @@ class DenseTracker:
             start = self._T_start if T_predicted is None else T_predicted
             result = self._follow(frame, map_, start)
         self._remember(frame, result)
-        return result
+        return replace(result, moving=self._parts.pixels())
 
     def moved(self, T_new_old: Transform) -> None:
         """Go on in a world that was moved, with the map, between two frames."""
         self._T_start = T_new_old @ self._T_start
         self._motion.moved(T_new_old)
         self._aligner.moved(T_new_old)
+        self._parts.moved(T_new_old)
         self._delay.forget_motion()
         if self._keyframe is not None:
             T_new_keyframe = T_new_old @ self._keyframe.T_world_keyframe
@@ -97,7 +101,8 @@ class DenseTracker:
         """Align from where the camera should be, and unless the result is clear, look round for
         what explains the frame better.
         """
-        result = self._judge(frame, self._align(frame, map_, T_predicted), T_predicted)
+        aligned = self._parts.aligned(partial(self._align, frame, map_), T_predicted)
+        result = self._judge(frame, aligned, T_predicted)
         is_expected = self._num_weak == 0 and self._motion.has_velocity(frame.timestamp_s)
         if (
             is_expected
@@ -229,6 +234,7 @@ class DenseTracker:
         if result.state is TrackState.LOST:
             self._motion.forget_velocity()
             self._delay.forget_motion()
+            self._parts.forget()
             return
         self._pieces.wait()
         self._num_weak = self._num_weak + 1 if result.state is TrackState.WEAK else 0
@@ -237,6 +243,7 @@ class DenseTracker:
         self._delay.observe(frame.timestamp_s, T_world_camera, self._aligner.looks_same)
         if result.state is TrackState.WEAK:
             return
+        self._parts.remember(T_world_camera)
         if result.residual_sigmas > 0.0:
             self._scatter.observe(frame.depth_noise, result.residual_sigmas)
         if self._keyframe is None or self._keyframe.needs_replacement(T_world_camera):

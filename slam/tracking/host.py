@@ -73,17 +73,22 @@ class HostAligner:
     def __init__(self, config: TrackingConfig) -> None:
         self._config = config
         self._weighting = weighting(config)
-        self._prepared: PreparedFrame | None = None
+        self._loaded: PreparedFrame | None = None
         self._keyframe: PhotometricKeyframe | None = None
         self._reference: tuple[PreparedFrame, Transform] | None = None  # the last keyframe's depth
 
     def load(self, frame: Frame) -> None:
         """Take the frame that all else is about."""
-        self._prepared = prepare(frame)
+        self._loaded = prepare(frame)
+
+    def prepared(self) -> PreparedFrame:
+        """Return the frame as the host uses it."""
+        assert self._loaded is not None
+        return self._loaded
 
     def extent(self) -> Extent:
         """Measure the frame."""
-        z = self._frame().cloud.points[:, 2]
+        z = self.prepared().cloud.points[:, 2]
         return Extent(len(z), float(np.median(z)) if len(z) else 1.0)
 
     def align(self, map_: Map, T_start: Transform, scatter: float = 1.0) -> TrackResult:
@@ -91,12 +96,12 @@ class HostAligner:
         if self._config.geometry == "sdf":
             geometry = SdfGeometry(map_)
         else:
-            geometry = ProjectiveGeometry(map_, self._frame().levels[1].camera, T_start)
+            geometry = ProjectiveGeometry(map_, self.prepared().levels[1].camera, T_start)
         return self._descend(geometry, STAGES, T_start, scatter)
 
     def search(self, map_: Map, T_last: Transform) -> Iterator[Transform]:
         """Look in a wider surrounding of T_last for poses to align from."""
-        geometry = ProjectiveGeometry(map_, self._frame().levels[2].camera, T_last)
+        geometry = ProjectiveGeometry(map_, self.prepared().levels[2].camera, T_last)
         T_by_surface = self._descend(geometry, SURFACE_FIRST, T_last).T_world_camera
         yield T_by_surface
         yield self._descend(geometry, INTENSITY_FIRST, T_last).T_world_camera
@@ -107,7 +112,7 @@ class HostAligner:
         keyframe; nowhere if it leaves none open or there is no surface, or without colour.
         """
         photometric, stage = self._photometric(), SURFACE_FIRST[-1]
-        points = self._frame().cloud.subsample(stage.point_step)
+        points = self.prepared().cloud.subsample(stage.point_step)
         if photometric is None or len(points.points) < MIN_POINTS:
             return []
         lever_m = float(np.median(points.points[:, 2]))
@@ -117,7 +122,7 @@ class HostAligner:
             return []
         found: list[Transform] = []
         for level in SCAN_LEVELS:
-            step_m = SCAN_STEP_PX * lever_m / self._frame().levels[level].camera.fx
+            step_m = SCAN_STEP_PX * lever_m / self.prepared().levels[level].camera.fx
             same = partial(photometric.same, level)
             peaks = peaks_along(same, T, directions, step_m, NUM_PEAKS)
             found += [
@@ -133,7 +138,7 @@ class HostAligner:
             return Agreement(0.0, 0.0, None)
         there, T_world_reference = self._reference
         T_there_here = inverse(T_world_reference) @ T_world_camera
-        found = compared(self._frame(), there, T_there_here)
+        found = compared(self.prepared(), there, T_there_here)
         photometric = self._photometric()
         if photometric is None:
             return found
@@ -146,8 +151,8 @@ class HostAligner:
 
     def set_keyframe(self, T_world_camera: Transform) -> bool:
         """Make the frame the keyframe; False without colour."""
-        self._reference = self._frame(), T_world_camera
-        keyframe = make_keyframe(self._frame(), T_world_camera)
+        self._reference = self.prepared(), T_world_camera
+        keyframe = make_keyframe(self.prepared(), T_world_camera)
         self._keyframe = keyframe or self._keyframe
         return keyframe is not None
 
@@ -159,10 +164,6 @@ class HostAligner:
             T_new_keyframe = T_new_old @ self._keyframe.T_world_keyframe
             self._keyframe = replace(self._keyframe, T_world_keyframe=T_new_keyframe)
 
-    def _frame(self) -> PreparedFrame:
-        assert self._prepared is not None
-        return self._prepared
-
     def _descend(
         self,
         geometry: Geometry,
@@ -171,7 +172,7 @@ class HostAligner:
         scatter: float = 1.0,
     ) -> TrackResult:
         """Run Gauss-Newton through the stages."""
-        cloud = self._frame().cloud.against(geometry.sigma_m)
+        cloud = self.prepared().cloud.against(geometry.sigma_m)
         if len(cloud.points) < MIN_POINTS:
             return too_few_points(len(cloud.points), T_start)
         lever_m, sigma_m = float(np.median(cloud.points[:, 2])), float(np.median(cloud.sigma_m))
@@ -203,7 +204,7 @@ class HostAligner:
         return track_result(orthonormalise(T), fit, self._config)
 
     def _photometric(self) -> PhotometricTerm | None:
-        frame = self._frame()
+        frame = self.prepared()
         if not self._config.photometric or self._keyframe is None or frame.frame.color is None:
             return None
         return PhotometricTerm(self._keyframe, frame, self._config.intensity_sigma)

@@ -23,6 +23,7 @@ from slam.tracking.cuda.keyframe import KeyframeTensors
 from slam.tracking.cuda.prepare import Preparation, PreparedTensors
 from slam.tracking.fit import Fit, too_few_points, track_result
 from slam.tracking.host import HostAligner
+from slam.tracking.prepare import PreparedFrame
 from slam.tracking.stages import MIN_POINTS, STAGES, weighting
 
 ITERATIONS = [
@@ -86,6 +87,10 @@ class CudaAligner:
             self._preparation = Preparation(frame)
         self._preparation.run(frame)
         self._frame, self._extent = frame, None
+
+    def prepared(self) -> PreparedFrame:
+        """Return the frame as the host uses it."""
+        return self._on_host().prepared()
 
     def extent(self) -> Extent:
         """Measure the frame; before `align` this reads from the device."""
