@@ -38,7 +38,7 @@ def summary(metrics: dict) -> str:
     """Return the line that ends a run."""
     if "fps" in metrics:
         parts = [
-            f"{metrics['frames']} frames, {metrics['fps']:.1f} fps",
+            f"{metrics['frames']} frames, " + _pace(metrics["fps"]),
             f"tracked {metrics['tracked']}, lost {metrics['lost']}, ends {metrics['final_state']}",
             f"map {metrics['map_mb']:.0f} MB",
         ]
@@ -47,6 +47,11 @@ def summary(metrics: dict) -> str:
     if metrics.get("ate_rmse_m") is not None:
         parts.append(f"ATE {100 * metrics['ate_rmse_m']:.3f} cm")
     return "; ".join(parts)
+
+
+def _pace(fps: float | None) -> str:
+    """Say how fast a run was; one that goes on with a run that was done has nothing to do."""
+    return f"{fps:.1f} fps" if fps else "none of them new"
 
 
 class BatchProgress:

@@ -25,6 +25,7 @@ def opened_map_file(path: Path) -> Iterator[tuple[dict[str, Any], Mapping[str, n
     if path.suffix.lower() in (".ply", ".obj", ".stl", ".glb"):
         raise SlamError(f"{path} is a mesh, no map: give the map.npz beside it")
     try:
+        _check_archive(path)
         with np.load(path, allow_pickle=False) as archive:
             yield json.loads(archive["header"].tobytes()), archive
     except SlamError as error:
@@ -37,6 +38,13 @@ def opened_map_file(path: Path) -> Iterator[tuple[dict[str, Any], Mapping[str, n
     ) as error:  # fmt: skip
         reason = " ".join(str(error).split()) or type(error).__name__
         raise SlamError(f"{path} is not a readable map file: {reason}") from error
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse what never was an archive, of which NumPy says that it holds pickled objects."""
+    with path.open("rb") as file:
+        if file.read(2) not in (b"PK", b""):
+            raise SlamError("it is no archive; give the map.npz of a run")
 
 
 def check_format(header: Mapping[str, Any], name: str, version: int, oldest: int = 1) -> None:

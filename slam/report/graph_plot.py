@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from slam.report.plots import GREY, INK, WIDTH_IN, png, titled
 
 _ACCEPTED, _REFUSED = "#0f9d76", "#c8323c"
+OFFSET_LABEL = "offset (cm; logarithmic from 1 cm on)"
 _TICKS_CM = [0.0, 0.5, *(k * 10.0**power for power in range(5) for k in (1, 2, 5))]
 
 
@@ -73,7 +74,8 @@ def _draw_offsets(axes: Axes, lines: GraphLines) -> None:
         times_s, offsets_cm = [one.time_s for one in found], [one.offset_cm for one in found]
         axes.plot(times_s, offsets_cm, marker, color=color, ms=5, label=f"{name} {len(found)}")
     for k, time_s in enumerate(lines.moves_s):
-        name = f"the map moved, {len(lines.moves_s)} times" if k == 0 else None
+        times = "once" if len(lines.moves_s) == 1 else f"{len(lines.moves_s)} times"
+        name = f"the map moved {times}" if k == 0 else None
         axes.axvline(time_s, color=GREY, lw=0.9, ls=":", label=name)
     most_cm = max((loop.offset_cm for loop in lines.loops), default=0.0)
     top_cm = max(3.0 * most_cm, 1.0)  # room for the legend
@@ -82,4 +84,4 @@ def _draw_offsets(axes: Axes, lines: GraphLines) -> None:
     ticks_cm = [tick for tick in _TICKS_CM if tick < top_cm]
     axes.set_yticks(ticks_cm, [f"{tick:g}" for tick in ticks_cm])
     axes.legend(frameon=False, fontsize=8)
-    titled(axes, "By how much frames were off at places seen again", "time (s)", "offset (cm)")
+    titled(axes, "By how much frames were off at places seen again", "time (s)", OFFSET_LABEL)

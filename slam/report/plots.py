@@ -89,7 +89,9 @@ def plot_errors(lines: Sequence[Line], title: str) -> bytes:
 
 
 def plot_times(title: str, lines: Sequence[Line]) -> bytes:
-    """Draw milliseconds of every frame, with their percentiles in the legend."""
+    """Draw milliseconds of every frame, with their percentiles in the legend. Frames far slower
+    than the others are marked at the upper edge.
+    """
     figure, axes = _single_axes(2.6)
     shown_ms = []
     for line in lines:
@@ -98,9 +100,16 @@ def plot_times(title: str, lines: Sequence[Line]) -> bytes:
         axes.plot(line.x, line.y, color=line.color, lw=0.8, alpha=0.9, label=label)
         shown_ms.append(np.percentile(line.y, 98.0))
     # One slow frame (a first compilation) must not flatten all the others.
-    axes.set_ylim(0.0, 1.45 * max(shown_ms) + 1e-3)
+    top_ms = 1.45 * max(shown_ms) + 1e-3
+    is_cut = False
+    for line in lines:
+        beyond_s = line.x[line.y > top_ms]
+        is_cut |= len(beyond_s) > 0
+        at_edge = np.full(len(beyond_s), top_ms)
+        axes.plot(beyond_s, at_edge, "^", color=line.color, ms=5, clip_on=False)
+    axes.set_ylim(0.0, top_ms)
     axes.legend(frameon=False, loc="upper right", ncols=min(len(lines), 2))
-    titled(axes, title, "time (s)", "ms")
+    titled(axes, title, "time (s)", "ms (triangles: more)" if is_cut else "ms")
     return png(figure)
 
 

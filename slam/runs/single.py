@@ -164,8 +164,9 @@ def known_places(config: Config, resume: Path | None) -> AnyPlaces:
     """Return the places of a saved map, or none yet."""
     if resume is None:
         return new_places(config.places)
+    arrays = arrays_beside(resume, PREFIX)
     with error_context(resume):
-        keyframes = keyframes_in(arrays_beside(resume, PREFIX))
+        keyframes = keyframes_in(arrays)
     if config.places.enabled and not len(keyframes):
         logger.warning("%s knows no places: start where its own run started", resume)
     return new_places(config.places, keyframes)

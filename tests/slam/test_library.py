@@ -97,6 +97,8 @@ says(load_config, [str(folder / "none.yaml")])
 says(load_run, str(folder / "none"))
 says(load_map, str(folder / "none.npz"))
 says(open_source, "", Config())
+(folder / "trajectory.txt").write_text("0.0 0 0 0 0 0 0 1\\n")
+says(load_map, folder / "trajectory.txt")
 """
 SAYS = (
     "config map must be one of tsdf, neural, implicit; got 'tsfd'",
@@ -106,6 +108,7 @@ SAYS = (
     "no run folder at",
     "no such map file",
     "the source's name is empty",
+    "trajectory.txt is not a readable map file: it is no archive; give the map.npz of a run",
 )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from slam.cli import main
+from slam.cli.progress import summary
 from slam.config_file import load_config
 from slam.maps.base import Mesh
 from slam.maps.tsdf.map import TsdfMap
@@ -455,3 +456,15 @@ def test_a_bad_frame_in_the_middle_is_skipped(recording, tmp_path):
     assert (run.metrics["frames"], run.metrics["bad_frames"]) == (4, 1)
     assert run.metrics["tracked"] == 4
     assert "skipped frame 2" in (tmp_path / "run" / "run.log").read_text()
+
+
+def test_a_run_that_had_nothing_left_to_do_has_no_speed():
+    metrics = {"frames": 8, "tracked": 8, "lost": 0, "final_state": "OK", "map_mb": 3.0}
+    assert summary(metrics | {"fps": 31.26}).startswith("8 frames, 31.3 fps; tracked 8")
+    assert summary(metrics | {"fps": 0.0}).startswith("8 frames, none of them new; tracked 8")
+
+
+def test_a_comparison_without_maps_to_go_on_with_is_named_once(tmp_path, fails):
+    line = fails("compare", "synthetic:wall", "--resume", tmp_path, "--out", tmp_path / "out")
+    assert line.count(str(tmp_path)) == 1
+    assert line.endswith("no such map file")
