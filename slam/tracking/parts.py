@@ -22,6 +22,7 @@ from slam.tracking.prepare import PreparedFrame
 from slam.tracking.tiles import (
     BETTER,
     COLUMNS,
+    MUCH_BETTER,
     NUM_TILES,
     ROWS,
     EarlierView,
@@ -128,7 +129,7 @@ class MovingParts:
         T_better = self._agreed(found, at_pose, T_aligned, T_predicted)
         if T_better is not None:
             other = at_pose(T_better)
-            if other.are_fewer_than(found):
+            if other.are_fewer_than(found, BETTER if was_moving.any() else MUCH_BETTER):
                 found = other
             else:
                 T_better = None

@@ -65,6 +65,7 @@ def test_what_begins_to_move_does_not_take_the_camera_along(speed):
     with Slam.from_config(Config(deterministic=True), source.depth_noise, "cpu") as slam:
         for index in range(FIRST, LAST):
             result = slam.step(source.read(index))
-            assert result.state is TrackState.OK, result.reason
+            # without the box, what is left of the view may leave the pose open for a few frames
+            assert result.state is TrackState.OK or result.is_open, result.reason
             T_error = inverse(inverse(Ts_true[FIRST]) @ Ts_true[index]) @ result.T_world_camera
             assert np.linalg.norm(T_error[:3, 3]) < 0.01

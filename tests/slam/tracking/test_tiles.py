@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slam.tracking.tiles import NUM_TILES, Voices
+from slam.tracking.tiles import BETTER, NUM_TILES, Voices
 
 
 def voices_of(twists, weight, stiffness):
@@ -51,7 +51,7 @@ def test_a_pose_is_better_only_if_no_kind_of_residual_says_the_opposite():
     def both(one, other):
         return Voices(*(np.concatenate(parts) for parts in zip(one, other, strict=True)))
 
-    assert both(agreeing, agreeing).are_fewer_than(both(agreeing, depth))
-    assert not both(agreeing, depth).are_fewer_than(both(depth, agreeing))
+    assert both(agreeing, agreeing).are_fewer_than(both(agreeing, depth), BETTER)
+    assert not both(agreeing, depth).are_fewer_than(both(depth, agreeing), BETTER)
     few = agreeing._replace(weight=0.3 * agreeing.weight)
-    assert not both(agreeing, depth).are_fewer_than(both(depth, few))
+    assert not both(agreeing, depth).are_fewer_than(both(depth, few), BETTER)
