@@ -19,6 +19,7 @@ from kernels.cuda.state import (
     CONDITIONING,
     ENDED,
     LEVER_M,
+    LIKENESS,
     NUM_ITERATIONS,
     NUM_POINTS,
     NUM_STATE,
@@ -154,7 +155,9 @@ def _step(sums, num_geometric, cloud, state, stage, weighting):
         moved_m = abs(twist[0]) + abs(twist[1]) + abs(twist[2])
         moved_m += lever_m * (abs(twist[3]) + abs(twist[4]) + abs(twist[5]))
         values[ENDED + stage.number] = ONE if moved_m < weighting.converged_m else ZERO
+        values[LIKENESS] = -ONE
         if totals[PHOTOMETRIC, 28] > ZERO:
+            values[LIKENESS] = totals[PHOTOMETRIC, 28] / totals[PHOTOMETRIC, 30]
             brighter = totals[PHOTOMETRIC, 29] / totals[PHOTOMETRIC, 28]
             values[OFFSET] += brighter * weighting.intensity_sigma
         values[NUM_POINTS] = np.float32(cloud.num_points[0])

@@ -18,7 +18,8 @@ NUM_ITERATIONS = 9
 SCATTER = 10  # of the readings in their standard deviations, as the host knows it
 ENDED = 11  # 1 once a stage has converged; one number for each stage
 TWIST = 17  # the last step, six numbers
-NUM_VALUES = TWIST + 6
+LIKENESS = TWIST + 6  # mean weight of the intensities where that step was made from; -1 without
+NUM_VALUES = LIKENESS + 1
 MOST_STAGES = TWIST - ENDED
 NUM_STATE = 24 + NUM_VALUES
 

@@ -38,6 +38,7 @@ class TrackResult:
     is_open: bool = False  # whether the view leaves a direction of the pose open
     uncertainty_m: float = 0.0  # of the pose in its least certain direction; 0 if nobody says
     residual_sigmas: float = 0.0  # the residual over the stated noise; 0 if nothing was aligned
+    likeness: float | None = None  # of the keyframe's pixels, how much looks the same; 0 .. 1
     moving: Bool[np.ndarray, "h w"] | None = None  # pixels that move, and are not to be mapped
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from slam.config import TrackingConfig
 from slam.frame import Frame
-from slam.geometry import Transform, inverse, rotation_angle_rad
+from slam.geometry import Transform
 from slam.maps.base import Map
 from slam.tracking.aligner import Aligner
 from slam.tracking.base import TrackResult, TrackState
@@ -15,21 +15,21 @@ from slam.tracking.color_delay import ColorDelay
 from slam.tracking.gravity import level_rotation
 from slam.tracking.hypotheses import chosen
 from slam.tracking.keyframe import KeyframeView
+from slam.tracking.likeness import UsualLikeness
 from slam.tracking.map_support import support
 from slam.tracking.motion import ConstantVelocity
 from slam.tracking.parts import MovingParts
 from slam.tracking.pieces import OnePiece, Pieces
+from slam.tracking.plausible import MAX_GAP_S, plausible
 from slam.tracking.recogniser import NothingKnown, Recogniser
 from slam.tracking.scatter import UsualScatter
 from slam.tracking.stages import MIN_POINTS
 
 CLEAR_INLIERS = 0.6  # share of the points that meet the map where a look at the keyframe is spared
-MIN_RECOVERED = 0.5  # the same after a gap
 MIN_KNOWN = 0.3  # share of the readings that must meet the map to believe a recognised pose
 MIN_AGREEING = 0.9  # share of those that must lie on its surface: 0.4 at wrong poses, 0.95 at right
 MIN_FITTING = 0.55  # share of those that must be inliers, which tells poses that are nearly right
 LOOK_ROUND_EVERY = 4  # frames, while lost
-MAX_GAP_S = 2.0  # between frames; after more the camera may be anywhere
 
 
 class DenseTracker:
@@ -58,6 +58,7 @@ class DenseTracker:
         self._delay = ColorDelay()
         self._scatter = UsualScatter()
         self._parts = MovingParts(config.reject_movers, config.photometric)
+        self._likeness = UsualLikeness()
         self._keyframe: KeyframeView | None = None
         self._num_weak = 0
         self._num_lost = 0
@@ -111,10 +112,8 @@ class DenseTracker:
         ):
             # new surface comes into view, and if it is not mapped the next frame meets even less
             result = replace(result, state=TrackState.OK, reason="")
-        if is_expected and result.state is TrackState.OK:
-            is_clear = result.inlier_ratio >= CLEAR_INLIERS
-            if is_clear or self._aligner.agreement(result.T_world_camera).is_believed:
-                return result
+        if is_expected and result.state is TrackState.OK and self._is_clear(result):
+            return result
         if self._num_lost == 0:
             result = self._look_round(frame, map_, result, T_predicted)
         elif result.state is not TrackState.LOST:
@@ -132,6 +131,16 @@ class DenseTracker:
 
     def _align(self, frame: Frame, map_: Map, T_start: Transform) -> TrackResult:
         return self._aligner.align(map_, T_start, self._scatter.of(frame.depth_noise))
+
+    def _is_clear(self, result: TrackResult) -> bool:
+        """Whether a pose needs no second look: from it the view looks as much like the keyframe as
+        it did before, and the map or the keyframe's depth bears it out.
+        """
+        if not self._likeness.is_usual(result.likeness):
+            return False
+        if result.inlier_ratio >= CLEAR_INLIERS:
+            return True
+        return self._aligner.agreement(result.T_world_camera).is_believed
 
     def _begun_anew(self, frame: Frame) -> TrackResult | None:
         """Begin a piece of map that knows nothing of the others, if it is time for one: a covered
@@ -207,26 +216,8 @@ class DenseTracker:
         return is_seen and bool(result.inlier_ratio > MIN_FITTING * found.known)
 
     def _judge(self, frame: Frame, result: TrackResult, T_predicted: Transform) -> TrackResult:
-        """Refuse jumps and, after a gap, poses that most of the frame does not bear out; give up on
-        a pose that has been weak for too long.
-        """
-        if result.state is TrackState.LOST:
-            return replace(result, T_world_camera=T_predicted)
         gap_s = self._motion.gap_s(frame.timestamp_s)
-        if gap_s > MAX_GAP_S and result.inlier_ratio < MIN_RECOVERED:
-            share = f"only {result.inlier_ratio:.0%} of the points meet the map"
-            reason = f"after {gap_s:.1f} s without a frame {share}"
-            return replace(result, state=TrackState.LOST, reason=reason, T_world_camera=T_predicted)
-        T_jump = inverse(T_predicted) @ result.T_world_camera
-        jump_m = float(np.linalg.norm(T_jump[:3, 3]))
-        jump_deg = float(np.degrees(rotation_angle_rad(T_jump[:3, :3])))
-        if jump_m > self._config.max_translation_m or jump_deg > self._config.max_rotation_deg:
-            reason = f"the pose jumps by {jump_m:.2f} m and {jump_deg:.0f} deg in one frame"
-            return replace(result, state=TrackState.LOST, reason=reason, T_world_camera=T_predicted)
-        if result.state is TrackState.WEAK and self._num_weak >= self._config.max_weak_frames:
-            reason = f"weak for {self._num_weak} frames: {result.reason}"
-            return replace(result, state=TrackState.LOST, reason=reason)
-        return result
+        return plausible(result, T_predicted, gap_s, self._num_weak, self._config)
 
     def _remember(self, frame: Frame, result: TrackResult) -> None:
         """Update motion prior and keyframe."""
@@ -244,6 +235,7 @@ class DenseTracker:
         if result.state is TrackState.WEAK:
             return
         self._parts.remember(T_world_camera)
+        self._likeness.observe(result.likeness)
         if result.residual_sigmas > 0.0:
             self._scatter.observe(frame.depth_noise, result.residual_sigmas)
         if self._keyframe is None or self._keyframe.needs_replacement(T_world_camera):

@@ -43,6 +43,7 @@ class _Linearised(NamedTuple):
     """Both residuals at one pose, and the step from there."""
 
     geometric: NormalEquations
+    photometric: NormalEquations
     step: Step
 
 
@@ -64,7 +65,7 @@ class _Residuals:
         if self.photometric is not None:
             equations = self.photometric.equations(stage.level, T_world_camera, stage.scale)
         step = solve(geometric, equations, self.lever_m, self.weighting, stage.max_uncertainty_m)
-        return _Linearised(geometric, step)
+        return _Linearised(geometric, equations, step)
 
 
 class HostAligner:
@@ -200,6 +201,7 @@ class HostAligner:
             here.step.conditioning,
             here.step.uncertainty_m,
             num_iterations,
+            here.photometric.weight / here.photometric.count if here.photometric.count else None,
         )
         return track_result(orthonormalise(T), fit, self._config)
 

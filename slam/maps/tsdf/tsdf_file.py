@@ -93,7 +93,7 @@ def _anchors(version: int, arrays: Mapping[str, Any]) -> Float32[np.ndarray, "n"
 
 def check_blocks(where: str, content: TsdfContent) -> None:
     """Refuse arrays that are no blocks; `where` is what the error says to be damaged."""
-    n = len(content.coords) if content.coords.ndim else 0  # a single number has no length
+    n = len(content.coords)
     shapes = {
         "coords": (content.coords, np.int32, (n, 3)),
         "sdf": (content.sdf, np.int16, (n, 512)),

@@ -116,6 +116,7 @@ class CudaAligner:
             return too_few_points(num_points, T_start)
         T_world_camera = np.eye(4)
         T_world_camera[:3] = numbers[:12].reshape(3, 4)
+        likeness = float(values[state.LIKENESS])
         fit = Fit(
             squared_error=float(values[state.SQUARED_ERROR]),
             weight=float(values[state.WEIGHT]),
@@ -124,6 +125,7 @@ class CudaAligner:
             conditioning=float(values[state.CONDITIONING]),
             uncertainty_m=float(values[state.UNCERTAINTY_M]),
             num_iterations=int(values[state.NUM_ITERATIONS]),
+            likeness=likeness if likeness >= 0.0 else None,
         )
         return track_result(orthonormalise(T_world_camera), fit, self._config)
 
