@@ -86,8 +86,9 @@ class MovingParts:
             return result
         self._load_what_stands()
         again = align(result.T_world_camera if T_start is None else T_start)
-        is_borne_out = T_start is None or self._is_on_the_way(
-            again.T_world_camera, result.T_world_camera, T_start
+        moved_m = self._apart_m(again.T_world_camera, result.T_world_camera)
+        is_borne_out = T_start is None or (
+            moved_m > ON_THE_WAY * self._apart_m(T_start, result.T_world_camera)
         )
         if again.state is not TrackState.LOST and (is_borne_out or before.any()):
             return again
@@ -104,9 +105,6 @@ class MovingParts:
             turned_rad = rotation_angle_rad((inverse(last[1]) @ T_world_camera)[:3, :3])
             self._is_blurred = bool(turned_rad > MAX_TURN_RAD_S * (now_s - last[0]))
         return self._is_blurred
-
-    def _is_on_the_way(self, T: Transform, T_from: Transform, T_to: Transform) -> bool:
-        return self._apart_m(T, T_from) > ON_THE_WAY * self._apart_m(T_to, T_from)
 
     def _apart_m(self, T: Transform, T_other: Transform) -> float:
         """Return how far two poses put the frame's readings apart."""
