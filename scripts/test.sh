@@ -14,11 +14,14 @@ check() { # check NAME COMMAND...: go on after a failure, so that one run shows 
     "${@:2}" || failed+=("$1")
 }
 
+tests() { "$python" -m pytest "$@" || [[ $? == 5 ]]; } # 5: the arguments chose none of these
+
 check "ruff check" "$python" -m ruff check .
 check "ruff format" "$python" -m ruff format --check .
 check "pyright" "$python" -m pyright
 # a process a core; who has done its half of the tests takes from the other's
-check "pytest" "$python" -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal "$@"
+check "pytest" tests -m "not realtime" --numprocesses auto --maxprocesses 4 --dist worksteal "$@"
+check "pytest, real time" tests -m realtime "$@"
 
 if [[ ${#failed[@]} != 0 ]]; then
     printf -v names '%s, ' "${failed[@]}"

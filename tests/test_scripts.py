@@ -435,5 +435,6 @@ def test_test_script_runs_every_check_and_fails_if_one_does(run, project, served
         "-m ruff check .",
         "-m ruff format --check .",
         "-m pyright",
-        "-m pytest --numprocesses auto --maxprocesses 4 --dist worksteal -k config",
+        "-m pytest -m not realtime --numprocesses auto --maxprocesses 4 --dist worksteal -k config",
+        "-m pytest -m realtime -k config",
     ]

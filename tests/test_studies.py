@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+import logging
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -44,9 +46,10 @@ def noise(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def survival(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def survival(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    return load("survival_study", monkeypatch)
+    yield load("survival_study", monkeypatch)
+    logging.disable(logging.NOTSET)  # the study silences the warnings of a process
 
 
 @pytest.fixture

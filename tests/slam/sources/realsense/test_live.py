@@ -30,7 +30,7 @@ from slam.tracking.base import TrackState
 from .conftest import D435, NUM_SLOW, PINHOLE, SLOW, push, room_poses, room_shots
 from .live import LiveCamera, config_for
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = [pytest.mark.timeout(90), pytest.mark.realtime]
 NUM_FRAMES = 60
 CALM = replace(PINHOLE, fps=15.0)  # so that a busy machine keeps up too
 
