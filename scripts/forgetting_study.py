@@ -8,7 +8,8 @@ the whole walk, whose last seconds are in the first room again. Prints a Markdow
 mean error comes from few pixels beside depth edges, and holes that fill bring new ones: so changes
 are those on the pixels that are hit each time, and the median stands beside the mean.
 
-    scripts/forgetting_study.py [--map tsdf] [--config FILE.yaml] [--out FILE.json]
+    scripts/forgetting_study.py [--map tsdf] [--deterministic] [--config FILE.yaml]
+                                [--out FILE.json]
 """
 
 import argparse
@@ -197,10 +198,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the study, print the table and write the report."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--map", default="tsdf")
+    parser.add_argument("--deterministic", action="store_true", help="no limits of time")
     parser.add_argument("--config", type=Path, action="append", default=[], help="as for slam run")
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write everything measured")
     options = parser.parse_args(arguments)
-    config = load_config(options.config, {"map": options.map})
+    config = load_config(
+        options.config, {"map": options.map, "deterministic": str(options.deterministic)}
+    )
     source = open_synthetic("apartment")
     map_ = new_map(config, source.depth_noise)
     report = study(source, config, dense_tracker(config.tracking), map_)

@@ -2,8 +2,9 @@
 """How trajectory and surface bear gross errors: a Kinect's noise plus a share of outliers.
 
 For each map, way of fusion and share, one after another: `slam run SOURCE --noise kinect
---noise.outliers SHARE`, then `slam eval` against the exact surface; at the end, a Markdown table. A
-run that was scored in an earlier call is not repeated; delete its folder to measure it anew:
+--noise.outliers SHARE --deterministic`, then `slam eval` against the exact surface; at the end, a
+Markdown table. A run that was scored in an earlier call is not repeated; delete its folder to
+measure it anew:
 
     scripts/noise_study.py [SOURCE] [--maps tsdf,neural] [--fusion average,learned]
                            [--outliers 0,0.01,0.05,0.1] [--out FOLDER]
@@ -11,15 +12,13 @@ run that was scored in an earlier call is not repeated; delete its folder to mea
 
 import argparse
 import itertools
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
+from study_runs import ROOT, StudyError, measured
+
 COLUMNS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "ATE, cm": lambda m: _number(m.get("ate_rmse_m"), "{:.3f}", 100.0),
     "lost frames": lambda m: f"{m['lost']} of {m['frames']}",
@@ -30,29 +29,6 @@ COLUMNS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
-class StudyError(Exception):
-    """A command that failed, and what it said last."""
-
-
-def slam(*words: str) -> None:
-    """Run the command line in a process of its own and wait for it."""
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    }
-    program = "import sys; from slam.cli import main; sys.exit(main())"
-    result = subprocess.run(
-        [sys.executable, "-c", program, *words],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if result.returncode != 0:
-        said = result.stderr.strip().splitlines() or ["nothing on stderr"]
-        raise StudyError(f"slam {words[0]} ended with {result.returncode}: {said[-1]}")
-
-
 class Setting(NamedTuple):
     """What one row of the table is of."""
 
@@ -61,31 +37,17 @@ class Setting(NamedTuple):
     share: float  # of outliers
 
 
-def measured(source: str, setting: Setting, out: Path, limit: int) -> dict[str, Any]:
+def scores(source: str, setting: Setting, out: Path, limit: int) -> dict[str, Any]:
     """Return the metrics of one run, which is made and scored unless that was done before."""
     place, share = source.strip("/").replace("/", "_").replace(":", "-"), f"{setting.share:g}"
     name = "-".join([place, setting.map, setting.fusion, share])
     run = out / (f"{name}-{limit}" if limit else name)
-    scored = _scored(run)
-    if scored is not None:
-        return scored
     noise = ("--noise", "kinect", "--noise.outliers", share)
-    maps = ("--map", setting.map, "--fusion", setting.fusion)
-    slam("run", source, *maps, *noise, "--limit", str(limit), "--out", str(run))
-    slam("eval", str(run))
-    scored = _scored(run)
-    if scored is None:
+    maps = ("--map", setting.map, "--fusion", setting.fusion, "--deterministic")
+    metrics = measured(run, source, [*maps, *noise, "--limit", str(limit)])
+    if not metrics.get("mesh"):
         raise StudyError(f"{source} has no exact surface: no mesh scores in {run}")
-    return scored
-
-
-def _scored(run: Path) -> dict[str, Any] | None:
-    """Return the metrics of a run, None if it was not scored: an interrupted run has metrics too,
-    only `slam eval` tells that it came to its end.
-    """
-    path = run / "metrics.json"
-    metrics = json.loads(path.read_text()) if path.is_file() else {}
-    return metrics if metrics.get("mesh") else None
+    return metrics
 
 
 def table(results: Mapping[Setting, Mapping[str, Any] | str]) -> str:
@@ -124,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         setting = Setting(map_name, fusion, float(share))
         print(f"{map_name}, {fusion}, {share} outliers", file=sys.stderr, flush=True)
         try:
-            found = measured(options.source, setting, options.out, options.limit)
+            found = scores(options.source, setting, options.out, options.limit)
         except StudyError as error:
             found = f"failed: {error}"
         results[setting] = found

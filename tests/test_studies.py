@@ -14,7 +14,7 @@ import pytest
 
 from slam.cli import main
 from slam.config_file import load_config
-from slam.geometry import inverse
+from slam.geometry import inverse, transform_points
 from slam.meshio import read_mesh, write_ply
 from slam.runs.finished import load_run
 from slam.sources.synthetic import SyntheticSource, open_synthetic
@@ -31,6 +31,7 @@ def load(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, name, module)  # dataclasses look themselves up there
     monkeypatch.syspath_prepend(str(ROOT))
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     spec.loader.exec_module(module)
     return module
 
@@ -47,7 +48,6 @@ def noise(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def survival(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     yield load("survival_study", monkeypatch)
     logging.disable(logging.NOTSET)  # the study silences the warnings of a process
 
@@ -98,7 +98,6 @@ def test_what_residuals_add_is_a_table(capsys, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def methods(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     return load("methods_study", monkeypatch)
 
 
@@ -220,52 +219,106 @@ def test_a_whole_study_on_few_frames(forgetting: ModuleType, apartment: Syntheti
 SCORES = {"accuracy_cm": 0.2, "completion_ratio": 0.99, "f1": 0.9, "depth_l1_cm": 0.4}
 
 
-def test_noise_study_runs_each_once_and_goes_on_after_a_failure(
-    noise: ModuleType,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    calls: list[tuple[str, ...]] = []
+class CommandLine:
+    """Stands in for `slam`: writes the metrics of a run, and fails with the neural map."""
 
-    def slam(*words: str) -> None:
-        calls.append(words)
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, ...]] = []
+
+    def __call__(self, *words: str) -> None:
+        self.calls.append(words)
         if "neural" in words:
-            raise noise.StudyError("slam run ended with 2: no such map")
+            raise sys.modules["study_runs"].StudyError("slam run ended with 2: no such map")
         run = Path(words[1] if words[0] == "eval" else words[-1])
         metrics = {"ate_rmse_m": 0.001, "frames": 9, "lost": 1}
         run.mkdir(parents=True, exist_ok=True)
         metrics |= {"mesh": SCORES} if words[0] == "eval" else {}
         (run / "metrics.json").write_text(json.dumps(metrics))
 
-    monkeypatch.setattr(noise, "slam", slam)
+
+def test_noise_study_runs_each_once_and_goes_on_after_a_failure(
+    noise: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slam = CommandLine()
+    monkeypatch.setattr("study_runs.slam", slam)
     arguments = ["--outliers", "0,0.05", "--limit", "9", "--fusion", "average"]
     arguments += ["--out", str(tmp_path)]
     assert noise.main([*arguments, "--maps", "neural,tsdf"]) == 1
     said = capsys.readouterr().out
     assert "| tsdf | average | 5% | 0.100 | 1 of 9 | 0.200 | 99.00 | 90.00 | 0.400 |" in said
     assert "| neural | average | 0% | failed: slam run ended with 2: no such map |" in said
-    assert [words[0] for words in calls] == ["run", "run", "run", "eval", "run", "eval"]
-    calls.clear()
+    assert [words[0] for words in slam.calls] == ["run", "run", "run", "eval", "run", "eval"]
+    slam.calls.clear()
     assert noise.main([*arguments, "--maps", "tsdf"]) == 0
-    assert calls == []
+    assert slam.calls == []
     learned = [word.replace("average", "learned") for word in arguments]
     assert noise.main([*learned, "--maps", "tsdf"]) == 0
-    assert [words[0] for words in calls] == ["run", "eval", "run", "eval"]
-    calls.clear()
+    assert [words[0] for words in slam.calls] == ["run", "eval", "run", "eval"]
+    slam.calls.clear()
     assert noise.main([*arguments[:-1], str(tmp_path / "new"), "--maps", "tsdf"]) == 0
-    assert [words[0] for words in calls] == ["run", "eval", "run", "eval"]
+    assert [words[0] for words in slam.calls] == ["run", "eval", "run", "eval"]
 
 
-def test_noise_study_measures_an_unscored_run_again(noise: ModuleType, tmp_path: Path) -> None:
+def test_a_study_measures_an_unscored_run_again(
+    noise: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An interrupted run leaves metrics, but nobody scored its surface."""
+    slam = CommandLine()
+    monkeypatch.setattr("study_runs.slam", slam)
     (tmp_path / "metrics.json").write_text(json.dumps({"frames": 3, "ate_rmse_m": 0.1}))
-    assert noise._scored(tmp_path) is None
+    assert sys.modules["study_runs"].measured(tmp_path, "synthetic:room", ())["frames"] == 9
+    assert [words[0] for words in slam.calls] == ["run", "eval"]
 
 
-def test_noise_study_says_what_the_command_line_said(noise: ModuleType) -> None:
-    with pytest.raises(noise.StudyError, match="slam eval ended with 2: slam: no run folder"):
-        noise.slam("eval", "nowhere")
+def test_a_study_says_what_the_command_line_said(noise: ModuleType) -> None:
+    runs = sys.modules["study_runs"]
+    with pytest.raises(runs.StudyError, match="slam eval ended with 2: slam: no run folder"):
+        runs.slam("eval", "nowhere")
+
+
+@pytest.fixture
+def maps(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return load("map_study", monkeypatch)
+
+
+def test_map_study_lays_out_both_maps_and_goes_on_after_a_failure(
+    maps: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    slam = CommandLine()
+    monkeypatch.setattr("study_runs.slam", slam)
+    arguments = ["bedroom", "--data", str(tmp_path / "data"), "--out", str(tmp_path)]
+    assert maps.main(arguments) == 1
+    rows = capsys.readouterr().out.splitlines()
+    failed = "failed: slam run ended with 2: no such map"
+    assert rows[0] == "|  | tsdf | neural |"
+    assert rows[2:] == [f"| {row.title} | 0.100 cm | {failed} |" for row in maps.PARTS["bedroom"]]
+    assert slam.calls[0][:2] == ("run", str(tmp_path / "data" / "replica_bedroom"))
+    assert maps.main([*arguments, "--maps", "tsdf"]) == 0
+    with pytest.raises(SystemExit):
+        maps.main(["rooms"])
+
+
+def test_thin_things_without_a_mesh_are_not_complete(maps: ModuleType, tmp_path: Path) -> None:
+    """The exact surface is complete but for rounding; moved by 1 cm it is not, and 1 cm off."""
+    out = str(tmp_path / "thin")
+    assert main(["run", "synthetic:thin", "--use-gt-poses", "--limit", "3", "--out", out]) == 0
+    source = open_synthetic("thin")
+    T_run_scene = inverse(source.ground_truth().Ts_world_camera[0])
+    truth = source.scene.mesh()
+
+    def scores(shift_m: float) -> tuple[float, float]:
+        moved = transform_points(T_run_scene, truth.vertices_m + shift_m).astype(np.float32)
+        write_ply(tmp_path / "thin" / "mesh.ply", replace(truth, vertices_m=moved))
+        complete, accuracy = maps.thin(tmp_path / "thin", {}).split(",")
+        return float(complete.split()[0]), float(accuracy.split()[0])
+
+    assert scores(0.0) == (100.0, 0.0)
+    complete, accuracy_cm = scores(0.008)
+    assert complete < 50.0
+    assert 0.3 < accuracy_cm < 1.4
 
 
 def test_a_kidnap_there_and_back_is_survived(kidnaps, monkeypatch):
