@@ -14,13 +14,14 @@ from slam.tracking.base import TrackResult, TrackState
 from slam.tracking.color_delay import ColorDelay
 from slam.tracking.gravity import level_rotation
 from slam.tracking.hypotheses import chosen
-from slam.tracking.keyframe import KeyframeView
+from slam.tracking.keyframe import KeyframeView, sharpness
 from slam.tracking.likeness import UsualLikeness
 from slam.tracking.map_support import support
 from slam.tracking.motion import ConstantVelocity
 from slam.tracking.parts import MovingParts
 from slam.tracking.pieces import OnePiece, Pieces
 from slam.tracking.plausible import MAX_GAP_S, plausible
+from slam.tracking.prepare import CLOUD_LEVEL
 from slam.tracking.recogniser import NothingKnown, Recogniser
 from slam.tracking.scatter import UsualScatter
 from slam.tracking.stages import MIN_POINTS
@@ -238,8 +239,9 @@ class DenseTracker:
         self._likeness.observe(result.likeness)
         if result.residual_sigmas > 0.0:
             self._scatter.observe(frame.depth_noise, result.residual_sigmas)
-        if self._keyframe is None or self._keyframe.needs_replacement(T_world_camera):
+        sharp = sharpness(self._aligner.prepared().levels[CLOUD_LEVEL])
+        if self._keyframe is None or self._keyframe.needs_replacement(T_world_camera, sharp):
             if self._aligner.set_keyframe(T_world_camera):
                 self._delay.take_keyframe()
                 median_depth_m = self._aligner.extent().median_depth_m
-                self._keyframe = KeyframeView(T_world_camera, median_depth_m)
+                self._keyframe = KeyframeView(T_world_camera, median_depth_m, sharp)
