@@ -140,9 +140,10 @@ def raycast(
 ) -> RenderedArrays:
     """Render the zero crossing that each pixel's ray meets first, from free space into the surface.
 
-    Returns z-depth float32 (h, w), 0 where nothing was met; unit world normals (h, w, 3) from the
-    analytic gradient; RGB uint8 (h, w, 3), trilinear; and confidence float32 (h, w): the
-    interpolated weight, in readings at 1 m.
+    Returns z-depth float32 (h, w); unit world normals (h, w, 3) from the analytic gradient; RGB
+    uint8 (h, w, 3), trilinear; and confidence float32 (h, w): the interpolated weight, in readings
+    at 1 m. All are 0 where nothing was met, or a crossing that no reading was near (see
+    `TsdfBlocks`): beside silhouettes averages cross zero between two surfaces, where neither is.
     """
     check_array("intrinsics", intrinsics, "float32", (4,))
     check_array("T_world_camera", T_world_camera, "float32", (4, 4))

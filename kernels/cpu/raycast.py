@@ -7,6 +7,7 @@ from kernels.cpu.cell import locate
 from kernels.cpu.compile import kernel, parallel_kernel
 from kernels.scalar.cell import gather_cell
 from kernels.scalar.compile import inline
+from kernels.scalar.fusion import is_marked
 from kernels.scalar.hashing import find
 from kernels.scalar.interpolate import trilinear, trilinear_gradient
 from kernels.scalar.raycast import CELL, cells_over_block, exit_block
@@ -148,13 +149,18 @@ def _shade(
     depth_m, normals, color, confidence,
 ):  # fmt: skip
     """Write the pixel of a hit: one Newton step along the ray, then normal and colour from the
-    cell's corners.
+    cell's corners. Where no reading was near them, it shows nothing.
     """
     bx, lx, gx = locate(px)
     by, ly, gy = locate(py)
     bz, lz, gz = locate(pz)
     slot = find(index, bx, by, bz)
     if slot >= 0 and _cell(index, blocks, slot, lx, ly, lz, slots, voxels, corner):
+        is_read = False
+        for c in range(8):
+            is_read |= is_marked(blocks.color, slots[c], voxels[c])
+        if not is_read:
+            return
         distance, nx, ny, nz = trilinear_gradient(corner, gx, gy, gz)
         depth_m[v, u] = t_hit + distance * unit * per_length
         length = np.sqrt(nx * nx + ny * ny + nz * nz)

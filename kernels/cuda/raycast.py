@@ -12,6 +12,7 @@ from kernels.cuda.cell import locate
 from kernels.cuda.launch import STRIDED_BLOCKS, THREADS, device, kernel, launch
 from kernels.cuda.query import corner_place, is_known_cell, read_cell
 from kernels.scalar.cell import corner_weight
+from kernels.scalar.fusion import is_marked
 from kernels.scalar.hashing import find
 from kernels.scalar.interpolate import trilinear, trilinear_gradient
 from kernels.scalar.raycast import CELL, cells_over_block, exit_block
@@ -95,19 +96,23 @@ def _march(index, blocks, T, per_voxel, ray_x, ray_y, ray_z, t, end, unit, band,
 
 @device
 def _mix(index, blocks, slot, lx, ly, lz, gx, gy, gz):
-    """Return the trilinear colour over the corners that have one, or black; and the weight."""
+    """Return the trilinear colour over the corners that have one, or black; the weight; and whether
+    a reading was near any.
+    """
     red, green, blue, total, weight = ZERO, ZERO, ZERO, ZERO, ZERO
+    is_read = False
     for c in range(8):
         s, voxel = corner_place(index, slot, lx, ly, lz, c)
         share = corner_weight(c, gx, gy, gz)
         weight += share * np.float32(blocks.weight[s, voxel])
+        is_read |= is_marked(blocks.color, s, voxel)
         if blocks.color[s, 3, voxel] > 0:
             red += share * np.float32(blocks.color[s, 0, voxel])
             green += share * np.float32(blocks.color[s, 1, voxel])
             blue += share * np.float32(blocks.color[s, 2, voxel])
             total += share
     per_total = ONE / total if total > ZERO else ZERO
-    return red * per_total, green * per_total, blue * per_total, weight
+    return red * per_total, green * per_total, blue * per_total, weight, is_read
 
 
 @kernel
@@ -139,12 +144,16 @@ def _cast(
             if slot >= 0:
                 corner = read_cell(index, blocks, slot, lx, ly, lz)
                 if is_known_cell(corner):
-                    distance, nx, ny, nz = trilinear_gradient(corner, gx, gy, gz)
-                    depth = t + distance * unit * per_length  # one Newton step along the ray
-                    length = math.sqrt(nx * nx + ny * ny + nz * nz)
-                    scale = ONE / length if length > ZERO else ZERO
-                    nx, ny, nz = nx * scale, ny * scale, nz * scale
-                    red, green, blue, weight = _mix(index, blocks, slot, lx, ly, lz, gx, gy, gz)
+                    red, green, blue, total, is_read = _mix(
+                        index, blocks, slot, lx, ly, lz, gx, gy, gz
+                    )
+                    if is_read:
+                        distance, nx, ny, nz = trilinear_gradient(corner, gx, gy, gz)
+                        depth = t + distance * unit * per_length  # one Newton step along the ray
+                        length = math.sqrt(nx * nx + ny * ny + nz * nz)
+                        scale = ONE / length if length > ZERO else ZERO
+                        nx, ny, nz = nx * scale, ny * scale, nz * scale
+                        weight = total
         depth_m[v, u] = depth
         normals[v, u, 0] = nx
         normals[v, u, 1] = ny

@@ -43,6 +43,10 @@ class Cells(NamedTuple):
         """Return the trilinear weight of corner c."""
         return np.where(CORNERS[c], self.fractions, 1.0 - self.fractions).prod(axis=1)
 
+    def is_read(self) -> np.ndarray:
+        """Tell where any corner has had a reading close by; see `TsdfBlocks`."""
+        return np.any([corner.color[:, [0, 3]] > 0 for corner in self.corners], axis=(0, 2))
+
     def distance(self) -> np.ndarray:
         """Return the interpolated distance, in units."""
         return sum((self.shares(c) * self.corners[c].sdf for c in range(8)), np.zeros(1))

@@ -2,7 +2,7 @@
 
 A ray is sampled every half voxel from the near to the far end. The hit is the first sample at or
 below 0 whose predecessor is above 0, both in known cells; bisection between the two finds the zero
-crossing.
+crossing. Where no reading was near that, the ray shows nothing.
 """
 
 import numpy as np
@@ -43,7 +43,8 @@ def raycast(
     hits = np.flatnonzero(after > 0)
     t = _bisect(cells_at, hits, before[hits], after[hits])
     cells = cells_at(hits, t)
-    hits, t = hits[cells.is_known], t[cells.is_known]
+    is_surface = cells.is_known & cells.is_read()
+    hits, t = hits[is_surface], t[is_surface]
     cells = cells_at(hits, t)
     depth_m[hits] = t
 

@@ -83,6 +83,12 @@ def with_mark(red, share):
 
 
 @inline
+def is_marked(color, slot, voxel):
+    """Whether a reading was close by; a voxel with colour is of a map file without marks."""
+    return (color[slot, 0, voxel] > 0) | (color[slot, 3, voxel] > 0)
+
+
+@inline
 def add_color_weight(old_weight, w):
     """Return the sum of colour weights, rounded."""
     return np.int32(min(old_weight + w, np.float32(MAX_COLOR_WEIGHT)) + HALF)

@@ -3,7 +3,15 @@
 import numpy as np
 
 from kernel_cases.check import Case, gpu_check, to_device, to_host
-from kernel_cases.volumes import SDF_UNIT_M, TRUNCATION_M, VOXEL_SIZE_M, Volume, ball, empty_volume
+from kernel_cases.volumes import (
+    SDF_UNIT_M,
+    TRUNCATION_M,
+    VOXEL_SIZE_M,
+    Volume,
+    ball,
+    empty_volume,
+    voxel_centers_m,
+)
 from kernels import tsdf as tsdf_ops
 from kernels.dispatch import using
 from slam.geometry import se3_exp
@@ -32,6 +40,8 @@ def render(
 @gpu_check
 def raycast(case: Case) -> None:
     volume = ball(case, RADIUS_M, 0.08)
+    is_left = voxel_centers_m(volume.index)[..., 0] < -0.05
+    volume.blocks.color[: volume.num_blocks] *= ~is_left[:, None]  # where no reading was near
     T = np.eye(4)
     T[:3, 3] = [0.0, 0.0, -0.9]
     for size in ((1, 1), (9, 17), case.pick((24, 32), (120, 160))):

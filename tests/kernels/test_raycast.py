@@ -90,6 +90,21 @@ def test_surface_is_not_seen_from_behind(backend: str):
     assert volume.raycast(OTHER_CAMERA, np.eye(4)).depth_m[17, 24] > 0
 
 
+def test_a_crossing_that_no_reading_was_near_is_not_shown(backend: str):
+    """Half of a plane loses its marks, as what lies between two surfaces never had them."""
+    volume = fused([plane_view(CAMERA, np.eye(4), np.array([0.0, 0.0, 1.0]), 1.0)], 0.02)
+    whole = volume.raycast(OTHER_CAMERA, np.eye(4)).depth_m > 0
+    x = 8 * volume.index.coords[:, 0, None] + np.arange(512) // 64  # voxels
+    volume.blocks.color[:] *= (x > 0)[:, None]
+    rendered = volume.raycast(OTHER_CAMERA, np.eye(4))
+    is_shown = rendered.depth_m > 0
+    right = OTHER_CAMERA.slopes()[0] > 0.0
+    assert whole[8:-8, 8:-8].all()
+    np.testing.assert_array_equal(is_shown[8:-8, 8:-8], whole[8:-8, 8:-8] & right[8:-8])
+    for array in (rendered.normals, rendered.color, rendered.confidence):
+        assert not array[~is_shown].any()
+
+
 def test_color_and_confidence(backend: str):
     view = plane_view(CAMERA, np.eye(4), np.array([0.0, 0.0, 1.0]), 1.0)
     color = np.full((120, 160, 3), [200, 100, 3], np.uint8)

@@ -92,8 +92,7 @@ class FusedMap(ABC):
     def as_read(self, mesh: Mesh) -> Mesh:
         """Return a mesh of this map without the surface that no reading was near."""
         is_read = np.any(self._nearest(mesh.vertices_m)[:, [0, 3]] > 0, axis=1)
-        # a map file of before has no marks; without colour either, nothing tells
-        return mesh.without(~is_read) if is_read.any() else mesh
+        return mesh.without(~is_read)
 
     def _mesh_at(self, voxel_size_m: float) -> Mesh:
         """Extract the surface on voxels of another size."""

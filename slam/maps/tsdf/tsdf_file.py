@@ -84,6 +84,8 @@ def read_tsdf(path: Path) -> TsdfContent:
             anchors=_anchors(header["version"], arrays),
         )
     check_blocks(str(path), content)
+    if not content.color.any():  # of before there were marks: then nothing tells what was read
+        content.color[:, 0] = content.weight > 0
     return content
 
 
