@@ -27,15 +27,14 @@ from loop_walks import (
     lied_to,
     of_drift,
     of_kidnap,
+    off_surface_m,
     scaled,
     with_voxels,
 )
 
 from slam.cli import main as slam
 from slam.config import NoiseConfig, SyntheticConfig
-from slam.evaluation.surface import Surface
 from slam.evaluation.trajectory import evaluate_trajectory
-from slam.geometry import inverse, transform_points
 from slam.maps.base import Mesh
 from slam.runs.finished import load_run
 from slam.sources import synthetic
@@ -49,7 +48,6 @@ from slam.trajectory import Trajectory, read_tum
 KIDNAPS = (480, 780, 1380)  # frames of the apartment; 3 s later less than 15 % of the view is known
 KIDNAPPED_FRAMES = 90
 OVERLAP_FRAMES = 240  # of two halves: 8 s, in one room
-NUM_POINTS = 200_000  # of a mesh
 
 
 def of_ring(seed: int, scale: float, stride: int) -> Outcome:
@@ -102,13 +100,9 @@ def say_mesh(options: argparse.Namespace) -> None:
     indices = range(0, len(source.timestamps_s), options.stride)[: options.limit or None]
     final = moved.slam.trajectory()
     rebuilt = go(source, indices, lambda _: GivenPoses(final), with_voxels(0.02), left_open)
-    exact = open_synthetic("apartment")
-    T_scene_world = exact.ground_truth().Ts_world_camera[0] @ inverse(final.Ts_world_camera[0])
     for name, outcome in (("moved", moved), ("rebuilt", rebuilt)):
         mesh = outcome.slam.map.mesh()
-        points = Surface(mesh).sample(NUM_POINTS, seed=0).astype(np.float64)
-        distances_m = exact.scene.sdf(transform_points(T_scene_world, points).astype(np.float32))
-        off_cm = 100 * float(np.abs(distances_m).mean())
+        off_cm = 100 * off_surface_m(mesh, final)
         say(f"  {name}: mesh of {area_m2(mesh):.2f} m2, {off_cm:.3f} cm off the true surface")
 
 

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from slam.config import Config, NoiseConfig, TsdfConfig
+from slam.evaluation.surface import Surface
 from slam.evaluation.trajectory import evaluate_trajectory
 from slam.frame import Frame
-from slam.geometry import Transform, inverse, se3_exp
+from slam.geometry import Transform, inverse, se3_exp, transform_points
 from slam.graph.detector import Detector, Loop, Moment
 from slam.graph.loops import AnyLoops, Loops
 from slam.graph.no_loops import NoLoops
 from slam.graph.pose_graph import Edge
-from slam.maps.base import Map
+from slam.maps.base import Map, Mesh
 from slam.maps.factory import new_map
 from slam.places.keyframes import Keyframes
 from slam.places.memory import Places
@@ -33,6 +34,7 @@ from slam.trajectory import Trajectory
 
 DRIFT = np.array([2e-4, 1e-4, 2e-4, 0.0, np.deg2rad(0.01), 0.0])  # a frame: 0.3 mm, 0.01 degrees
 FALSE_SHARE = 0.05
+NUM_POINTS = 200_000  # of a mesh
 
 
 class Drifting:
@@ -133,6 +135,18 @@ def go(
 
 def ate_m(trajectory: Trajectory, truth: Trajectory) -> float:
     return evaluate_trajectory(trajectory, truth).ate_rmse_m
+
+
+def off_surface_m(mesh: Mesh, trajectory: Trajectory) -> float:
+    """Return by how much a mesh of the apartment is off the true surface, on average; both begin
+    at the same pose.
+    """
+    apartment = open_synthetic("apartment")
+    T_scene_first = apartment.ground_truth().Ts_world_camera[0]
+    T_scene_world = T_scene_first @ inverse(trajectory.Ts_world_camera[0])
+    points = Surface(mesh).sample(NUM_POINTS, seed=0).astype(np.float64)
+    distances_m = apartment.scene.sdf(transform_points(T_scene_world, points).astype(np.float32))
+    return float(np.abs(distances_m).mean())
 
 
 def is_false(loop: Loop, truth: Trajectory) -> bool:

@@ -19,7 +19,7 @@ from slam.graph.loops import AnyLoops
 from slam.graph.moving import Moving, Swap
 from slam.graph.no_loops import NoLoops
 from slam.journal import FrameRecord, Journal
-from slam.maps.base import Map, Polishable, own_sigma_m, tracked_map
+from slam.maps.base import Map, Mendable, Polishable, own_sigma_m, tracked_map
 from slam.places.memory import AnyPlaces, NoPlaces, new_places
 from slam.sources.holdout import HeldOut
 from slam.tracking.base import Tracker, TrackResult, TrackState
@@ -211,6 +211,9 @@ class Slam:
         last frame; return the seconds that it took.
         """
         start_s = time.perf_counter()
+        if isinstance(self.map, Mendable):
+            changed = self.map.mend(self.loops.views(), is_over)
+            self.loops.mended(changed, self.journal.last_index)
         if isinstance(self.map, Polishable) and self.journal.mapping_times.values_ms:
             self.map.polish(is_over)
         return time.perf_counter() - start_s

@@ -45,11 +45,14 @@ class Moved:
     def after(cls, frame_index: int, move: Move, changed: Float32[np.ndarray, "n 3"]) -> "Moved":
         """Take a move, and points round which the map is another now."""
         is_joined = move.moved_m > APART_M / 2
-        cells = np.unique(np.floor(changed / CELL_M), axis=0)
-        centers = ((cells + 0.5) * CELL_M).astype(np.float32)
         largest_m = float(move.moved_m[~is_joined].max(initial=0.0))
         motion = Corrections(move.frame_indices, move.Ts_new_old, np.zeros(0, np.int64))
-        return cls(frame_index, largest_m, bool(is_joined.any()), motion, centers)
+        return cls(frame_index, largest_m, bool(is_joined.any()), motion, _cells(changed))
+
+    @classmethod
+    def mended(cls, frame_index: int, changed: Float32[np.ndarray, "n 3"]) -> "Moved":
+        """Take points round which the map is another now, though nothing was moved."""
+        return cls(frame_index, 0.0, False, Corrections.none(), _cells(changed))
 
     @classmethod
     def told(cls, frame_index: int, largest_m: float, has_joined: bool) -> "Moved":
@@ -60,6 +63,12 @@ class Moved:
     def in_short(self) -> "Moved":
         """Return what is kept of it for good."""
         return self.told(self.frame_index, self.largest_m, self.has_joined)
+
+
+def _cells(points: Float32[np.ndarray, "n 3"]) -> Float32[np.ndarray, "k 3"]:
+    """Return the centres of the cells that points lie in."""
+    cells = np.unique(np.floor(points / CELL_M), axis=0)
+    return ((cells + 0.5) * CELL_M).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from slam.graph.graph import Graph, Move, Moved
 from slam.graph.no_loops import NoLoops
 from slam.graph.pose_graph import Edges, Solver
 from slam.graph.solver import solve
+from slam.graph.stored_frames import StoredFrames
 from slam.graph.track import NODE_M, NODE_RAD, Corrections, Track
+from slam.maps.base import View
 from slam.places.features import Features
 from slam.places.keyframes import Keyframe
 from slam.places.memory import Places
@@ -41,13 +43,14 @@ class _Swapped:
 
 @dataclass(frozen=True)
 class _Passed:
-    """A frame that becomes a node; with `frame`, it is looked for."""
+    """A frame that becomes a node."""
 
     index: int
     timestamp_s: float
     T_world_camera: Transform
     uncertainty_m: float
-    frame: Frame | None
+    frame: Frame
+    is_looked_for: bool
     features: Features | None  # of a new keyframe
 
 
@@ -75,6 +78,7 @@ class Loops:
         self._first_keyframe = len(places.keyframes)
         self._solver = solver
         self._track = Track()
+        self._stored = StoredFrames()
         self._keyframe_nodes: list[int] = []
         self._num_solved = 0
         self._is_in_turns = is_in_turns
@@ -105,7 +109,7 @@ class Loops:
         self._worker.submit(
             _Passed(
                 frame.index, frame.timestamp_s, T_world_camera, uncertainty_m,
-                frame if is_looked_for else None,
+                frame, is_looked_for,
                 None if keyframe is None else keyframe.features,
             )
         )  # fmt: skip
@@ -126,6 +130,15 @@ class Loops:
         if len(changed):  # else it was by so little that the map left it
             self.moves.append(Moved.after(frame_index, move, changed))
             self.moves[:-MOST_WHOLE] = [moved.in_short() for moved in self.moves[:-MOST_WHOLE]]
+
+    def mended(self, changed: Float32[np.ndarray, "n 3"], frame_index: int) -> None:
+        """Take note that after the last move, and a frame, the map was mended round some points."""
+        if len(changed):
+            self.moves.append(Moved.mended(frame_index, changed))
+
+    def views(self) -> list[View]:
+        """Return the frames that are kept, where the graph has them."""
+        return self._stored.views(self._track.Ts_world_node)
 
     def finish(self) -> None:
         """Look at what is left, solve once more if anything is worth moving, and end the thread."""
@@ -174,7 +187,8 @@ class Loops:
         moment = self._track.add(
             item.index, item.timestamp_s, item.T_world_camera, item.uncertainty_m
         )
-        if item.frame is not None:
+        self._stored.keep(moment.node, item.frame)
+        if item.is_looked_for:
             prepared = prepare(item.frame)
             features = item.features or self._places.features_of(item.frame)
             if features is not None:

@@ -10,6 +10,7 @@ from slam.geometry import Transform
 from slam.graph.detector import Loop
 from slam.graph.graph import Graph, Move, Moved
 from slam.graph.track import Corrections
+from slam.maps.base import View
 from slam.places.keyframes import Keyframe
 
 
@@ -32,6 +33,13 @@ class NoLoops:
 
     def moved(self, move: Move, changed: Float32[np.ndarray, "n 3"], frame_index: int) -> None:
         """Do nothing."""
+
+    def mended(self, changed: Float32[np.ndarray, "n 3"], frame_index: int) -> None:
+        """Do nothing."""
+
+    def views(self) -> tuple[View, ...]:
+        """Return none."""
+        return ()
 
     def finish(self) -> None:
         """Do nothing."""

@@ -22,12 +22,15 @@ class Anchors:
     frames: Float32[np.ndarray, "n"]  # mean index of the first stay; NaN where unknown
     counts: Int32[np.ndarray, "n"]  # frames of the first stay so far; -1 once it is over
     lasts: Int32[np.ndarray, "n"]  # number of the frame that had the block in view last
+    latest: Float32[np.ndarray, "n"]  # its index; NaN where unknown
+    tears: Float32[np.ndarray, "n"]  # by how many voxels corrections have put its readings apart
 
     @classmethod
     def new(cls, capacity: int) -> "Anchors":
         """Return anchors of blocks that no frame has touched."""
         frames = np.full(capacity, np.nan, np.float32)
-        return cls(frames, np.zeros(capacity, np.int32), np.full(capacity, -1, np.int32))
+        counts, lasts = np.zeros(capacity, np.int32), np.full(capacity, -1, np.int32)
+        return cls(frames, counts, lasts, frames.copy(), np.zeros(capacity, np.float32))
 
     def grown(self, capacity: int) -> "Anchors":
         """Return a copy with room for more blocks."""
@@ -37,9 +40,9 @@ class Anchors:
         return grown
 
     @property
-    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """All three."""
-        return self.frames, self.counts, self.lasts
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All of them."""
+        return self.frames, self.counts, self.lasts, self.latest, self.tears
 
     def take(self, frames: Float32[np.ndarray, "k"]) -> None:
         """Go on, in place, with the first blocks anchored at these frames for good."""
@@ -54,4 +57,5 @@ class Anchors:
         """Take note, in place, that a frame has these blocks in view: the frame with this index
         of the source, the `number`-th that is fused.
         """
-        note_view(slots, frame_index, number, STAY, *self.arrays)
+        note_view(slots, frame_index, number, STAY, self.frames, self.counts, self.lasts)
+        self.latest[slots] = frame_index

@@ -1,6 +1,6 @@
 """What the tracker, the system and the viewer know of a map."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -118,6 +118,30 @@ class Correction(Protocol):
     def swap(self) -> Float32[np.ndarray, "n 3"]:
         """Do what is left and take the moved map into use; return world points, a block of the map
         apart, round which anything changed.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class View:
+    """A frame that can be had again, and where it was taken."""
+
+    camera: Camera
+    T_world_camera: Transform
+    frame: Callable[[], Frame]
+
+
+@runtime_checkable
+class Mendable(Protocol):
+    """A map that can make anew what corrections cannot put right by moving it: they have put apart
+    what was averaged.
+    """
+
+    def mend(
+        self, views: Iterable[View], is_over: Callable[[], bool]
+    ) -> Float32[np.ndarray, "n 3"]:
+        """Do it from views that cover the map, after the last frame and the last correction; return
+        points as `Correction.swap` does. What `is_over` ends early is left as it was.
         """
         ...
 

@@ -1,6 +1,7 @@
 """The neural map: a hierarchical grid of learned features, trained on the fly by local updates."""
 
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from threading import Lock
@@ -16,7 +17,7 @@ from slam.camera import Camera, DepthNoise
 from slam.config import NeuralConfig
 from slam.frame import Frame
 from slam.geometry import Transform, inverse
-from slam.maps.base import Rendering, SdfSamples
+from slam.maps.base import Rendering, SdfSamples, View
 from slam.maps.keyframes import Keyframe
 from slam.maps.neural.adjustment import adjust, distance_equations
 from slam.maps.neural.base import KeyframedMap
@@ -138,6 +139,16 @@ class NeuralMap(KeyframedMap):
         """
         base = self._grid.base.correct(frame_indices, Ts_new_old)
         return None if base is None else NeuralCorrection(self, base)
+
+    def mend(
+        self, views: Iterable[View], is_over: Callable[[], bool]
+    ) -> Float32[np.ndarray, "n 3"]:
+        """Mend the base; features begin anew there, as where a correction has moved it."""
+        changed = self._grid.base.mend(views, is_over)
+        if len(changed):
+            with self._lock:
+                self._grid.follow(changed)
+        return changed
 
     def forget_frames(self) -> None:
         """Let the base hang on no frame: corrections leave it where it is."""

@@ -96,9 +96,36 @@ class Resampling:
         reach = grouped(joined([self._pairs.of(wanted), fresh]))
         for which in np.split(np.arange(len(reach.coords)), range(SLICE, len(reach.coords), SLICE)):
             self._make(storage, reach.part(which))
+        self._tear(storage, self._reach, reach)
         changed = [coords[: len(self._is_moved)][self._is_moved]]
         changed += [part.coords[part.changed(self._is_moved)] for part in (self._reach, reach)]
         return self._new, block_centers(np.concatenate(changed), self._voxel_size_m)
+
+    def _tear(self, storage: Storage, *reaches: Reach) -> None:
+        """Note, in both storages, by how much the motion of the frames that had a block in view
+        last differs from that of its first ones, with which it moves.
+        """
+        num = len(self._is_moved)
+        anchors = storage.anchors
+        centers = 8.0 * storage.index.coords[:num] + 4.0
+        moved = [
+            np.einsum("nij,nj->ni", Ts[:, :3, :3], centers) + Ts[:, :3, 3]
+            for Ts in (
+                in_voxels(self._motion.at(frames[:num]), self._voxel_size_m)
+                for frames in (anchors.frames, anchors.latest)
+            )
+        ]
+        is_known = np.isfinite(anchors.frames[:num]) & np.isfinite(anchors.latest[:num])
+        apart = np.linalg.norm(moved[1] - moved[0], axis=1)
+        anchors.tears[:num] += np.where(is_known, apart, 0.0)
+        new = self._new.anchors
+        for reach in reaches:
+            if len(reach.coords):
+                slots = block_ops.find_blocks(self._new.index, reach.coords)
+                is_there = slots >= 0
+                for to, of in ((new.tears, anchors.tears), (new.latest, anchors.latest)):
+                    most = np.fmax.reduceat(of[reach.sources], reach.starts[:-1])
+                    to[slots[is_there]] = most[is_there]
 
     def _make(self, storage: Storage, reach: Reach) -> None:
         """Make new blocks, and keep those that hold anything or are there already."""

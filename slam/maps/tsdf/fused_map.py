@@ -17,7 +17,7 @@ from slam.maps.extraction import check_mesh_spacing, covering_blocks, extract
 from slam.maps.sizes import check_tsdf
 from slam.maps.tsdf.tsdf_file import TsdfContent, read_tsdf, write_tsdf
 
-BYTES_PER_BLOCK = 512 * 8 + 44 + 12  # voxels, coordinates and neighbours, anchor
+BYTES_PER_BLOCK = 512 * 8 + 44 + 20  # voxels, coordinates and neighbours, anchor
 NEAR_M = 0.1
 FAR_M = 8.0
 BAND_STRIDE = 6  # pixels that allocate: at 5 m they are 6 cm apart, still under a block

@@ -1,6 +1,7 @@
 """What a frame does before its readings are averaged: it lists blocks, and packs its colours."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -8,14 +9,26 @@ import numpy as np
 from jaxtyping import Float32, Int32, UInt32
 
 from kernels import blocks as block_ops
+from kernels import tsdf as tsdf_ops
+from kernels.threads import take_free_threads
 from slam.frame import Frame
-from slam.geometry import Transform
-from slam.maps.readings import stride_for
-from slam.maps.schedule import FREE_STRIDE, free_offset_of
+from slam.geometry import Transform, inverse
+from slam.maps.readings import SurfaceReadings, stride_for
+from slam.maps.schedule import FREE_STRIDE, dither_of, free_offset_of
 from slam.maps.tsdf.fused_map import BAND_STRIDE, NEAR_M
 from slam.maps.tsdf.storage import Storage
 
 BLOCKS_A_PART = 512  # of a frame, which takes one core 4 ms; between parts threads are shared anew
+
+
+@dataclass(frozen=True)
+class FusionSizes:
+    """What fusing takes of a map; see `kernels.tsdf.integrate`."""
+
+    voxel_size_m: float
+    sdf_unit_m: float
+    truncation_m: tuple[float, float]
+    max_weight: float
 
 
 class Touched(NamedTuple):
@@ -32,13 +45,12 @@ def touch(
     sure_depth_m: Float32[np.ndarray, "h w"],
     T_world_camera: Transform,
     number: int,
-    voxel_size_m: float,
-    truncation_m: tuple[float, float],
+    sizes: FusionSizes,
 ) -> Touched:
     """List the blocks that a frame updates; the readings of `sure_depth_m` allocate them."""
     depth_m, noise = frame.depth_m, frame.depth_noise.coefficients
     T = np.ascontiguousarray(T_world_camera, np.float32)
-    block_size_m = 8.0 * voxel_size_m
+    block_size_m, truncation_m = 8.0 * sizes.voxel_size_m, sizes.truncation_m
     while True:
         visible = np.empty(storage.capacity, np.int32)
         num_band = block_ops.touch_band(
@@ -62,13 +74,36 @@ def touch(
     return Touched(storage, visible[:num_visible], fits)
 
 
-def in_parts(
-    *work: tuple[Storage, Int32[np.ndarray, "_"]],
-) -> Iterator[tuple[Storage, Int32[np.ndarray, "_"]]]:
-    """Divide slots of storages."""
-    for storage, slots in work:
+def average(
+    work: Iterable[tuple[Storage, Int32[np.ndarray, "_"]]],
+    frame: Frame,
+    surface: SurfaceReadings,
+    rgba: UInt32[np.ndarray, "m"],
+    T_world_camera: Transform,
+    number: int,
+    sizes: FusionSizes,
+) -> None:
+    """Average a frame's readings into blocks of storages, in place; `rgba` is its packed colour."""
+    T_camera_world, dither = inverse(T_world_camera).astype(np.float32), dither_of(number)
+    for to, slots in work:
         for first in range(0, len(slots), BLOCKS_A_PART):
-            yield storage, slots[first : first + BLOCKS_A_PART]
+            take_free_threads()
+            tsdf_ops.integrate(
+                to.index,
+                to.blocks,
+                slots[first : first + BLOCKS_A_PART],
+                *surface,
+                rgba,
+                frame.depth_m.shape,
+                frame.camera.intrinsics,
+                T_camera_world,
+                sizes.voxel_size_m,
+                sizes.sdf_unit_m,
+                frame.depth_noise.coefficients,
+                sizes.truncation_m,
+                sizes.max_weight,
+                dither,
+            )
 
 
 class PackedColor:

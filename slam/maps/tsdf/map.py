@@ -1,6 +1,8 @@
 """The TSDF map: KinectFusion's volume on sparse voxel blocks."""
 
 import logging
+import time
+from collections.abc import Callable, Iterable
 from threading import Lock
 
 import numpy as np
@@ -9,21 +11,20 @@ from jaxtyping import Float32, Float64, Int64, UInt8
 from kernels import blocks as block_ops
 from kernels import mesh as mesh_ops
 from kernels import tsdf as tsdf_ops
-from kernels.threads import take_free_threads
 from slam.camera import Camera, DepthNoise
 from slam.config import TsdfConfig
 from slam.errors import SlamError
 from slam.frame import Frame
-from slam.geometry import Transform, inverse
-from slam.maps.base import Mesh, Rendering, SdfSamples
+from slam.geometry import Transform
+from slam.maps.base import Mesh, Rendering, SdfSamples, View
 from slam.maps.motion import Motion
 from slam.maps.moved_blocks import block_centers
 from slam.maps.readings import SurfaceReadings, surface_readings
-from slam.maps.schedule import dither_of
 from slam.maps.tsdf.color import nearest_colors
 from slam.maps.tsdf.correction import Resampling
 from slam.maps.tsdf.fused_map import BYTES_PER_BLOCK, FAR_M, NEAR_M, FusedMap
-from slam.maps.tsdf.fusion import PackedColor, in_parts, touch
+from slam.maps.tsdf.fusion import FusionSizes, PackedColor, average, touch
+from slam.maps.tsdf.mending import Mending
 from slam.maps.tsdf.revisits import NoRevisits, Revisits, Sizes
 from slam.maps.tsdf.storage import Storage
 from slam.maps.tsdf.tsdf_file import TsdfContent
@@ -52,6 +53,9 @@ class TsdfMap(FusedMap):
             ) from error
         self._packed_color = PackedColor()
         self._rest = Motion.none()  # what corrections have left undone
+        self._sizes = FusionSizes(
+            config.voxel_size_m, self.sdf_unit_m, self.truncation_m, config.max_weight
+        )
         sizes = Sizes(
             config.voxel_size_m / self.sdf_unit_m,
             self.truncation_m[0] / self.sdf_unit_m,
@@ -69,15 +73,10 @@ class TsdfMap(FusedMap):
     def fuse(self, frame: Frame, surface: SurfaceReadings, T_world_camera: Transform) -> None:
         """Do it with a frame whose readings are prepared."""
         with self._lock:
-            h, w = frame.depth_m.shape
             number = self.num_integrated
-            readings, normals = surface
             # readings beside an edge are negative and allocate nothing: most outliers are such
-            sure_depth_m = readings[:-1].reshape(h, w)
-            touched = touch(
-                self._storage, frame, sure_depth_m, T_world_camera, number,
-                self.config.voxel_size_m, self.truncation_m,
-            )  # fmt: skip
+            sure_depth_m = surface.depth_m[:-1].reshape(frame.depth_m.shape)
+            touched = touch(self._storage, frame, sure_depth_m, T_world_camera, number, self._sizes)
             self._storage, visible = touched.storage, touched.visible
             self.num_refused += not touched.fits
             storage = self._storage
@@ -85,27 +84,9 @@ class TsdfMap(FusedMap):
             storage.anchors.note(visible, frame.index, number)
             coords = storage.index.coords[visible]
             apart = self._revisits.apart(coords, frame.index, number)
-            T_camera_world = inverse(T_world_camera).astype(np.float32)
-            rgba, dither = self._packed_color.of(frame), dither_of(number)
-            for to, slots in in_parts((storage, visible), *apart):
-                take_free_threads()
-                tsdf_ops.integrate(
-                    to.index,
-                    to.blocks,
-                    slots,
-                    readings,
-                    normals,
-                    rgba,
-                    (h, w),
-                    frame.camera.intrinsics,
-                    T_camera_world,
-                    self.config.voxel_size_m,
-                    self.sdf_unit_m,
-                    frame.depth_noise.coefficients,
-                    self.truncation_m,
-                    self.config.max_weight,
-                    dither,
-                )
+            rgba = self._packed_color.of(frame)
+            work = [(storage, visible), *apart]
+            average(work, frame, surface, rgba, T_world_camera, number, self._sizes)
             self._revisits.end(storage, number)
             self.num_integrated += 1
 
@@ -126,6 +107,29 @@ class TsdfMap(FusedMap):
         frames = storage.anchors.frames[: storage.count]
         motion, self._rest = whole.split(frames, centers, self.config.voxel_size_m)
         return TsdfCorrection(self, motion)
+
+    def mend(
+        self, views: Iterable[View], is_over: Callable[[], bool]
+    ) -> Float32[np.ndarray, "n 3"]:
+        """Fuse again the blocks whose readings corrections have put apart."""
+        start_s = time.perf_counter()
+        mending = Mending(self._storage, self._sizes)
+        if not mending.num_torn:
+            return np.zeros((0, 3), np.float32)
+        num_views = 0
+        for view in views:
+            if is_over():
+                return np.zeros((0, 3), np.float32)
+            if mending.is_in_view(view.camera, view.T_world_camera):
+                mending.fuse(view.frame(), view.T_world_camera)
+                num_views += 1
+        with self._lock:
+            self._storage, changed = mending.finish()
+        logger.info(
+            "%d of %d blocks, whose readings loops had put apart, fused again: %d views, %.1f s",
+            mending.num_torn, self.num_blocks, num_views, time.perf_counter() - start_s,
+        )  # fmt: skip
+        return changed
 
     def query(self, points: Float32[np.ndarray, "n 3"]) -> SdfSamples:
         """Evaluate the signed distance at world points."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from slam.geometry import se3_exp, transform_points
+from slam.maps.base import View
 
 SPACING_M = 0.02
 POSITIONS = [(x, -1.5 + 0.1 * abs(x), z) for x in (-0.4, 0.0, 0.4) for z in (-0.2, 0.2)]
@@ -65,3 +66,27 @@ def test_a_moved_map_is_trained_on(wall, see):
     samples = wall.query(transform_points(TURNED, points))
     assert samples.is_valid.mean() > 0.95
     assert np.percentile(np.abs(samples.sdf_m[samples.is_valid]), 90) < 0.25 * SPACING_M
+
+
+def test_where_the_base_is_mended_features_begin_anew(wall, see):
+    """Readings that a correction puts apart are fused again in the base, and learned from there."""
+    frames = np.arange(len(POSITIONS))
+    Ts_new_old = np.array([se3_exp(0.02 * k * np.eye(6)[1]) for k in frames])
+    correction = wall.correct(frames, Ts_new_old)
+    while not correction.advance():
+        pass
+    correction.swap()
+    for index, position in enumerate(POSITIONS):  # features of what was moved
+        frame, T = see(position, has_box=True, index=10 + index)
+        wall.integrate(frame, Ts_new_old[index] @ T)
+    before = np.count_nonzero(wall._grid.fine.level.features)
+    seen = [see(position, has_box=True, index=k) for k, position in enumerate(POSITIONS)]
+    views = [View(frame.camera, T, lambda frame=frame: frame) for frame, T in seen]
+    assert len(wall.mend(views, lambda: False))
+    mended = np.count_nonzero(wall._grid.fine.level.features)
+    assert mended < 0.3 * before  # of blocks that are not torn
+    frame, T_world_camera = seen[2]
+    off_m = np.abs(wall.render(frame.camera, T_world_camera).depth_m - frame.depth_m)
+    assert np.median(off_m) < 0.1 * SPACING_M
+    wall.polish(lambda: False)  # it can be trained on
+    assert np.count_nonzero(wall._grid.fine.level.features) > 2 * mended

@@ -1,0 +1,77 @@
+"""Blocks whose readings a correction has put apart are fused again, of frames that were kept.
+
+A block moves rigidly. Where the frames that saw it move differently (a drift while it was in view,
+a second pass before its loop was found), one motion fits some of its readings only, and nothing
+parts the average. BundleFusion (Dai et al. 2017) takes single readings back; these are rounded
+averages with a limited weight, so that whole blocks are made anew instead.
+"""
+
+import numpy as np
+from jaxtyping import Float32
+
+from kernels import blocks as block_ops
+from slam.camera import Camera
+from slam.frame import Frame
+from slam.geometry import Transform, inverse, transform_points
+from slam.maps.moved_blocks import block_centers
+from slam.maps.readings import surface_readings
+from slam.maps.tsdf.agreement import picked, put
+from slam.maps.tsdf.fused_map import FAR_M
+from slam.maps.tsdf.fusion import FusionSizes, PackedColor, average, touch
+from slam.maps.tsdf.storage import Storage
+
+LEAST_VOXELS = 0.5  # that the readings of a block are apart
+
+
+class Mending:
+    """Makes torn blocks anew, beside a storage which gets no more frames meanwhile."""
+
+    def __init__(self, storage: Storage, sizes: FusionSizes) -> None:
+        self._old, self._sizes = storage, sizes
+        is_torn = storage.anchors.tears[: storage.count] > LEAST_VOXELS
+        coords = storage.index.coords[: storage.count][is_torn]
+        self.num_torn = len(coords)
+        self._centers = block_centers(coords, sizes.voxel_size_m)
+        fresh = Storage.new(max(1, len(coords)), len(storage.blocks.sdf))
+        self._fresh, _ = fresh.with_blocks(coords)
+        self._is_wanted = np.ones(len(coords), bool)  # of the fresh blocks
+        self._packed_color = PackedColor()
+        self._number = 0
+
+    def is_in_view(self, camera: Camera, T_world_camera: Transform) -> bool:
+        """Whether any torn block may be in an image."""
+        x, y, z = transform_points(inverse(T_world_camera), self._centers).T
+        reach_m = 8.0 * self._sizes.voxel_size_m
+        u, v = camera.fx * x + camera.cx * z, camera.fy * y + camera.cy * z
+        around = reach_m * max(camera.fx, camera.fy)
+        is_beside = (u < -around) | (u > camera.width * z + around)
+        is_beside |= (v < -around) | (v > camera.height * z + around)
+        return bool((~is_beside & (z > -reach_m) & (z < FAR_M + reach_m)).any())
+
+    def fuse(self, frame: Frame, T_world_camera: Transform) -> None:
+        """Fuse a frame into the torn blocks, and into those that the map has not."""
+        surface, sizes = surface_readings(frame), self._sizes
+        sure_depth_m = surface.depth_m[:-1].reshape(frame.depth_m.shape)
+        touched = touch(self._fresh, frame, sure_depth_m, T_world_camera, self._number, sizes)
+        self._fresh = touched.storage
+        added = self._fresh.index.coords[len(self._is_wanted) : self._fresh.count]
+        is_new = block_ops.find_blocks(self._old.index, added) < 0
+        self._is_wanted = np.append(self._is_wanted, is_new)
+        visible = touched.visible[self._is_wanted[touched.visible]]
+        rgba = self._packed_color.of(frame)
+        average([(self._fresh, visible)], frame, surface, rgba, T_world_camera, self._number, sizes)
+        self._number += 1
+
+    def finish(self) -> tuple[Storage, Float32[np.ndarray, "n 3"]]:
+        """Put the fresh blocks in place; return the storage, which may have grown, and the centres
+        of the blocks where anything changed.
+        """
+        is_known = self._fresh.blocks.weight[: self._fresh.count].any(axis=1)
+        slots = np.flatnonzero(self._is_wanted & is_known)
+        coords = self._fresh.index.coords[slots]
+        storage, _ = self._old.with_blocks(coords)  # what goes beyond the budget is left out
+        places = block_ops.find_blocks(storage.index, coords)
+        fits = places >= 0
+        put(storage.blocks, places[fits], picked(self._fresh.blocks, slots[fits]))
+        storage.anchors.tears[: storage.count] = 0.0
+        return storage, block_centers(coords[fits], self._sizes.voxel_size_m)
