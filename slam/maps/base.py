@@ -238,7 +238,7 @@ class Map(Protocol):
         """
         ...
 
-    def save(self, path: Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
+    def save(self, path: str | Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
         """Write the map to a file that `load` of the same class reads, with the arrays of others
         beside its own.
         """

@@ -64,7 +64,7 @@ def test_ten_lines_do_what_slam_run_does(map_kind, tmp_path):
         system.trajectory().Ts_world_camera, run.trajectory.Ts_world_camera, atol=1e-7
     )
     beside = system.places.arrays() | system.sensor_noise.arrays()
-    system.map.save(tmp_path / "library.npz", beside)
+    system.map.save(str(tmp_path / "library.npz"), beside)
     assert (tmp_path / "library.npz").read_bytes() == run.map_path.read_bytes()
     assert [np.isnan(r.mapping_ms) for r in system.records()] == [
         np.isnan(r.mapping_ms) for r in run.frames

@@ -165,14 +165,14 @@ class ImplicitMap:
     ) -> None:
         """Decline: a network has no part that could be moved."""
 
-    def save(self, path: Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
+    def save(self, path: str | Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
         """Write the map; see `slam.maps.implicit.implicit_file` for the format."""
         with self._lock:
             content = ImplicitContent(
                 self.config, self.depth_noise, self.num_integrated, self._network, self._trainer,
                 self._observed, self._keyframes,
             )  # fmt: skip
-            write_implicit(path, content, beside or {})
+            write_implicit(Path(path), content, beside or {})
 
     @classmethod
     def load(cls, path: Path) -> "ImplicitMap":

@@ -113,9 +113,9 @@ class KeyframedMap(ABC):
     def forget_frames(self) -> None:  # noqa: B027 (what cannot be moved hangs on no frame)
         """Let what is mapped hang on no frame: corrections leave it where it is."""
 
-    def save(self, path: Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
+    def save(self, path: str | Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
         """Write the map; see `slam.maps.neural.neural_file` for the format."""
-        write_neural(path, self._content(), beside or {})
+        write_neural(Path(path), self._content(), beside or {})
 
     @classmethod
     def load(cls: type[MapOnDevice], path: Path) -> MapOnDevice:

@@ -118,10 +118,10 @@ class FusedMap(ABC):
         """Return nothing: what is fused stays where it is."""
         return {}
 
-    def save(self, path: Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
+    def save(self, path: str | Path, beside: Mapping[str, np.ndarray] | None = None) -> None:
         """Write the map; see `slam.maps.tsdf.tsdf_file` for the format."""
         made_of = (self.config, self.depth_noise, self.num_integrated)
-        write_tsdf(path, TsdfContent(*made_of, *self.arrays()), beside or {})
+        write_tsdf(Path(path), TsdfContent(*made_of, *self.arrays()), beside or {})
 
     @classmethod
     def load(cls: type[MapOnDevice], path: Path) -> MapOnDevice:
