@@ -18,25 +18,7 @@ logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 CLOSE_LIMIT_S = 1.0
 POLL_S = 0.1  # how often a blocked thread looks whether it should stop
-
-
-class StopEvent:
-    """A flag that ends the reader, also while it waits for a frame's time."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def set(self) -> None:
-        """Ask everything to stop."""
-        self._event.set()
-
-    def is_set(self) -> bool:
-        """Whether to stop."""
-        return self._event.is_set()
-
-    def wait(self, seconds: float) -> None:
-        """Sleep, but wake up at once when asked to stop."""
-        self._event.wait(seconds)
+StopEvent = threading.Event  # asks a thread to end, also while it sleeps
 
 
 class ReadAhead(Generic[Item]):
