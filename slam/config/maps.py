@@ -71,7 +71,7 @@ class NeuralConfig(Checked):
     )
     color_memory: float = setting(16.0, "how many readings a colour vertex averages", at_least=0.0)
     color_prior: float = setting(
-        4.0, "how many readings the base counts as beside those", at_least=0.0
+        64.0, "how many readings the base counts as beside those", at_least=0.0
     )
     decoder_rate: float = setting(0.002, "of learning, of the decoders", at_least=0.0)
     smoothness: float = setting(

@@ -76,8 +76,8 @@ class KeyframedMap(ABC):
         if voxel_size_m is not None:
             check_mesh_spacing(voxel_size_m)
             base_m = middle_m = voxel_size_m
-        predicted = predicted_mesh(field, middle_m, self._keyframes.centers_m())
-        return grid.base.as_read(observed_mesh(field, base_m)).joined(predicted)
+        observed = grid.base.as_read(observed_mesh(field, base_m))
+        return observed.joined(predicted_mesh(field, observed, middle_m, self._keyframes))
 
     def set_effort(self, share: float) -> None:
         """Train for this share of the time budget only; there is no less of an unlimited one."""

@@ -1,96 +1,69 @@
-"""Unobserved space: the coarse level continued beyond what the rays have reached.
+"""Unobserved space: the planes of what was observed go on where no camera has seen.
 
-What the rays taught is bent as little as possible on the way on (a thin plate: the sum of squared
-second differences is smallest), so walls, floors and ceilings go on as planes. NICE-SLAM leaves the
-features there as they were initialised.
+Walls, floors and ceilings are most of a room, and mostly they go on behind furniture and beyond the
+edge of the view. NICE-SLAM leaves the features there as they were initialised.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
-from scipy import ndimage, sparse
-from scipy.sparse.linalg import cg
+from jaxtyping import Bool, Float32, Int32, Int64
+from scipy import ndimage
 
-from kernels.bfloat16 import narrowed, widened
-from kernels.field import NUM_FEATURES, Level
+from kernels import field as field_ops
+from kernels.field import Field
+from slam.maps.base import Mesh
+from slam.maps.neural.planes import Plane, planes_of
+from slam.maps.neural.visibility import View, is_free
 
-REACH = 1  # vertices beyond the last one that rays have taught
-STIFFNESS = 0.004  # of the plate, against moving a taught vertex
-MAX_ITERATIONS = 2000
-
-
-@dataclass(frozen=True)
-class _Box:
-    """The vertices of a level's blocks in one dense box."""
-
-    shape: tuple[int, int, int]
-    at: Int64[np.ndarray, "n 512"]  # flat index of each vertex of each block
+REACH = 0.5  # how far a plane goes on, of the side of a square as large as what was seen of it
+_CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+Quads = tuple[Float32[np.ndarray, "v 3"], Int32[np.ndarray, "t 3"]]
 
 
-def continued(level: Level) -> tuple[Level, Bool[np.ndarray, "n 512"]]:
-    """Return a copy of a level with its features continued, and which vertices are then known."""
-    count = int(level.blocks.num_blocks[0])
-    box = _box(level.blocks.coords[:count])
-    sums = np.zeros(box.shape)
-    sums.ravel()[box.at] = 2.0 * np.sqrt(widened(level.sums[:count]))
-    taught = sums > 0
-    if not taught.any():
-        return level, np.zeros(box.at.shape, dtype=bool)
-    known = ndimage.binary_dilation(taught, iterations=REACH)
-    features = np.zeros((taught.size, NUM_FEATURES))
-    features[box.at] = widened(level.features[:count])
-    bent = narrowed(_plate(features, sums, known)[box.at])
-    return level._replace(features=bent), known.ravel()[box.at]
+def continued(field: Field, observed: Mesh, views: list[View], cell_m: float) -> Quads:
+    """Return vertices and triangles of what the planes of an observed mesh go on as.
+
+    A plane spreads from cell to cell, `cell_m` wide: over those of which neither the field knows
+    the distance nor a view has seen that they are free.
+    """
+    vertices, triangles, num = [np.zeros((0, 3), np.float32)], [np.zeros((0, 3), np.int32)], 0
+    for plane in planes_of(observed):
+        points, corners = _spread(plane, field, views, cell_m)
+        vertices.append(points)
+        triangles += [corners[:, [0, 1, 2]] + np.int32(num), corners[:, [0, 2, 3]] + np.int32(num)]
+        num += len(points)
+    return np.concatenate(vertices), np.concatenate(triangles)
 
 
-def _box(coords: np.ndarray) -> _Box:
-    low, high = coords.min(axis=0) * 8, coords.max(axis=0) * 8 + 8
-    shape = tuple((high - low).tolist())
-    offsets = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1)
-    vertices = coords[:, None].astype(np.int64) * 8 + offsets - low
-    at = np.ravel_multi_index(tuple(np.moveaxis(vertices, -1, 0)), shape)
-    return _Box(shape, np.asarray(at, dtype=np.int64))
+def _spread(
+    plane: Plane, field: Field, views: list[View], cell_m: float
+) -> tuple[Float32[np.ndarray, "v 3"], Int32[np.ndarray, "q 4"]]:
+    """Return the corners of the cells that a plane goes on over, and the four of each cell."""
+    axes, on_plane = plane.axes(), plane.offset_m * plane.normal
+    at = np.floor(plane.points @ axes.T / cell_m).astype(np.int64)
+    reach = int(np.ceil(REACH * np.sqrt(plane.area_m2) / cell_m))
+    low = at.min(axis=0) - reach - 1
+    is_seen = np.zeros(at.max(axis=0) + reach + 2 - low, dtype=bool)
+    is_seen[tuple((at - low).T)] = True
+    is_seen |= ndimage.binary_closing(is_seen)
 
+    def place(cells: Int64[np.ndarray, "n 2"], inside: float) -> Float32[np.ndarray, "n 3"]:
+        return ((cells + low + inside) * cell_m @ axes + on_plane).astype(np.float32)
 
-def _plate(
-    features: np.ndarray, sums: Float64[np.ndarray, "x y z"], known: Bool[np.ndarray, "x y z"]
-) -> Float32[np.ndarray, "n 4"]:
-    """Fit a thin plate to the taught vertices over the known ones; the others keep their values."""
-    number = np.full(known.shape, -1, dtype=np.int64)
-    number[known] = np.arange(known.sum())
-    bending = sparse.vstack(
-        [_second_differences(number, a, b) for a in range(3) for b in range(a, 3)]
+    is_open = np.zeros(is_seen.shape, dtype=bool)
+    others = np.argwhere(~is_seen)
+    is_open[tuple(others.T)] = _is_unknown(place(others, 0.5), field, views)
+    grown = ndimage.binary_dilation(is_seen, mask=is_seen | is_open, iterations=reach)
+    cells = np.argwhere(grown & is_open)
+    nodes, corners = np.unique(
+        (cells[:, None] + _CORNERS).reshape(-1, 2), axis=0, return_inverse=True
     )
-    # a vertex that rays have pulled at little is worth little
-    weight = sums[known] / (sums[known] + np.median(sums[sums > 0]))
-    matrix = sparse.diags(weight + 1e-6) + STIFFNESS * (bending.T @ bending)
-    result = features.astype(np.float32)
-    rows = known.ravel()
-    for q in range(NUM_FEATURES):
-        data = features[rows, q]
-        solution, _ = cg(matrix, weight * data, x0=data, rtol=1e-6, maxiter=MAX_ITERATIONS)
-        result[rows, q] = solution
+    return place(nodes, 0.0), corners.reshape(-1, 4).astype(np.int32)
+
+
+def _is_unknown(
+    points: Float32[np.ndarray, "n 3"], field: Field, views: list[View]
+) -> Bool[np.ndarray, "n"]:
+    _, _, is_known = field_ops.query(field, points)
+    result = ~is_known
+    result[result] = ~is_free(points[result], views)
     return result
-
-
-def _second_differences(number: Int64[np.ndarray, "x y z"], a: int, b: int) -> sparse.csr_matrix:
-    """Return the rows of d2/da db wherever all vertices they need are numbered."""
-    step_a, step_b = np.eye(3, dtype=int)[[a, b]]
-    if a == b:
-        taps = [(0 * step_a, 1.0), (step_a, -2.0), (2 * step_a, 1.0)]
-    else:  # the mixed derivative counts twice in the plate's energy
-        r = np.sqrt(2.0)
-        taps = [(0 * step_a, r), (step_a, -r), (step_b, -r), (step_a + step_b, r)]
-    reach = np.max([shift for shift, _ in taps], axis=0)
-    shape = np.array(number.shape) - reach
-    columns = []
-    for shift, _ in taps:
-        part = tuple(slice(s, s + n) for s, n in zip(shift, shape, strict=True))
-        columns.append(number[part].ravel())
-    columns = np.stack(columns, axis=1)
-    columns = columns[(columns >= 0).all(axis=1)]
-    values = np.tile([value for _, value in taps], (len(columns), 1))
-    rows = np.repeat(np.arange(len(columns)), len(taps))
-    size = (len(columns), int(number.max()) + 1)
-    return sparse.csr_matrix((values.ravel(), (rows, columns.ravel())), shape=size)

