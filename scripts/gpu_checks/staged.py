@@ -31,9 +31,9 @@ class TimedAligner:
         with self._stages.measure("prepare"):
             self._aligner.load(frame)
 
-    def align(self, map_: Map, T_start: Any, scatter: float = 1.0) -> Any:
+    def align(self, map_: Map, T_start: Any, scatter: float = 1.0, with_color: bool = True) -> Any:
         with self._stages.measure("align"):
-            return self._aligner.align(map_, T_start, scatter)
+            return self._aligner.align(map_, T_start, scatter, with_color)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._aligner, name)

@@ -148,7 +148,7 @@ def _photometric(
     keyframe = make_keyframe(view.prepared, view.T_place_view)
     if keyframe is None or here.frame.color is None or not config.photometric:
         return None
-    return PhotometricTerm(keyframe, here, config.intensity_sigma)
+    return PhotometricTerm(keyframe, here.levels, config.intensity_sigma)
 
 
 def _added(parts: Sequence[NormalEquations]) -> NormalEquations:

@@ -34,9 +34,12 @@ class Aligner(Protocol):
         """Measure the frame."""
         ...
 
-    def align(self, map_: Map, T_start: Transform, scatter: float = 1.0) -> TrackResult:
+    def align(
+        self, map_: Map, T_start: Transform, scatter: float = 1.0, with_color: bool = True
+    ) -> TrackResult:
         """Align the frame from T_start; `scatter` is that of the readings, in the standard
-        deviations that are stated: what is farther from the map tells little.
+        deviations that are stated: what is farther from the map tells little. Without colour, by
+        depth alone.
         """
         ...
 
@@ -52,10 +55,6 @@ class Aligner(Protocol):
 
     def moved(self, T_new_old: Transform) -> None:
         """Take the keyframe along with a world that was moved."""
-        ...
-
-    def looks_same(self, T_world_camera: Transform) -> float | None:
-        """Return how much of the keyframe looks the same from a pose; None without colour."""
         ...
 
     def set_keyframe(self, T_world_camera: Transform) -> bool:

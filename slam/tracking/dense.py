@@ -12,8 +12,9 @@ from slam.maps.base import Map
 from slam.tracking.aligner import Aligner
 from slam.tracking.base import TrackResult, TrackState
 from slam.tracking.color_delay import ColorDelay
+from slam.tracking.contradiction import contradicts
 from slam.tracking.gravity import level_rotation
-from slam.tracking.hypotheses import chosen
+from slam.tracking.hypotheses import chosen, weakened
 from slam.tracking.keyframe import KeyframeView, sharpness
 from slam.tracking.likeness import UsualLikeness
 from slam.tracking.map_support import support
@@ -131,7 +132,22 @@ class DenseTracker:
         return result
 
     def _align(self, frame: Frame, map_: Map, T_start: Transform) -> TrackResult:
-        return self._aligner.align(map_, T_start, self._scatter.of(frame.depth_noise))
+        """Align with colour, or while colour may belong to another moment and contradicts the
+        depth, without.
+        """
+        align = partial(self._aligner.align, map_, scatter=self._scatter.of(frame.depth_noise))
+        result = align(T_start)
+        if self._delay.is_decided or result.likeness is None:
+            return result
+        by_depth = align(T_start, with_color=False)
+        if by_depth.is_open and self._delay.is_suspected:
+            return weakened(result, "colour may be of another moment, and depth does not tell")
+        return by_depth if self._contradicts(by_depth, result) else result
+
+    def _contradicts(self, by_depth: TrackResult, result: TrackResult) -> bool:
+        T_before = self._motion.last(by_depth.T_world_camera)
+        prepared, view = self._aligner.prepared(), self._parts.latest_view()
+        return contradicts(result, by_depth, T_before, prepared, view)
 
     def _is_clear(self, result: TrackResult) -> bool:
         """Whether a pose needs no second look: from it the view looks as much like the keyframe as
@@ -167,6 +183,9 @@ class DenseTracker:
         """Return the best of a result and of what a search round the last pose finds."""
         starts = self._aligner.search(map_, T_last)
         results = [self._judge(frame, self._align(frame, map_, T), T_last) for T in starts]
+        if not self._delay.is_decided:
+            best = max([result, *results], key=lambda one: one.inlier_ratio)
+            results = [one for one in results if not self._contradicts(best, one)]
         is_verified = partial(self._is_verified, frame, map_)
         return chosen([result, *results], self._aligner.agreement, is_verified)
 
@@ -232,7 +251,8 @@ class DenseTracker:
         self._num_weak = self._num_weak + 1 if result.state is TrackState.WEAK else 0
         self._motion.observe(frame.timestamp_s, result.T_world_camera)
         T_world_camera = result.T_world_camera
-        self._delay.observe(frame.timestamp_s, T_world_camera, self._aligner.looks_same)
+        if not self._delay.is_decided:
+            self._delay.observe(self._aligner.prepared(), T_world_camera)
         if result.state is TrackState.WEAK:
             return
         self._parts.remember(T_world_camera)
@@ -242,6 +262,5 @@ class DenseTracker:
         sharp = sharpness(self._aligner.prepared().levels[CLOUD_LEVEL])
         if self._keyframe is None or self._keyframe.needs_replacement(T_world_camera, sharp):
             if self._aligner.set_keyframe(T_world_camera):
-                self._delay.take_keyframe()
                 median_depth_m = self._aligner.extent().median_depth_m
                 self._keyframe = KeyframeView(T_world_camera, median_depth_m, sharp)

@@ -32,7 +32,6 @@ from slam.tracking.stages import (
 )
 
 SAME_LEVEL = STAGES[-1].level  # at which looks are compared
-FINEST, LIKENESS = 1, 1.0  # and where a pixel counts: level, and scale of the robust weight
 SCAN_LEVELS = 3, 2
 SCAN_STEP_PX = 1.5  # from which intensity finds the rest of the way
 NUM_PEAKS = 5
@@ -92,13 +91,15 @@ class HostAligner:
         z = self.prepared().cloud.points[:, 2]
         return Extent(len(z), float(np.median(z)) if len(z) else 1.0)
 
-    def align(self, map_: Map, T_start: Transform, scatter: float = 1.0) -> TrackResult:
+    def align(
+        self, map_: Map, T_start: Transform, scatter: float = 1.0, with_color: bool = True
+    ) -> TrackResult:
         """Align from T_start with the geometry that the config names."""
         if self._config.geometry == "sdf":
             geometry = SdfGeometry(map_)
         else:
             geometry = ProjectiveGeometry(map_, self.prepared().levels[1].camera, T_start)
-        return self._descend(geometry, STAGES, T_start, scatter)
+        return self._descend(geometry, STAGES, T_start, scatter, with_color)
 
     def search(self, map_: Map, T_last: Transform) -> Iterator[Transform]:
         """Look in a wider surrounding of T_last for poses to align from."""
@@ -145,11 +146,6 @@ class HostAligner:
             return found
         return found._replace(same=photometric.same(SAME_LEVEL, T_world_camera))
 
-    def looks_same(self, T_world_camera: Transform) -> float | None:
-        """Return how much of the keyframe looks the same from a pose; None without colour."""
-        photometric = self._photometric()
-        return None if photometric is None else photometric.same(FINEST, T_world_camera, LIKENESS)
-
     def set_keyframe(self, T_world_camera: Transform) -> bool:
         """Make the frame the keyframe; False without colour."""
         self._reference = self.prepared(), T_world_camera
@@ -171,13 +167,15 @@ class HostAligner:
         stages: tuple[Stage, ...],
         T_start: Transform,
         scatter: float = 1.0,
+        with_color: bool = True,
     ) -> TrackResult:
         """Run Gauss-Newton through the stages."""
         cloud = self.prepared().cloud.against(geometry.sigma_m)
         if len(cloud.points) < MIN_POINTS:
             return too_few_points(len(cloud.points), T_start)
         lever_m, sigma_m = float(np.median(cloud.points[:, 2])), float(np.median(cloud.sigma_m))
-        residuals = _Residuals(geometry, self._photometric(), self._weighting, lever_m, scatter)
+        photometric = self._photometric() if with_color else None
+        residuals = _Residuals(geometry, photometric, self._weighting, lever_m, scatter)
         T = T_start
         num_iterations = 0
         points, here = cloud, None
@@ -209,4 +207,4 @@ class HostAligner:
         frame = self.prepared()
         if not self._config.photometric or self._keyframe is None or frame.frame.color is None:
             return None
-        return PhotometricTerm(self._keyframe, frame, self._config.intensity_sigma)
+        return PhotometricTerm(self._keyframe, frame.levels, self._config.intensity_sigma)

@@ -34,15 +34,16 @@ def chosen(
     best, agreed = found[0]
     is_elsewhere = agreed.overlap < MIN_OVERLAP
     if not (is_verified(best) if is_elsewhere else agreed.is_believed):
-        return _weak(best, _doubt(agreed))
+        return weakened(best, _doubt(agreed))
     for other, its_agreement in found[1:]:
         if its_agreement.is_believed and agreed.score - its_agreement.score < MIN_LEAD:
             apart_m = np.linalg.norm((inverse(best.T_world_camera) @ other.T_world_camera)[:3, 3])
-            return _weak(best, f"a pose {100.0 * apart_m:.0f} cm away explains the view as well")
+            return weakened(best, f"a pose {100.0 * apart_m:.0f} cm away explains the view as well")
     return best
 
 
-def _weak(result: TrackResult, reason: str) -> TrackResult:
+def weakened(result: TrackResult, reason: str) -> TrackResult:
+    """Return a result that is WEAK for a reason; one that is no better stays as it is."""
     is_ok = result.state is TrackState.OK
     return replace(result, state=TrackState.WEAK, reason=reason) if is_ok else result
 

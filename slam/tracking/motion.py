@@ -21,6 +21,10 @@ class ConstantVelocity:
         ratio = (timestamp_s - last_s) / (last_s - before_s)
         return orthonormalise(T_last @ scaled_motion(inverse(T_before) @ T_last, ratio))
 
+    def last(self, T_default: Transform) -> Transform:
+        """Return the last pose; another before the first."""
+        return T_default if self._last is None else self._last[1]
+
     def has_velocity(self, timestamp_s: float) -> bool:
         """Whether the last motion says where the camera is now: not after a gap."""
         if self._last is None or self._before is None:

@@ -64,6 +64,7 @@ class MovingParts:
         self._is_blurred = False
         self._aligner: Aligner | None = None
         self._whole: PreparedFrame | None = None
+        self._uses_color = has_intensity
 
     def aligned(
         self, align: Callable[[Transform], TrackResult], T_predicted: Transform
@@ -74,6 +75,7 @@ class MovingParts:
         result = align(T_predicted)
         if not self._is_on:
             return result
+        self._uses_color = result.likeness is not None
         self._num_frames += 1
         is_due = self._tiles.any() or self._num_frames % LOOK_EVERY == 0
         if self._turns_fast(result.T_world_camera):
@@ -120,6 +122,8 @@ class MovingParts:
         view = self._earlier_view(T_aligned)
         if view is None:
             return None
+        if not self._uses_color:  # colour that contradicts depth everywhere tells of no mover
+            view = view._replace(texture=None)
         at_pose = partial(voices, view, self._frame(), trust=trust)
         found = at_pose(T_aligned)
         if found.dissent() < MIN_DISSENT:
@@ -164,6 +168,10 @@ class MovingParts:
             found = at_pose(T_world_camera)
         is_apart = self._apart_m(T_world_camera, T_aligned) > MIN_SHIFT_M
         return T_world_camera if is_apart else None
+
+    def latest_view(self) -> EarlierView | None:
+        """Return the last view that is kept, None without any."""
+        return self._views[-1] if self._views else None
 
     def _earlier_view(self, T_world_camera: Transform) -> EarlierView | None:
         """Return the earliest view of the same place; forget those of others."""

@@ -1,5 +1,6 @@
 """The photometric residual: the last keyframe's pixels should look the same now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from kernels import image as image_ops
 from kernels.align import NormalEquations
 from kernels.image import TexturedPoints
 from slam.geometry import Transform, inverse
-from slam.tracking.prepare import PreparedFrame
+from slam.tracking.prepare import Level, PreparedFrame
 
 MIN_GRADIENT = 6.0  # grey levels a pixel; flatter pixels carry no information
 MAX_POINTS = 4000  # a level
@@ -45,16 +46,16 @@ class PhotometricTerm:
     """
 
     def __init__(
-        self, keyframe: PhotometricKeyframe, prepared: PreparedFrame, sigma: float
+        self, keyframe: PhotometricKeyframe, levels: Mapping[int, Level], sigma: float
     ) -> None:
         self._keyframe = keyframe
-        self._prepared = prepared
+        self._levels = levels
         self._sigma = sigma
         self._offset = 0.0
 
     def equations(self, level: int, T_world_camera: Transform, scale: float) -> NormalEquations:
         """Linearise at T_world_camera on one pyramid level."""
-        here, there = self._prepared.levels[level], self._keyframe.levels[level]
+        here, there = self._levels[level], self._keyframe.levels[level]
         assert here.gray is not None
         equations = align_ops.align_photometric(
             there.points,

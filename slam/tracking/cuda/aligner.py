@@ -100,12 +100,14 @@ class CudaAligner:
             self._extent = _extent(int(num_points[0]), float(lever_m[0]))
         return self._extent
 
-    def align(self, map_: Map, T_start: Transform, scatter: float = 1.0) -> TrackResult:
+    def align(
+        self, map_: Map, T_start: Transform, scatter: float = 1.0, with_color: bool = True
+    ) -> TrackResult:
         """Align from T_start."""
         device_map = tracked_map(map_)
         if not isinstance(device_map, DeviceMap):
-            return self._on_host().align(map_, T_start, scatter)
-        self._inputs.write(state=self._start(T_start, scatter))
+            return self._on_host().align(map_, T_start, scatter, with_color)
+        self._inputs.write(state=self._start(T_start, scatter, with_color))
         loop = self._loop_of(device_map)
         loop.graph.run(partial(self._enqueue, loop))
         numbers = to_host(self._inputs["state"]).astype(np.float64)
@@ -136,10 +138,6 @@ class CudaAligner:
     def agreement(self, T_world_camera: Transform) -> Agreement:
         """Compare the frame at a pose with the keyframe; on the CPU."""
         return self._on_host().agreement(T_world_camera)
-
-    def looks_same(self, T_world_camera: Transform) -> float | None:
-        """Return how much of the keyframe looks the same from a pose; on the CPU."""
-        return self._on_host().looks_same(T_world_camera)
 
     def set_keyframe(self, T_world_camera: Transform) -> bool:
         """Make the frame the keyframe; False without colour."""
@@ -182,12 +180,12 @@ class CudaAligner:
         assert self._preparation.prepared is not None
         return self._preparation.prepared
 
-    def _start(self, T_start: Transform, scatter: float) -> np.ndarray:
+    def _start(self, T_start: Transform, scatter: float, with_color: bool) -> np.ndarray:
         """Return the state before the first iteration."""
         numbers = np.zeros(NUM_STATE, np.float32)
         numbers[:12] = T_start[:3].ravel()
         numbers[24 + state.SCATTER] = scatter
-        has_color = self._loaded().color is not None
+        has_color = with_color and self._loaded().color is not None
         if self._textured is not None and has_color and self._config.photometric:
             numbers[12:24] = self._textured.T_world_camera[:3].ravel()
             numbers[24 + state.HAS_KEYFRAME] = 1.0
