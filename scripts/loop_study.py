@@ -1,7 +1,7 @@
 """What closing loops is worth: a walk with a known drift, a ring that drifts by itself, false
 loops among true ones, and maps that are moved, joined and merged.
 
-    python scripts/loop_study.py [PART ...] [--scale 0.5] [--stride 3] [--seeds 5]
+    python scripts/loop_study.py [PART ...] [--map tsdf] [--scale 0.5] [--stride 3] [--seeds 5]
 
 drift: synthetic:apartment with a Kinect's noise, its true poses made worse by 0.3 mm and 0.01
 degrees a frame. false: the same with 5 % false loops that all checks have let through. ring:
@@ -15,10 +15,12 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from loop_walks import (
+    LoopsOf,
     Outcome,
     closing,
     drifting_apartment,
@@ -27,9 +29,9 @@ from loop_walks import (
     lied_to,
     of_drift,
     of_kidnap,
+    of_map,
     off_surface_m,
     scaled,
-    with_voxels,
 )
 
 from slam.cli import main as slam
@@ -38,6 +40,7 @@ from slam.evaluation.trajectory import evaluate_trajectory
 from slam.maps.base import Mesh
 from slam.runs.finished import load_run
 from slam.sources import synthetic
+from slam.sources.base import Source
 from slam.sources.noise.source import NoisySource
 from slam.sources.synthetic import open_synthetic
 from slam.tracking.factory import dense_tracker
@@ -50,34 +53,39 @@ KIDNAPPED_FRAMES = 90
 OVERLAP_FRAMES = 240  # of two halves: 8 s, in one room
 
 
-def of_ring(seed: int, scale: float, stride: int) -> Outcome:
+def of_ring(seed: int, options: argparse.Namespace) -> Outcome:
     motion = SyntheticConfig(motion="smooth", seed=seed)
     source = NoisySource(
-        scaled(open_synthetic("ring", config=motion), scale), NoiseConfig(model="stereo", seed=seed)
+        scaled(open_synthetic("ring", config=motion), options.scale),
+        NoiseConfig(model="stereo", seed=seed),
     )
-    config = with_voxels(0.02)
+    config = of_map(options.map)
     return go(
         source,
-        range(0, len(source.timestamps_s), stride),
+        range(0, len(source.timestamps_s), options.stride)[: options.limit or None],
         lambda places: dense_tracker(config.tracking, recogniser=places, pieces=Pieces()),
         config,
         closing,
     )
 
 
+def drifting(source: Source, options: argparse.Namespace, loops_of: LoopsOf) -> Outcome:
+    return of_drift(source, options.stride, options.limit, loops_of, of_map(options.map))
+
+
 def say_drift(options: argparse.Namespace) -> None:
     source = drifting_apartment(options.scale)
-    report("drift", of_drift(source, options.stride, options.limit, closing))
+    report("drift", drifting(source, options, closing))
 
 
 def say_false(options: argparse.Namespace) -> None:
     source = drifting_apartment(options.scale)
-    report("false", of_drift(source, options.stride, options.limit, lied_to))
+    report("false", drifting(source, options, lied_to))
 
 
 def say_ring(options: argparse.Namespace) -> None:
     for seed in range(options.seeds):
-        report(f"ring, seed {seed}", of_ring(seed, options.scale, options.stride))
+        report(f"ring, seed {seed}", of_ring(seed, options))
 
 
 def say_kidnap(options: argparse.Namespace) -> None:
@@ -86,7 +94,7 @@ def say_kidnap(options: argparse.Namespace) -> None:
     for begin in KIDNAPS:
         frames = np.arange(0, num_frames, options.stride)
         left = frames[(frames < begin) | (frames >= begin + KIDNAPPED_FRAMES)].tolist()
-        outcome = of_kidnap(source, left, options.stride / 30)
+        outcome = of_kidnap(source, left, options.stride / 30, of_map(options.map))
         report(f"kidnap at {begin}", outcome)
         pieces = outcome.slam.loops.metrics()["pieces"]
         share = len(outcome.slam.trajectory()) / len(left)
@@ -95,13 +103,15 @@ def say_kidnap(options: argparse.Namespace) -> None:
 
 def say_mesh(options: argparse.Namespace) -> None:
     source = drifting_apartment(options.scale)
-    moved = of_drift(source, options.stride, options.limit, closing)
+    moved = drifting(source, options, closing)
     report("drift", moved)
     indices = range(0, len(source.timestamps_s), options.stride)[: options.limit or None]
     final = moved.slam.trajectory()
-    rebuilt = go(source, indices, lambda _: GivenPoses(final), with_voxels(0.02), left_open)
+    config = of_map(options.map)
+    config = replace(config, neural=replace(config.neural, adjust_poses=False))  # as in rebuild
+    rebuilt = go(source, indices, lambda _: GivenPoses(final), config, left_open)
     for name, outcome in (("moved", moved), ("rebuilt", rebuilt)):
-        mesh = outcome.slam.map.mesh()
+        mesh = outcome.slam.map.mesh().observed()
         off_cm = 100 * off_surface_m(mesh, final)
         say(f"  {name}: mesh of {area_m2(mesh):.2f} m2, {off_cm:.3f} cm off the true surface")
 
@@ -123,9 +133,10 @@ def say_merge(options: argparse.Namespace) -> None:
             for number, (start, end) in enumerate(halves, start=1):
                 slam([
                     "run", "synthetic:apartment", "--noise", noise, "--deterministic",
-                    "--start", str(start), "--stride", str(options.stride),
+                    "--map", options.map, "--start", str(start), "--stride", str(options.stride),
                     "--limit", str((end - start) // options.stride),
-                    "--tsdf.voxel-size-m", "0.02", "--out", str(out / str(number)),
+                    "--tsdf.voxel-size-m", "0.02", "--neural.base-spacing-m", "0.02",
+                    "--out", str(out / str(number)),
                 ])  # fmt: skip
             slam(["merge", str(out / "1"), str(out / "2"), "--out", str(out / "both")])
             say_both(noise, out, truth)
@@ -169,6 +180,7 @@ def main() -> None:
     parser.add_argument(
         "parts", nargs="*", choices=[*PARTS, []], default=["drift", "false", "ring"]
     )
+    parser.add_argument("--map", choices=["tsdf", "neural"], default="tsdf")
     parser.add_argument("--scale", type=float, default=0.5)
     parser.add_argument("--stride", type=int, default=3)
     parser.add_argument("--limit", type=int, default=0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from slam.config import Config, NoiseConfig, TsdfConfig
+from slam.config import Config, NoiseConfig, TsdfConfig, without_time_budget
 from slam.evaluation.surface import Surface
 from slam.evaluation.trajectory import evaluate_trajectory
 from slam.frame import Frame
@@ -32,6 +32,7 @@ from slam.tracking.given import GivenPoses
 from slam.tracking.pieces import Pieces
 from slam.trajectory import Trajectory
 
+LoopsOf = Callable[[Places, Config], AnyLoops]
 DRIFT = np.array([2e-4, 1e-4, 2e-4, 0.0, np.deg2rad(0.01), 0.0])  # a frame: 0.3 mm, 0.01 degrees
 FALSE_SHARE = 0.05
 NUM_POINTS = 200_000  # of a mesh
@@ -90,8 +91,13 @@ class Outcome:
     slam: Slam
 
 
-def with_voxels(voxel_size_m: float) -> Config:
-    return Config(tsdf=TsdfConfig(voxel_size_m=voxel_size_m))
+def of_map(kind: str = "tsdf", voxel_size_m: float = 0.02) -> Config:
+    """Return the config of a map whose results do not depend on the machine's speed: what is left
+    for the end takes as long as it takes.
+    """
+    config = without_time_budget(Config(map=kind, tsdf=TsdfConfig(voxel_size_m=voxel_size_m)))
+    neural = replace(config.neural, base_spacing_m=voxel_size_m, polish_s=3600.0)
+    return replace(config, neural=neural)
 
 
 def scaled(source: Any, scale: float) -> Any:
@@ -110,7 +116,7 @@ def go(
     indices: Sequence[int],
     tracker_of: Callable[[Places], Tracker],
     config: Config,
-    loops_of: Callable[[Places, Config], AnyLoops],
+    loops_of: LoopsOf,
 ) -> Outcome:
     """Run over some frames of a source, one thing at a time."""
     places = Places(Keyframes())
@@ -168,13 +174,16 @@ def left_open(places: Places, config: Config) -> NoLoops:
 
 
 def of_drift(
-    source: Source, stride: int, limit: int, loops_of: Callable[[Places, Config], AnyLoops]
+    source: Source,
+    stride: int,
+    limit: int,
+    loops_of: LoopsOf,
+    config: Config,
 ) -> Outcome:
     """Walk with true poses and a drift of so many frames a step."""
     truth = source.ground_truth()
     assert truth is not None
     indices = range(0, len(source.timestamps_s), stride)[: limit or None]
-    config = with_voxels(0.02)
     return go(
         source, indices, lambda _: Drifting(GivenPoses(truth), stride * DRIFT), config, loops_of
     )
@@ -198,9 +207,8 @@ class Kidnapped:
         return Trajectory(self.timestamps_s, truth.Ts_world_camera[list(self._indices)])
 
 
-def of_kidnap(source: Source, indices: Sequence[int], period_s: float) -> Outcome:
+def of_kidnap(source: Source, indices: Sequence[int], period_s: float, config: Config) -> Outcome:
     """Track frames among which the camera is carried to where it was not yet."""
-    config = with_voxels(0.02)
     kidnapped = Kidnapped(source, indices, period_s)
     return go(
         kidnapped,

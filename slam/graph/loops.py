@@ -187,7 +187,7 @@ class Loops:
         moment = self._track.add(
             item.index, item.timestamp_s, item.T_world_camera, item.uncertainty_m
         )
-        self._stored.keep(moment.node, item.frame)
+        self._stored.keep(moment.node, item.frame, self._track.Ts_world_node)
         if item.is_looked_for:
             prepared = prepare(item.frame)
             features = item.features or self._places.features_of(item.frame)

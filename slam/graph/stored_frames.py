@@ -9,7 +9,8 @@ from jaxtyping import Float32, UInt8
 
 from slam.camera import Camera, DepthNoise
 from slam.frame import Frame
-from slam.geometry import Transform
+from slam.geometry import Transform, is_elsewhere
+from slam.graph.track import NODE_M, NODE_RAD
 from slam.maps.base import View
 
 WIDTH_PX = 320  # of what is kept: at 3 m its pixels are a centimetre apart
@@ -71,8 +72,8 @@ class StoredFrame:
 
 @dataclass
 class StoredFrames:
-    """Frames by the number of their node: of all nodes, and once they take too much memory of every
-    second one, every fourth, and so on.
+    """Frames by the number of their node: one of each place, so that a second lap takes no more
+    memory, and once they take too much of every second node only, every fourth, and so on.
     """
 
     most_bytes: int = MOST_BYTES
@@ -80,9 +81,9 @@ class StoredFrames:
     _every: int = 1
     _nbytes: int = 0
 
-    def keep(self, node: int, frame: Frame) -> None:
-        """Keep the frame of a node, which comes after all others."""
-        if node % self._every:
+    def keep(self, node: int, frame: Frame, Ts_world_node: Sequence[Transform]) -> None:
+        """Keep the frame of a node, which comes after all others, unless one was taken there."""
+        if node % self._every or self._is_covered(Ts_world_node[node], Ts_world_node):
             return
         stored = StoredFrame.of(frame)
         self.by_node[node] = stored
@@ -91,6 +92,11 @@ class StoredFrames:
             self._every *= 2
             for left_out in [node for node in self.by_node if node % self._every]:
                 self._nbytes -= self.by_node.pop(left_out).nbytes
+
+    def _is_covered(self, T_world_camera: Transform, Ts_world_node: Sequence[Transform]) -> bool:
+        others = [Ts_world_node[other] for other in self.by_node]
+        beside = [T for T in others if abs(T[0, 3] - T_world_camera[0, 3]) <= NODE_M]
+        return not all(is_elsewhere(T, T_world_camera, NODE_M, NODE_RAD) for T in beside)
 
     def views(self, Ts_world_node: Sequence[Transform]) -> list[View]:
         """Return the frames with the poses of their nodes."""

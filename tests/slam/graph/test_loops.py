@@ -11,6 +11,7 @@ from loop_walks import (
     left_open,
     lied_to,
     of_kidnap,
+    of_map,
     off_surface_m,
 )
 
@@ -148,7 +149,7 @@ def test_a_camera_that_was_carried_off_goes_on_in_a_piece_that_joins_later():
     step = 2
     there, back = range(0, 90, step), range(210, 385, step)
     source = drifting_apartment(0.5, noise="none")
-    outcome = of_kidnap(source, [*there, *back], step / 30)
+    outcome = of_kidnap(source, [*there, *back], step / 30, of_map())
     slam = outcome.slam
     figures = slam.loops.metrics()
     assert figures["pieces"] == 1

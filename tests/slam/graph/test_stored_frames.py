@@ -56,13 +56,23 @@ def test_what_a_frame_lacks_or_is_too_far_is_missing():
 def test_too_many_are_thinned_evenly():
     one = StoredFrame.of(frame_of(64, 48)).nbytes
     kept = StoredFrames(most_bytes=10 * one)
+    Ts = [se3_exp(0.2 * node * np.eye(6)[0]) for node in range(64)]
     for node in range(64):
-        kept.keep(node, frame_of(64, 48, seed=node))
+        kept.keep(node, frame_of(64, 48, seed=node), Ts)
     nodes = list(kept.by_node)
     assert nodes == list(range(0, 64, 8))
     assert sum(frame.nbytes for frame in kept.by_node.values()) <= kept.most_bytes
-    Ts = [se3_exp(np.full(6, 0.01 * node)) for node in range(64)]
     views = kept.views(Ts)
     assert [view.frame().index for view in views] == nodes
     for node, view in zip(nodes, views, strict=True):
         np.testing.assert_array_equal(view.T_world_camera, Ts[node])
+
+
+def test_a_second_lap_adds_nothing_unless_it_is_elsewhere():
+    lap = [se3_exp(np.array([0.2 * node, 0, 0, 0, 0, 0.3 * node])) for node in range(8)]
+    near, off = se3_exp(np.full(6, 0.01)), se3_exp(np.array([0, 0.5, 0, 0, 0, 0.0]))
+    Ts = [*lap, *(T @ near for T in lap), *(off @ T for T in lap)]
+    kept = StoredFrames()
+    for node in range(len(Ts)):
+        kept.keep(node, frame_of(64, 48, seed=node), Ts)
+    assert list(kept.by_node) == [*range(8), *range(16, 24)]
