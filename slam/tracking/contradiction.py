@@ -18,6 +18,7 @@ MIN_MOTION = 0.5  # of the camera since the frame before, that the poses are apa
 MIN_SIGMAS = 3.0  # of the pose by depth alone
 LEAST_M = 0.002
 MIN_OVERLAP = 0.5  # with the earlier view
+MAX_DISSENT = 0.15  # of its surface; above, blur or a mover speaks, not the time of colour
 
 
 def contradicts(
@@ -40,7 +41,8 @@ def contradicts(
         return False
     if gain < MIN_GAIN and apart_m < MIN_MOTION * moved_m:
         return False
-    return _dissent(view, prepared, by_depth) < MUCH_BETTER * _dissent(view, prepared, result)
+    limit = min(MAX_DISSENT, MUCH_BETTER * _dissent(view, prepared, result))
+    return _dissent(view, prepared, by_depth) < limit
 
 
 def _dissent(view: EarlierView, prepared: PreparedFrame, result: TrackResult) -> float:
