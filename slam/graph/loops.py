@@ -45,11 +45,9 @@ class _Swapped:
 class _Passed:
     """A frame that becomes a node."""
 
-    index: int
-    timestamp_s: float
+    frame: Frame
     T_world_camera: Transform
     uncertainty_m: float
-    frame: Frame
     is_looked_for: bool
     features: Features | None  # of a new keyframe
 
@@ -106,13 +104,8 @@ class Loops:
         is_looked_for = keyframe is not None or is_due
         if is_looked_for:
             self._last_look_s = frame.timestamp_s
-        self._worker.submit(
-            _Passed(
-                frame.index, frame.timestamp_s, T_world_camera, uncertainty_m,
-                frame, is_looked_for,
-                None if keyframe is None else keyframe.features,
-            )
-        )  # fmt: skip
+        features = None if keyframe is None else keyframe.features
+        self._worker.submit(_Passed(frame, T_world_camera, uncertainty_m, is_looked_for, features))
         if self._is_in_turns:
             self._worker.wait(0)
 
@@ -184,13 +177,14 @@ class Loops:
             self.move = None
             self._move_map()
             return
+        frame = item.frame
         moment = self._track.add(
-            item.index, item.timestamp_s, item.T_world_camera, item.uncertainty_m
+            frame.index, frame.timestamp_s, item.T_world_camera, item.uncertainty_m
         )
-        self._stored.keep(moment.node, item.frame, self._track.Ts_world_node)
+        self._stored.keep(moment.node, frame, self._track.Ts_world_node)
         if item.is_looked_for:
-            prepared = prepare(item.frame)
-            features = item.features or self._places.features_of(item.frame)
+            prepared = prepare(frame)
+            features = item.features or self._places.features_of(frame)
             if features is not None:
                 Ts = self._track.Ts_world_node
                 loops = self._detector.look(moment, features, prepared, Ts.__getitem__)

@@ -55,7 +55,10 @@ class Mesh:
 
     def predicted(self) -> "Mesh":
         """Return the triangles that `observed` leaves out."""
-        return self._part(self._is_triangle_predicted())
+        if self.is_predicted is None:
+            return self._part(np.zeros(len(self.triangles), dtype=bool))
+        a, b, c = self.is_predicted[self.triangles].T
+        return self._part(a | b | c)
 
     def joined(self, other: "Mesh") -> "Mesh":
         """Return both as one; what is not marked in either was observed."""
@@ -71,12 +74,6 @@ class Mesh:
             np.concatenate([self.triangles, other.triangles + np.int32(len(self.vertices_m))]),
             np.concatenate(marks),
         )
-
-    def _is_triangle_predicted(self) -> Bool[np.ndarray, "t"]:
-        if self.is_predicted is None:
-            return np.zeros(len(self.triangles), dtype=bool)
-        a, b, c = self.is_predicted[self.triangles].T
-        return a | b | c
 
     def _part(self, is_kept: Bool[np.ndarray, "t"]) -> "Mesh":
         """Return some of the triangles and the vertices that they use."""

@@ -17,7 +17,7 @@ from slam.tracking.gravity import level_rotation
 from slam.tracking.hypotheses import chosen, weakened
 from slam.tracking.keyframe import KeyframeView, sharpness
 from slam.tracking.likeness import UsualLikeness
-from slam.tracking.map_support import support
+from slam.tracking.map_support import is_borne_out
 from slam.tracking.motion import ConstantVelocity
 from slam.tracking.parts import MovingParts
 from slam.tracking.pieces import OnePiece, Pieces
@@ -28,9 +28,6 @@ from slam.tracking.scatter import UsualScatter
 from slam.tracking.stages import MIN_POINTS
 
 CLEAR_INLIERS = 0.6  # share of the points that meet the map where a look at the keyframe is spared
-MIN_KNOWN = 0.3  # share of the readings that must meet the map to believe a recognised pose
-MIN_AGREEING = 0.9  # share of those that must lie on its surface: 0.4 at wrong poses, 0.95 at right
-MIN_FITTING = 0.55  # share of those that must be inliers, which tells poses that are nearly right
 LOOK_ROUND_EVERY = 4  # frames, while lost
 
 
@@ -107,11 +104,7 @@ class DenseTracker:
         aligned = self._parts.aligned(partial(self._align, frame, map_), T_predicted)
         result = self._judge(frame, aligned, T_predicted)
         is_expected = self._num_weak == 0 and self._motion.has_velocity(frame.timestamp_s)
-        if (
-            is_expected
-            and result.state is TrackState.WEAK
-            and self._is_verified(frame, map_, result)
-        ):
+        if is_expected and result.state is TrackState.WEAK and is_borne_out(map_, frame, result):
             # new surface comes into view, and if it is not mapped the next frame meets even less
             result = replace(result, state=TrackState.OK, reason="")
         if is_expected and result.state is TrackState.OK and self._is_clear(result):
@@ -186,7 +179,7 @@ class DenseTracker:
         if not self._delay.is_decided:
             best = max([result, *results], key=lambda one: one.inlier_ratio)
             results = [one for one in results if not self._contradicts(best, one)]
-        is_verified = partial(self._is_verified, frame, map_)
+        is_verified = partial(is_borne_out, map_, frame)
         return chosen([result, *results], self._aligner.agreement, is_verified)
 
     def _find_again(
@@ -223,17 +216,7 @@ class DenseTracker:
         """
         T_by_surface = next(iter(self._aligner.search(map_, T_guess)))
         result = self._aligner.align(map_, T_by_surface)
-        return result if self._is_verified(frame, map_, result) else None
-
-    def _is_verified(self, frame: Frame, map_: Map, result: TrackResult) -> bool:
-        """Whether a pose that came from elsewhere than the map is borne out by it. Where the view
-        leaves a direction open, it would bear out a place that only looks alike.
-        """
-        if result.state is TrackState.LOST or result.is_open:
-            return False
-        found = support(map_, frame, result.T_world_camera)
-        is_seen = found.known > MIN_KNOWN and found.agreeing > MIN_AGREEING
-        return is_seen and bool(result.inlier_ratio > MIN_FITTING * found.known)
+        return result if is_borne_out(map_, frame, result) else None
 
     def _judge(self, frame: Frame, result: TrackResult, T_predicted: Transform) -> TrackResult:
         gap_s = self._motion.gap_s(frame.timestamp_s)
