@@ -14,8 +14,9 @@ from slam.workers import Paced
 logger = logging.getLogger(__name__)
 MAX_ROWS = 2000  # frames that wait for the next view; older ones are not shown
 SHARE_OF_MACHINE = 0.055  # of all its cores' time
-CLOSE_S = 10.0
-LAST_VIEW_S = 5.0  # of those, for the meshes
+LAST_VIEW_S = 5.0  # for the meshes in the end, at most
+WATCHED_LAST_VIEW_S = 30.0  # while someone looks at the page: what is missing then stays missing
+CLOSE_S = 5.0  # for the rest of the end
 
 
 @runtime_checkable  # the tests check argument types at run time
@@ -78,8 +79,9 @@ class BackgroundViewer:
 
     def finish(self) -> None:
         """Show the maps as they are now, within seconds."""
-        self._deadline_s = time.monotonic() + LAST_VIEW_S
-        if not self._thread.close(CLOSE_S):
+        last_view_s = WATCHED_LAST_VIEW_S if self._screen.is_watched else LAST_VIEW_S
+        self._deadline_s = time.monotonic() + last_view_s
+        if not self._thread.close(last_view_s + CLOSE_S):
             logger.warning("the viewer does not answer; the last view is not complete")
             self._give_up()  # first, so that the failure of what hangs is not reported too
             self._screen.abandon()

@@ -99,8 +99,9 @@ class RerunScreen:
             system.follow_loops()
             system.show_path()
         self._show_renderings(newest)
-        for system in self._systems:
-            system.show_mesh(_is_past(time.monotonic, deadline_s))
+        for num_left, system in zip(range(len(self._systems), 0, -1), self._systems, strict=True):
+            now_s = time.monotonic()  # a map whose mesh takes long leaves the others their share
+            system.show_mesh(_is_past(time.monotonic, now_s + (deadline_s - now_s) / num_left))
         for system in self._systems:
             if time.monotonic() < deadline_s:
                 system.show_predicted()

@@ -94,6 +94,7 @@ def test_a_screen_that_stalls_gets_all_rows_when_it_goes_on(snapshots):
 def test_a_screen_that_hangs_holds_up_neither_the_frames_nor_the_end(
     snapshots, blocked, where, monkeypatch, caplog
 ):
+    monkeypatch.setattr(background, "LAST_VIEW_S", 0.0)
     monkeypatch.setattr(background, "CLOSE_S", 0.3)
     screen = Notes(**{where: blocked})
     show_all(screen, snapshots)
@@ -108,6 +109,7 @@ def test_a_screen_that_hangs_holds_up_neither_the_frames_nor_the_end(
 def test_a_screen_that_hangs_and_fails_when_it_is_abandoned_is_one_warning(
     snapshots, where, monkeypatch, caplog
 ):
+    monkeypatch.setattr(background, "LAST_VIEW_S", 0.0)
     monkeypatch.setattr(background, "CLOSE_S", 0.3)
     is_abandoned = threading.Event()
 
@@ -126,6 +128,7 @@ def test_a_screen_that_hangs_and_fails_when_it_is_abandoned_is_one_warning(
 
 @pytest.mark.timeout(20)
 def test_rows_that_wait_are_bounded(snapshots, blocked, monkeypatch):
+    monkeypatch.setattr(background, "LAST_VIEW_S", 0.0)
     monkeypatch.setattr(background, "CLOSE_S", 0.3)
     viewer = BackgroundViewer(Notes(draw=blocked))
     for _ in range(MAX_ROWS + 100):

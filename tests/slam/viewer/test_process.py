@@ -116,6 +116,7 @@ def on_a_page(monkeypatch):
 def test_a_viewer_that_stops_reading_holds_up_nothing(
     on_a_page, make_maps, run_through, monkeypatch
 ):
+    monkeypatch.setattr(background, "LAST_VIEW_S", 0.0)
     monkeypatch.setattr(background, "CLOSE_S", 2.0)
     viewer, child = on_a_page
     maps = {"tsdf": make_maps()["tsdf"]}
