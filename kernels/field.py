@@ -1,11 +1,10 @@
 """The neural field: features on a hierarchy of sparse grids, tiny decoders, and the gradients
 that it learns by (`kernels.field_update`).
 
-Four levels of vertices, each on its own block index (`kernels.blocks`, vertices in place of
+Three levels of vertices, each on its own block index (`kernels.blocks`, vertices in place of
 voxels), hold NUM_FEATURES features a vertex, interpolated trilinearly. Decoders have one hidden
 layer of ReLUs and no biases, so zero features decode to zero:
 
-    coarse(phi_c) = phi_c[0] + w2 . relu(W1^T phi_c)                 in units of coarse_truncation_m
     middle(phi_m) = phi_m[0] + w2 . relu(W1^T phi_m)                 in units of truncation_m
     fine(phi_f, phi_m) = phi_f[0] + w2 . (relu(W1^T [phi_f, phi_m]) - relu(W1^T [0, phi_m]))
     color(phi_k) = phi_k[:3] + W2^T relu(W1^T phi_k)                 of RGB in 0..1
@@ -30,12 +29,12 @@ from kernels.tsdf import TsdfGrid
 
 NUM_FEATURES = 4
 HIDDEN_COLOR = 16
-COARSE, MIDDLE, FINE, COLOR = range(4)
+NUM_LEVELS = 3
+MIDDLE, FINE, COLOR = range(NUM_LEVELS)
 CURVATURE = NUM_FEATURES  # its place behind the gradient in `Touched`
 NUM_BAND = 3  # samples of a ray about its reading: on it, and a pair before and behind it
 NUM_SAMPLES = NUM_BAND + 1  # and one in free space
 BELL_WIDTH = 0.15  # of the rendering weight 1 / (1 + (s / width)^2)^2, in truncations
-FREE_COARSE = 0.25  # free space is at least this far from surfaces, in coarse truncations
 
 
 class Level(NamedTuple):
@@ -50,8 +49,6 @@ class Level(NamedTuple):
 class Decoders(NamedTuple):
     """The weights of all decoders, float32."""
 
-    coarse_w1: np.ndarray  # (4, 32)
-    coarse_w2: np.ndarray  # (32,)
     middle_w1: np.ndarray  # (4, 32)
     middle_w2: np.ndarray  # (32,)
     fine_w1: np.ndarray  # (8, 32): fine features first
@@ -63,14 +60,12 @@ class Decoders(NamedTuple):
 class Field(NamedTuple):
     """All that evaluating the field takes."""
 
-    coarse: Level
     middle: Level
     fine: Level
     color: Level
     base: TsdfGrid  # fused distance and colour
     decoders: Decoders
     truncation_m: np.float32
-    coarse_truncation_m: np.float32
 
 
 class RayBatch(NamedTuple):
@@ -91,13 +86,11 @@ class StepWeights(NamedTuple):
     free: float = 0.3
     depth: float = 0.1
     color: float = 0.02  # on the geometry: the colours themselves are scale-free
-    coarse: float = 1.0
 
 
 class Losses(NamedTuple):
     """Weighted means over the rays of a batch, each before its factor."""
 
-    coarse: float
     middle: float
     near: float
     free: float
@@ -137,15 +130,6 @@ def query(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     return implementation("field_query", points).query(field, points)
 
 
-def predict(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Evaluate the coarse level's signed distance at world points (n, 3), observed or not.
-
-    Returns sdf_m float32 (n,) and is_known bool (n,): the level exists there.
-    """
-    check_array("points", points, "float32", (None, 3))
-    return implementation("field_query", points).predict(field, points)
-
-
 def color(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Decode RGB at world points (n, 3): uint8 (n, 3), and is_known bool (n,).
 
@@ -163,8 +147,6 @@ def gradients(
     With s = prediction, t = clip(distance / truncation, -1, 1), r the ray's weight, all sums
     divided by the number of rays, and every loss times r:
 
-        coarse: (coarse - t_c)^2 at band samples nearer than coarse_truncation_m / 2, and
-                min(coarse - FREE_COARSE, 0)^2 at the free one
         middle: (middle - t)^2 at band samples, min(middle - 1, 0)^2 at the free one
         near:   (s - t)^2 at band samples
         free:   min(s - 1, 0)^2 at the free one
@@ -175,8 +157,8 @@ def gradients(
                 colour and the colour level exists
 
     with w = 1 / (1 + (s / BELL_WIDTH)^2)^2. A sample takes no part on a level that does not exist
-    there; depth and colour need at least one. Coarse and middle features learn from their own
-    losses only, fine ones from near, free, depth and colour, as in NICE-SLAM; the base is constant.
+    there; depth and colour need at least one. Middle features learn from their own loss only, fine
+    ones from near, free, depth and colour, as in NICE-SLAM; the base is constant.
 
     A sample adds to the curvature of a colour vertex that one's share of what moving the whole cell
     would add to that of the loss: 2 color r w_i / sum w_i / num_rays times the trilinear weight.

@@ -24,7 +24,7 @@ from kernels import field as field_ops
 from kernels import field_update
 from kernels import rays as ray_ops
 from kernels.dispatch import using
-from kernels.field import Field, RayBatch
+from kernels.field import COLOR, FINE, MIDDLE, Field, RayBatch
 from slam.bench.machine import machine
 from slam.config import NeuralConfig
 from slam.frame import Frame
@@ -73,12 +73,13 @@ def step_ms(config: NeuralConfig, field: Field, batch: RayBatch) -> tuple[float,
     start_s = time.perf_counter()
     _, _, touched = field_ops.gradients(field, batch, weights)
     middle_s = time.perf_counter()
-    field_update.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0, seed)
-    field_update.adagrad(field.middle, touched[1], config.middle_rate, 0.0, seed)
+    field_update.adagrad(field.middle, touched[MIDDLE], config.middle_rate, 0.0, seed)
     field_update.adagrad(
-        field.fine, touched[2], config.fine_rate, config.smoothness / num_rays, seed
+        field.fine, touched[FINE], config.fine_rate, config.smoothness / num_rays, seed
     )
-    field_update.relax(field.color, touched[3], *color_bounds(replace(config, rays=num_rays)), seed)
+    field_update.relax(
+        field.color, touched[COLOR], *color_bounds(replace(config, rays=num_rays)), seed
+    )
     return 1e3 * (middle_s - start_s), 1e3 * (time.perf_counter() - middle_s)
 
 

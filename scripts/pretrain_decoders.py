@@ -9,7 +9,8 @@ weights. The levels are trained one after the other, as the fine one adds to the
     scripts/pretrain_decoders.py --out runs/decoders
 
 Stopped, it goes on from its last checkpoint in that folder when called again; the result is the
-same as without the stop. slam/maps/neural/decoders.npz is a copy of what it writes.
+same as without the stop. slam/maps/neural/decoders.npz is a copy of what it wrote; its header says
+when.
 """
 
 import argparse
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = _arguments(argv)
     torch.set_num_threads(1)  # sums in a fixed order
     args.out.mkdir(parents=True, exist_ok=True)
-    plan = Plan(args.seed, args.coarse_steps, args.middle_steps, args.fine_steps)
+    plan = Plan(args.seed, args.middle_steps, args.fine_steps)
     weights = train(plan, args.out / "checkpoint.pt")
     header = {
         "command": _command(args),
@@ -78,7 +79,6 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and result")
     parser.add_argument("--seed", type=int, default=0, help="of rooms, weights and samples")
-    parser.add_argument("--coarse-steps", type=int, default=200, help="training steps")
     parser.add_argument("--middle-steps", type=int, default=600, help="training steps")
     parser.add_argument("--fine-steps", type=int, default=250, help="training steps")
     parser.add_argument("--validation-crops", type=int, default=8, help="crops of unseen rooms")

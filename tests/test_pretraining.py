@@ -44,7 +44,7 @@ def test_scatter_is_the_transpose_of_interpolation(generator):
     torch.testing.assert_close(left, right)
 
 
-@pytest.mark.parametrize("name", ["coarse", "middle", "fine"])
+@pytest.mark.parametrize("name", ["middle", "fine"])
 def test_a_decoder_is_homogeneous_and_knows_its_gradient(name, generator):
     decoder = decoder_of(random_weights(1), name)
     phi = torch.randn(20, 4, generator=generator, requires_grad=True)
@@ -81,25 +81,25 @@ def small(monkeypatch):
     monkeypatch.setattr(meta, "SEEN", slice(0, 800))
     monkeypatch.setattr(meta, "NEW", slice(800, None))
     monkeypatch.setattr(meta, "NUM_CROPS", 8)
-    monkeypatch.setattr(meta, "PLAIN_RATES", Rates(num_steps=5))
+    monkeypatch.setattr(meta, "MIDDLE_RATES", Rates(num_steps=5))
     monkeypatch.setattr(meta, "FINE_RATES", Rates(num_middle_steps=5, num_steps=10))
 
 
 @pytest.mark.usefixtures("small")
 def test_training_goes_on_where_it_stopped(tmp_path):
-    plan = train.Plan(seed=0, coarse=2, middle=2, fine=2)
+    plan = train.Plan(seed=0, middle=2, fine=2)
     whole = train.train(plan, tmp_path / "whole.pt")
-    for until in (1, 3, 5, None):
+    for until in (1, 3, None):
         parts = train.train(plan, tmp_path / "parts.pt", until)
     for name, weight in whole.items():
         np.testing.assert_array_equal(weight.numpy(), parts[name].numpy())
         assert not torch.equal(weight, random_weights(0)[name])
     with pytest.raises(ValueError, match="is of the plan"):
-        train.train(train.Plan(1, 2, 2, 2), tmp_path / "parts.pt")
+        train.train(train.Plan(1, 2, 2), tmp_path / "parts.pt")
 
 
 def test_crops_hold_the_distance_of_what_can_be_seen():
-    size = batch.SIZES["fine"]
+    size = batch.SIZE
     crop = crops.random_crop((0, 0, 1), size)
     again = crops.random_crop((0, 0, 1), size)
     np.testing.assert_array_equal(crop.points, again.points)

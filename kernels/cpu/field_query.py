@@ -9,7 +9,7 @@ from numba import prange
 
 from kernels.cpu.compile import parallel_kernel
 from kernels.cpu.field_cell import NOWHERE, find_cell
-from kernels.cpu.field_levels import color, predict
+from kernels.cpu.field_color import color
 from kernels.field import NUM_FEATURES
 from kernels.scalar.bfloat16 import widen
 from kernels.scalar.compile import inline, subroutine
@@ -174,4 +174,4 @@ def _add_residual(w1, w2, x, n, total):
                 total[d, i] += g[q, i] * x[q, d, i]
 
 
-__all__ = ["color", "predict", "query"]
+__all__ = ["color", "query"]

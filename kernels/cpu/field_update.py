@@ -10,6 +10,7 @@ from kernels.field import (
     COLOR,
     CURVATURE,
     NUM_FEATURES,
+    NUM_LEVELS,
 )
 from kernels.reference.field_update import update_decoder  # of 112 weights: NumPy is fast enough
 from kernels.scalar.bfloat16 import dither_of, dither_of_sum, dithers, narrow, widen
@@ -67,7 +68,7 @@ def _scatter(l, rows, fractions, d_features, curvature, table, touched, gradient
 def scatter_all(
     rows, fractions, d_features, curvature, tables, touched, gradients, num_touched
 ):  # fmt: skip
-    for part in prange(4):
+    for part in prange(NUM_LEVELS):
         l = np.int64(part)
         num_touched[l] = _scatter(
             l, rows, fractions, d_features, curvature, tables[l], touched[l], gradients[l]

@@ -14,31 +14,31 @@ from kernels.scalar.field_decode import HIDDEN, HIDDEN_COLOR
 ZERO = np.float32(0.0)
 RAYS = 32
 THREADS = RAYS * NUM_SAMPLES
-NUM_LOSSES = 6
+NUM_LOSSES = 5
 PARTS = THREADS // HIDDEN_COLOR  # of the samples of a block, to sum over by parts
 PART = THREADS // PARTS
 NUM_COLOR = 7  # of a sample: four features, and the gradient by three colours
+NUM_SEEN = 6  # of a sample: its weight and the distance by it, its colour's and the colour by it
 FIRST_W1 = NUM_LOSSES  # of the sums over all samples
 FIRST_W2 = FIRST_W1 + NUM_FEATURES * HIDDEN_COLOR
 NUM_SUMS = FIRST_W2 + 3 * HIDDEN_COLOR
 
 # of what is in shared memory
-LEVEL_SHAPE, FINE_SHAPE = (NUM_FEATURES, HIDDEN), (2 * NUM_FEATURES, HIDDEN)
+MIDDLE_SHAPE, FINE_SHAPE = (NUM_FEATURES, HIDDEN), (2 * NUM_FEATURES, HIDDEN)
 COLOR_SHAPE, RGB_SHAPE = (NUM_FEATURES, HIDDEN_COLOR), (HIDDEN_COLOR, 3)
 LOSSES_SHAPE, COLORS_SHAPE = (NUM_LOSSES, THREADS), (NUM_COLOR, THREADS)
+SEEN_SHAPE = NUM_SEEN, THREADS
 
 
 @device
-def load_level_decoders(decoders, t, coarse_w1, coarse_w2, middle_w1, middle_w2, fine_w1, fine_w2):
+def load_distance_decoders(decoders, t, middle_w1, middle_w2, fine_w1, fine_w2):
     """Copy the decoders of distances into shared memory."""
     for i in range(t, NUM_FEATURES * HIDDEN, THREADS):
         q, k = i // HIDDEN, i % HIDDEN
-        coarse_w1[q, k] = decoders.coarse_w1[q, k]
         middle_w1[q, k] = decoders.middle_w1[q, k]
         fine_w1[q, k] = decoders.fine_w1[q, k]
         fine_w1[q + NUM_FEATURES, k] = decoders.fine_w1[q + NUM_FEATURES, k]
     if t < HIDDEN:
-        coarse_w2[t] = decoders.coarse_w2[t]
         middle_w2[t] = decoders.middle_w2[t]
         fine_w2[t] = decoders.fine_w2[t]
 

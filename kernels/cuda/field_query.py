@@ -9,7 +9,6 @@ from kernels.cuda.field_cell import base_color, base_with_slope, find_cell, inte
 from kernels.cuda.launch import device, kernel, launch_over
 from kernels.scalar.field_decode import (
     as_byte,
-    decode,
     decode_color,
     residual_gradient,
 )
@@ -68,26 +67,6 @@ def query(field, points):
     is_valid = empty((num_points,), torch.bool)
     launch_over(_query, num_points, field, points, sdf_m, gradient, is_valid)
     return sdf_m, gradient, is_valid
-
-
-@kernel
-def _predict(level, w1, w2, truncation_m, points, sdf_m, is_known):
-    i = cuda.grid(1)
-    if i < points.shape[0]:
-        cell = find_cell(level.blocks, level.spacing_m, points[i, 0], points[i, 1], points[i, 2])
-        x0, x1, x2, x3 = interpolate(level, cell)
-        sdf_m[i] = decode(w1, w2, x0, x1, x2, x3) * truncation_m  # zeros decode to zero
-        is_known[i] = cell[0]
-
-
-def predict(field, points):
-    num_points = points.shape[0]
-    sdf_m, is_known = empty((num_points,), torch.float32), empty((num_points,), torch.bool)
-    launch_over(
-        _predict, num_points, field.coarse, field.decoders.coarse_w1, field.decoders.coarse_w2,
-        field.coarse_truncation_m, points, sdf_m, is_known,
-    )  # fmt: skip
-    return sdf_m, is_known
 
 
 @device

@@ -8,11 +8,11 @@ import numpy as np
 
 from kernels.cuda.field_cell import base_color, base_with_slope, find_cell, interpolate
 from kernels.cuda.launch import device
-from kernels.field import COLOR, FINE
+from kernels.field import COLOR, FINE, MIDDLE, NUM_LEVELS
 from kernels.scalar.field_decode import (
     HIDDEN_COLOR,
     decode_color,
-    decode_gradient,
+    middle_gradient,
     residual_gradient,
 )
 
@@ -38,7 +38,7 @@ def store_cell(l, cell, exists, rows, fractions, s):
 @device
 def store_no_cells(rows, s):
     """Tell the scatter that a sample takes no part."""
-    for l in range(4):
+    for l in range(NUM_LEVELS):
         for c in range(8):
             rows[l, c, s] = -1
 
@@ -53,15 +53,15 @@ def store_gradient(d_features, l, s, scale, g0, g1, g2, g3):
 
 
 @device
-def evaluate(level, l, w1, w2, x, y, z, rows, fractions, s):
-    """Return whether a level knows a point, the output of its decoder there, the four features, and
-    the gradient by them.
+def evaluate_middle(level, w1, w2, x, y, z, rows, fractions, s):
+    """Return whether the middle level knows a point, the output of its decoder there, the four
+    features, and the gradient by them.
     """
     cell = find_cell(level.blocks, level.spacing_m, x, y, z)
     exists, _, _, _, _ = cell
     x0, x1, x2, x3 = interpolate(level, cell)
-    store_cell(l, cell, exists, rows, fractions, s)
-    h0, h1, h2, h3 = decode_gradient(w1, w2, x0, x1, x2, x3)
+    store_cell(MIDDLE, cell, exists, rows, fractions, s)
+    h0, h1, h2, h3 = middle_gradient(w1, w2, x0, x1, x2, x3)
     value = h0 * x0 + h1 * x1 + h2 * x2 + h3 * x3
     return exists, value, x0, x1, x2, x3, h0, h1, h2, h3
 

@@ -19,18 +19,19 @@ from kernels.cuda.field_block import (
     FINE_SHAPE,
     FIRST_W1,
     FIRST_W2,
-    LEVEL_SHAPE,
     LOSSES_SHAPE,
+    MIDDLE_SHAPE,
     NUM_LOSSES,
     NUM_SUMS,
     RAYS,
     RGB_SHAPE,
+    SEEN_SHAPE,
     THREADS,
     add_color_gradient,
     add_losses,
     fold_losses,
     load_color_decoder,
-    load_level_decoders,
+    load_distance_decoders,
     mean_color_of_band,
     sum_color_gradient,
     sum_of_band,
@@ -38,9 +39,9 @@ from kernels.cuda.field_block import (
 from kernels.cuda.field_cell import find_cell
 from kernels.cuda.field_sample import (
     color_gradient,
-    evaluate,
     evaluate_color,
     evaluate_fine,
+    evaluate_middle,
     store_gradient,
     store_no_cells,
 )
@@ -48,13 +49,12 @@ from kernels.cuda.field_update import scatter
 from kernels.cuda.launch import device, kernel, launch
 from kernels.field import (
     BELL_WIDTH,
-    COARSE,
     COLOR,
     FINE,
-    FREE_COARSE,
     MIDDLE,
     NUM_BAND,
     NUM_FEATURES,
+    NUM_LEVELS,
     NUM_SAMPLES,
     DecoderGradient,
     Losses,
@@ -66,7 +66,6 @@ ONE = np.float32(1.0)
 TWO = np.float32(2.0)
 MINUS_FOUR = np.float32(-4.0)
 PER_BELL = np.float32(1.0 / BELL_WIDTH)
-FREE = np.float32(FREE_COARSE)
 
 
 @device
@@ -85,22 +84,18 @@ def _forward_backward(field, batch, weights, rows, fractions, d_features, curvat
     ray, j = s // NUM_SAMPLES, s % NUM_SAMPLES
     num_rays = batch.weight.shape[0]
 
-    coarse_w1 = cuda.shared.array(LEVEL_SHAPE, np.float32)
-    coarse_w2 = cuda.shared.array(HIDDEN, np.float32)
-    middle_w1 = cuda.shared.array(LEVEL_SHAPE, np.float32)
+    middle_w1 = cuda.shared.array(MIDDLE_SHAPE, np.float32)
     middle_w2 = cuda.shared.array(HIDDEN, np.float32)
     fine_w1 = cuda.shared.array(FINE_SHAPE, np.float32)
     fine_w2 = cuda.shared.array(HIDDEN, np.float32)
     color_w1 = cuda.shared.array(COLOR_SHAPE, np.float32)
     color_w2 = cuda.shared.array(RGB_SHAPE, np.float32)
-    by_sample = cuda.shared.array(LOSSES_SHAPE, np.float32)
+    by_sample = cuda.shared.array(SEEN_SHAPE, np.float32)
     losses = cuda.shared.array(LOSSES_SHAPE, np.float32)
     colors = cuda.shared.array(COLORS_SHAPE, np.float32)
     parts = cuda.shared.array(COLORS_SHAPE, np.float32)
 
-    load_level_decoders(
-        field.decoders, t, coarse_w1, coarse_w2, middle_w1, middle_w2, fine_w1, fine_w2
-    )
+    load_distance_decoders(field.decoders, t, middle_w1, middle_w2, fine_w1, fine_w2)
     load_color_decoder(field.decoders, t, color_w1, color_w2)
     cuda.syncthreads()
 
@@ -118,24 +113,13 @@ def _forward_backward(field, batch, weights, rows, fractions, d_features, curvat
         distance = batch.distance_m[ray, j]
         target = min(max(distance * per_truncation, -ONE), ONE)
 
-        exists, value, _, _, _, _, h0, h1, h2, h3 = evaluate(
-            field.coarse, COARSE, coarse_w1, coarse_w2, x, y, z, rows, fractions, s
-        )
-        e = ZERO
-        if exists and j == NUM_BAND:
-            e = min(value - FREE, ZERO)
-        elif exists and abs(distance) * TWO < field.coarse_truncation_m:
-            e = value - distance / field.coarse_truncation_m
-        losses[0, t] = share * e * e
-        store_gradient(d_features, COARSE, s, TWO * weights.coarse * share * e, h0, h1, h2, h3)
-
-        exists, value, m0, m1, m2, m3, h0, h1, h2, h3 = evaluate(
-            field.middle, MIDDLE, middle_w1, middle_w2, x, y, z, rows, fractions, s
+        exists, value, m0, m1, m2, m3, h0, h1, h2, h3 = evaluate_middle(
+            field.middle, middle_w1, middle_w2, x, y, z, rows, fractions, s
         )
         e = ZERO
         if exists:
             e = value - target if j < NUM_BAND else min(value - ONE, ZERO)
-        losses[1, t] = share * e * e
+        losses[0, t] = share * e * e
         store_gradient(d_features, MIDDLE, s, TWO * share * e, h0, h1, h2, h3)
 
         base_cell = find_cell(field.base.blocks, field.base.voxel_size_m, x, y, z)
@@ -144,11 +128,11 @@ def _forward_backward(field, batch, weights, rows, fractions, d_features, curvat
         )
         if is_known and j == NUM_BAND:
             e = min(value - ONE, ZERO)
-            losses[3, t] = share * e * e
+            losses[2, t] = share * e * e
             d_sdf = TWO * weights.free * share * e
         elif is_known:
             e = value - target
-            losses[2, t] = share * e * e
+            losses[1, t] = share * e * e
             d_sdf = TWO * weights.near * share * e
             w, slope = _bell(value)
 
@@ -174,7 +158,7 @@ def _forward_backward(field, batch, weights, rows, fractions, d_features, curvat
             if total > ZERO:
                 e = sum_of_band(by_sample, 1, t - j) / total * per_truncation
                 if j == 0:
-                    losses[4, t] = share * e * e
+                    losses[3, t] = share * e * e
                 scale = TWO * weights.depth * share * e / total
                 d_sdf += scale * (distance * per_truncation - e) * slope
             total, seen_red, seen_green, seen_blue = mean_color_of_band(by_sample, t - j)
@@ -183,7 +167,7 @@ def _forward_backward(field, batch, weights, rows, fractions, d_features, curvat
                 e_green = seen_green - batch.rgb[ray, 1]
                 e_blue = seen_blue - batch.rgb[ray, 2]
                 if j == 0:
-                    losses[5, t] = share * (e_red * e_red + e_green * e_green + e_blue * e_blue)
+                    losses[4, t] = share * (e_red * e_red + e_green * e_green + e_blue * e_blue)
                 if w_color > ZERO:
                     scale = TWO * weights.color * share / total
                     bend = scale * w_color
@@ -213,9 +197,9 @@ def _forward_backward(field, batch, weights, rows, fractions, d_features, curvat
 def gradients(field, batch, weights):
     num_rays = batch.weight.shape[0]
     num_samples = num_rays * NUM_SAMPLES
-    rows = empty((4, 8, num_samples), torch.int32)
-    fractions = empty((4, 3, num_samples), torch.float32)
-    d_features = empty((4, NUM_FEATURES, num_samples), torch.float32)
+    rows = empty((NUM_LEVELS, 8, num_samples), torch.int32)
+    fractions = empty((NUM_LEVELS, 3, num_samples), torch.float32)
+    d_features = empty((NUM_LEVELS, NUM_FEATURES, num_samples), torch.float32)
     curvature = empty((num_samples,), torch.float32)
     sums: Any = zeros((NUM_SUMS,), torch.float32)
     launch(

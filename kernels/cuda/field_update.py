@@ -17,6 +17,7 @@ from kernels.field import (
     CURVATURE,
     HIDDEN_COLOR,
     NUM_FEATURES,
+    NUM_LEVELS,
     Touched,
 )
 from kernels.field_update import MEMORY, SQUARE_MEMORY
@@ -62,7 +63,7 @@ def _scatter(rows, fractions, d_features, curvature, touched, gradient):
     """
     i = cuda.grid(1)
     num_samples = rows.shape[2]
-    if i < 4 * 8 * num_samples:
+    if i < NUM_LEVELS * 8 * num_samples:
         s = i % num_samples
         c = i // num_samples % 8
         l = i // num_samples // 8
@@ -85,12 +86,13 @@ def _scatter(rows, fractions, d_features, curvature, touched, gradient):
 def scatter(rows, fractions, d_features, curvature):
     """Add the samples' gradients up by vertex; return the touched of each level, with gaps."""
     num_corners = 8 * rows.shape[2]
-    shape = 4, table_size(num_corners)
+    shape = NUM_LEVELS, table_size(num_corners)
     touched: Any = full(shape, -1, torch.int32)
     gradient: Any = zeros((*shape, NUM_FEATURES + 1), torch.float32)
     launch_over(
-        _scatter, 4 * num_corners, rows, fractions, d_features, curvature, touched, gradient
-    )
+        _scatter, NUM_LEVELS * num_corners, rows, fractions, d_features, curvature, touched,
+        gradient,
+    )  # fmt: skip
     return [Touched(*parts) for parts in zip(touched.unbind(), gradient.unbind(), strict=True)]
 
 

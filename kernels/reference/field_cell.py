@@ -91,8 +91,8 @@ def read_base(base: TsdfGrid, points: Tensor) -> tuple[Tensor, Tensor, Tensor, T
     return sdf_m, is_known, rgb, total > 0
 
 
-def decode(phi: Tensor, w1: Tensor, w2: Tensor) -> Tensor:
-    """Decode features (n, 4) of the coarse or the middle level."""
+def decode_middle(phi: Tensor, w1: Tensor, w2: Tensor) -> Tensor:
+    """Decode features (n, 4) of the middle level."""
     return phi[:, 0] + (phi @ w1).relu() @ w2
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from kernels.field import Field, Level
 from kernels.reference.field_cell import (
-    decode,
     decode_color,
     decode_fine,
     find_cells,
@@ -32,18 +31,6 @@ def query(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
     sdf_m = (base_m + residual * float(field.truncation_m)) * is_valid
     (gradient,) = torch.autograd.grad(sdf_m.sum(), where)
     return sdf_m.detach().numpy(), gradient.numpy(), is_valid.numpy()
-
-
-def predict(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """See `kernels.field.predict`."""
-    import torch
-
-    w1, w2 = map(torch.from_numpy, (field.decoders.coarse_w1, field.decoders.coarse_w2))
-    coarse = field.coarse
-    cells = find_cells(coarse.blocks, coarse.spacing_m, torch.from_numpy(points))
-    phi = cells.interpolate(read_features(coarse, cells))
-    sdf_m = decode(phi, w1, w2) * float(field.coarse_truncation_m)
-    return sdf_m.numpy(), cells.exists.numpy()
 
 
 def color(field: Field, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,10 +12,8 @@ import numpy as np
 
 from kernels.field import (
     BELL_WIDTH,
-    COARSE,
     COLOR,
     FINE,
-    FREE_COARSE,
     MIDDLE,
     NUM_BAND,
     NUM_FEATURES,
@@ -29,9 +27,9 @@ from kernels.field import (
 )
 from kernels.reference.field_cell import (
     Cells,
-    decode,
     decode_color,
     decode_fine,
+    decode_middle,
     find_cells,
     read_base,
     read_features,
@@ -44,8 +42,6 @@ if TYPE_CHECKING:
 class Outputs(NamedTuple):
     """What the decoders say of the samples, and which take part; by ray and sample."""
 
-    coarse: Tensor
-    has_coarse: Tensor
     middle: Tensor
     has_middle: Tensor
     sdf: Tensor  # base + fine, in truncations
@@ -62,7 +58,7 @@ def gradients(
 
     num_rays = max(1, len(batch.weight))
     batch = RayBatch(*(array[batch.weight != 0] for array in batch))
-    levels = (field.coarse, field.middle, field.fine, field.color)
+    levels = (field.middle, field.fine, field.color)
     points = torch.from_numpy(batch.points).view(-1, 3)
     cells = [find_cells(level.blocks, level.spacing_m, points) for level in levels]
     corners = [read_features(*level) for level in zip(levels, cells, strict=True)]
@@ -104,34 +100,31 @@ def _evaluate(
     corners: list[Tensor],
 ) -> Outputs:
     phi = [cell.interpolate(corner) for cell, corner in zip(cells, corners, strict=True)]
-    coarse = decode(phi[COARSE], decoders["coarse_w1"], decoders["coarse_w2"])
-    middle = decode(phi[MIDDLE], decoders["middle_w1"], decoders["middle_w2"])
+    middle = decode_middle(phi[MIDDLE], decoders["middle_w1"], decoders["middle_w2"])
     base_m, is_observed, base_rgb, has_color = read_base(field.base, points)
     base = base_m / float(field.truncation_m)
-    # coarser features learn from their own losses only: here they are constants
+    # middle features learn from their own loss only: here they are constants
     residual = decode_fine(
         phi[FINE], phi[MIDDLE].detach(), decoders["fine_w1"], decoders["fine_w2"]
     )
     rgb = base_rgb + decode_color(phi[COLOR], decoders["color_w1"], decoders["color_w2"])
     outputs = Outputs(
-        coarse, cells[COARSE].exists, middle, cells[MIDDLE].exists, base + residual, is_observed,
-        rgb, cells[COLOR].exists & has_color,
+        middle, cells[MIDDLE].exists, base + residual, is_observed, rgb,
+        cells[COLOR].exists & has_color,
     )  # fmt: skip
     return Outputs(*(values.unflatten(0, (-1, NUM_SAMPLES)) for values in outputs))
 
 
 def _losses(field: Field, batch: RayBatch, outputs: Outputs) -> tuple[Tensor, Tensor]:
-    """Return the losses (n, 6) of each ray, in the order of `Losses`, and the samples' shares of
+    """Return the losses (n, 5) of each ray, in the order of `Losses`, and the samples' shares of
     its colour (n, NUM_SAMPLES).
     """
     import torch
 
     distance_m, rgb_seen = torch.from_numpy(batch.distance_m), torch.from_numpy(batch.rgb)
     z = distance_m / float(field.truncation_m)
-    t, t_coarse = z.clamp(-1.0, 1.0), distance_m / float(field.coarse_truncation_m)
-    is_near = t_coarse.abs() < 0.5
-    is_near[:, NUM_BAND] = True
-    near, free = _distance_losses(outputs.sdf, t, 1.0, outputs.is_observed)
+    t = z.clamp(-1.0, 1.0)
+    near, free = _distance_losses(outputs.sdf, t, outputs.is_observed)
 
     band = slice(NUM_BAND)
     bell = 1.0 / (1.0 + (outputs.sdf[:, band] / BELL_WIDTH).square()).square()
@@ -141,10 +134,7 @@ def _losses(field: Field, batch: RayBatch, outputs: Outputs) -> tuple[Tensor, Te
     color_shares = _shares(bell_color)
     rgb = (color_shares[:, :, None] * outputs.rgb[:, band]).sum(dim=1)
     losses = {
-        "coarse": sum(
-            _distance_losses(outputs.coarse, t_coarse, FREE_COARSE, outputs.has_coarse & is_near)
-        ),
-        "middle": sum(_distance_losses(outputs.middle, t, 1.0, outputs.has_middle)),
+        "middle": sum(_distance_losses(outputs.middle, t, outputs.has_middle)),
         "near": near,
         "free": free,
         "depth": depth.square(),
@@ -154,12 +144,10 @@ def _losses(field: Field, batch: RayBatch, outputs: Outputs) -> tuple[Tensor, Te
     return by_ray, torch.nn.functional.pad(color_shares.detach(), (0, NUM_SAMPLES - NUM_BAND))
 
 
-def _distance_losses(
-    value: Tensor, target: Tensor, least: float, takes_part: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Square by how much the band misses its target, and by how much free space its least value."""
+def _distance_losses(value: Tensor, target: Tensor, takes_part: Tensor) -> tuple[Tensor, Tensor]:
+    """Square by how much the band misses its target, and by how much free space one truncation."""
     error = (value - target)[:, :NUM_BAND]
-    shortfall = (value[:, NUM_BAND] - least).clamp(max=0.0)
+    shortfall = (value[:, NUM_BAND] - 1.0).clamp(max=0.0)
     return (
         (error.square() * takes_part[:, :NUM_BAND]).sum(dim=1),
         shortfall.square() * takes_part[:, NUM_BAND],

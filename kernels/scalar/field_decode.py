@@ -16,18 +16,8 @@ HIDDEN = 32
 
 
 @inline
-def decode(w1, w2, x0, x1, x2, x3):
-    """Return the output of the coarse or the middle decoder."""
-    out = x0
-    for k in range(HIDDEN):
-        pre = w1[0, k] * x0 + w1[1, k] * x1 + w1[2, k] * x2 + w1[3, k] * x3
-        out += w2[k] * max(pre, ZERO)
-    return out
-
-
-@inline
-def decode_gradient(w1, w2, x0, x1, x2, x3):
-    """Return the gradient of `decode` by the features."""
+def middle_gradient(w1, w2, x0, x1, x2, x3):
+    """Return the gradient of the middle decoder's output by the features."""
     g0, g1, g2, g3 = ONE, ZERO, ZERO, ZERO
     for k in range(HIDDEN):
         a0, a1, a2, a3 = w1[0, k], w1[1, k], w1[2, k], w1[3, k]

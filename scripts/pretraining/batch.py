@@ -13,26 +13,20 @@ SEEN = slice(0, 50_000)  # a crop's samples to adapt to
 NEW = slice(50_000, None)  # those on which the error is taken
 ALL = slice(None)
 FAR_WEIGHT = 0.2  # in the error, of a sample that is not next to a surface
-# Middle and fine level share crops and truncation.
-SIZES = {
-    "coarse": CropSize(2.88, near_m=0.12, band_m=0.48, vertex_spacing_m=0.48),
-    "fine": CropSize(0.72, near_m=0.03, band_m=0.12, vertex_spacing_m=0.03),
-}
-SIZES["middle"] = SIZES["fine"]
+SIZE = CropSize(0.72, near_m=0.03, band_m=0.12, vertex_spacing_m=0.03)  # for both levels
 
 
 @dataclass(frozen=True)
 class Batch:
     """Samples of some crops, and the distance at the vertices that a fused map would hold."""
 
-    size: CropSize
     points: torch.Tensor  # (crops, n, 3)
     sdf_m: torch.Tensor  # (crops, n)
     vertex_sdf_m: torch.Tensor  # (vertices, 1)
 
     def grid(self, name: str) -> Grid:
         """Return the grid of a level over these crops."""
-        return Grid(len(self.points), self.size.size_m, LEVELS[name])
+        return Grid(len(self.points), SIZE.size_m, LEVELS[name])
 
     def draw(self, n: int, generator: torch.Generator) -> "Batch":
         """Draw n samples a crop."""
@@ -54,11 +48,11 @@ class Batch:
     @property
     def target(self) -> torch.Tensor:
         """The truncated distance of all samples, -1 to 1."""
-        return (self.sdf_m.reshape(-1) / self.size.band_m).clamp(-1, 1)
+        return (self.sdf_m.reshape(-1) / SIZE.band_m).clamp(-1, 1)
 
     def error(self, values: torch.Tensor) -> torch.Tensor:
         """Return the mean square error, most of it next to surfaces."""
-        weight = FAR_WEIGHT + (self.sdf_m.reshape(-1).abs() < self.size.near_m).float()
+        weight = FAR_WEIGHT + (self.sdf_m.reshape(-1).abs() < SIZE.near_m).float()
         return (weight * (values - self.target) ** 2).sum() / weight.sum()
 
 
@@ -67,38 +61,17 @@ class Rooms:
 
     def __init__(self, seed: int, use: int) -> None:
         self.seed, self.use = seed, use
-        self.crops: dict[tuple[CropSize, int], Crop] = {}
+        self.crops: dict[int, Crop] = {}
 
-    def batch(self, name: str, numbers: Sequence[int]) -> Batch:
-        """Return crops of the size for a level."""
-        size = SIZES[name]
+    def batch(self, numbers: Sequence[int]) -> Batch:
+        """Return the crops of these numbers."""
         for i in numbers:
-            if (size, i) not in self.crops:
-                self.crops[size, i] = random_crop((self.seed, self.use, i), size)
-        crops = [self.crops[size, i] for i in numbers]
+            if i not in self.crops:
+                self.crops[i] = random_crop((self.seed, self.use, i), SIZE)
+        crops = [self.crops[i] for i in numbers]
         vertices = torch.from_numpy(np.stack([crop.vertex_sdf_m for crop in crops]))
         return Batch(
-            size,
             torch.from_numpy(np.stack([crop.points for crop in crops])),
             torch.from_numpy(np.stack([crop.sdf_m for crop in crops])),
             vertices.reshape(-1, 1),
         )
-
-
-def part(batch: Batch, reach_m: float, generator: torch.Generator) -> tuple[Batch, Batch]:
-    """Cut each crop by a random plane: what is seen, and what lies up to so far beyond.
-
-    Of each a quarter as many samples as there were, some of them more than once.
-    """
-    seen, hidden = [], []
-    for points in batch.points:
-        normal = torch.randn(3, generator=generator)
-        height_m = points @ (normal / normal.norm())
-        share = 0.5 + 0.3 * float(torch.rand(1, generator=generator))
-        height_m = height_m - height_m.kthvalue(int(share * len(height_m))).values
-        is_hidden = (height_m > 0) & (height_m < reach_m)
-        for parts, inside in ((seen, height_m <= 0), (hidden, is_hidden)):
-            index = inside.nonzero()[:, 0]
-            chosen = torch.randint(len(index), (len(points) // 4,), generator=generator)
-            parts.append(index[chosen])
-    return batch.take(torch.stack(seen)), batch.take(torch.stack(hidden))

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import torch
 
 from pretraining.adapt import Features
-from pretraining.batch import Batch
+from pretraining.batch import SIZE, Batch
 from pretraining.field import Decoder
 
-SPREAD = {"coarse": 0.01, "middle": 0.03, "fine": 0.003}  # of fresh features
+SPREAD = {"middle": 0.03, "fine": 0.003}  # of fresh features
 NOISE = 0.02  # of a fused distance at fine vertices, in truncations
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Adam's rates on line, in NICE-SLAM's two stages; the coarse level has the middle one's."""
+    """Adam's rates on line, in NICE-SLAM's two stages."""
 
     middle: float = 0.1
     settled: float = 0.005  # of the middle level while the fine one adapts
@@ -27,11 +27,11 @@ class Rates:
     num_steps: int = 50
 
 
-def plain_steps(
-    batch: Batch, name: str, decoder: Decoder, rates: Rates, n: int, generator: torch.Generator
+def middle_steps(
+    batch: Batch, decoder: Decoder, rates: Rates, n: int, generator: torch.Generator
 ) -> Iterator[Features]:
-    """Adapt the coarse or the middle level to n samples a crop and step; yield it after each."""
-    features = Features.fresh(batch.grid(name), decoder, SPREAD[name], generator)
+    """Adapt the middle level to n samples a crop and step; yield it after each."""
+    features = Features.fresh(batch.grid("middle"), decoder, SPREAD["middle"], generator)
     for k in range(rates.num_steps):
         seen = batch.draw(n, generator)
         rate = rates.middle if k < rates.num_middle_steps else rates.settled
@@ -80,10 +80,10 @@ def fine_steps(
     Yields after each step of the fine one.
     """
     middle, fine = decoders
-    fused = (batch.vertex_sdf_m / batch.size.band_m).clamp(-1, 1)
+    fused = (batch.vertex_sdf_m / SIZE.band_m).clamp(-1, 1)
     fused = fused + NOISE * torch.randn(fused.shape, generator=generator)
     features = Features.fresh(batch.grid("fine"), fine, SPREAD["fine"], generator)
-    steps = plain_steps(batch, "middle", middle, rates, n, generator)
+    steps = middle_steps(batch, middle, rates, n, generator)
     for k in range(rates.num_steps):
         with torch.no_grad():
             level = next(steps)

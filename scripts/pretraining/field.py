@@ -10,7 +10,7 @@ from numba import njit
 from slam.maps.neural.decoders import CHANNELS, HIDDEN
 
 Weights = dict[str, torch.Tensor]
-NAMES = ("coarse", "middle", "fine")
+NAMES = ("middle", "fine")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,6 @@ class Level:
 
 
 LEVELS = {
-    "coarse": Level(spacing_m=0.48, truncation_m=0.48),
     "middle": Level(spacing_m=0.12, truncation_m=0.12),
     "fine": Level(spacing_m=0.03, truncation_m=0.12),
 }

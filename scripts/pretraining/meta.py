@@ -5,42 +5,26 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from pretraining.batch import ALL, NEW, SEEN, Batch, Rooms, part
-from pretraining.episodes import Rates, fine_steps, plain_steps
+from pretraining.batch import ALL, NEW, SEEN, Batch, Rooms
+from pretraining.episodes import Rates, fine_steps, middle_steps
 from pretraining.field import Weights, decoder_of
 
-NUM_CROPS = 128  # for training, of each size
+NUM_CROPS = 128  # for training
 NUM_NEW = 1000  # samples a crop on which the error is taken
 EVERY = 5  # steps between two takings of the error
-PLAIN_RATES = Rates(num_steps=30)
+MIDDLE_RATES = Rates(num_steps=30)
 FINE_RATES = Rates(num_steps=50)
-HIDDEN_REACH_M = 0.6  # how far beyond what is seen the coarse level's error is taken
-HIDDEN_WEIGHT = 0.5
 
 EpisodeError = Callable[[Weights, Rooms, tuple[int, int]], torch.Tensor]
 
 
-def coarse_error(weights: Weights, rooms: Rooms, seed: tuple[int, int]) -> torch.Tensor:
-    """Adapt to a part of each crop; the error is also taken next to that part."""
-    whole, generator = _draw_crops(rooms, "coarse", 8, seed)
-    seen, hidden = part(whole, HIDDEN_REACH_M, generator)
-    decoder = decoder_of(weights, "coarse")
-    errors = []
-    for k, level in enumerate(plain_steps(seen, "coarse", decoder, PLAIN_RATES, 500, generator)):
-        if k % EVERY == EVERY - 1:
-            here, beyond = seen.draw(NUM_NEW, generator), hidden.draw(NUM_NEW, generator)
-            errors.append(here.error(level.read(here.points)).log())
-            errors.append(HIDDEN_WEIGHT * beyond.error(level.read(beyond.points)).log())
-    return torch.stack(errors).mean()
-
-
 def middle_error(weights: Weights, rooms: Rooms, seed: tuple[int, int]) -> torch.Tensor:
     """Adapt the middle level alone."""
-    whole, generator = _draw_crops(rooms, "middle", 8, seed)
+    whole, generator = _draw_crops(rooms, 8, seed)
     batch, new = whole.only(SEEN), whole.only(NEW)
     decoder = decoder_of(weights, "middle")
     errors = []
-    for k, level in enumerate(plain_steps(batch, "middle", decoder, PLAIN_RATES, 500, generator)):
+    for k, level in enumerate(middle_steps(batch, decoder, MIDDLE_RATES, 500, generator)):
         if k % EVERY == EVERY - 1:
             here = new.draw(NUM_NEW, generator)
             errors.append(here.error(level.read(here.points)).log())
@@ -52,7 +36,7 @@ def fine_error(weights: Weights, rooms: Rooms, seed: tuple[int, int]) -> torch.T
 
     The middle level's decoder is left as it is.
     """
-    whole, generator = _draw_crops(rooms, "fine", 4, seed)
+    whole, generator = _draw_crops(rooms, 4, seed)
     batch, new = whole.only(SEEN), whole.only(NEW)
     middle = decoder_of({name: weight.detach() for name, weight in weights.items()}, "middle")
     is_fused = torch.arange(4) % 2 == 0
@@ -70,16 +54,13 @@ def fine_error(weights: Weights, rooms: Rooms, seed: tuple[int, int]) -> torch.T
 
 
 ERRORS: dict[str, EpisodeError] = {
-    "coarse": coarse_error,
     "middle": middle_error,
     "fine": fine_error,
 }
 
 
-def _draw_crops(
-    rooms: Rooms, name: str, n: int, seed: tuple[int, int]
-) -> tuple[Batch, torch.Generator]:
+def _draw_crops(rooms: Rooms, n: int, seed: tuple[int, int]) -> tuple[Batch, torch.Generator]:
     rng = np.random.default_rng(seed)
     numbers = rng.choice(NUM_CROPS, n, replace=False)
     generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-    return rooms.batch(name, [int(i) for i in numbers]), generator
+    return rooms.batch([int(i) for i in numbers]), generator

@@ -13,7 +13,7 @@ from pretraining.meta import ERRORS
 
 TRAINING, VALIDATION = 0, 1  # uses of rooms, which share none
 # The rate of the decoders' own Adam: its peak, the steps to there, and the share of it at the end.
-PEAK_RATE = {"coarse": 0.03, "middle": 0.04, "fine": 0.03}
+PEAK_RATE = {"middle": 0.04, "fine": 0.03}
 WARM_UP, END_SHARE = 20, 0.02
 MAX_GRADIENT = 1.0
 EVERY = 25  # steps between two lines of progress, and two checkpoints
@@ -24,14 +24,13 @@ class Plan:
     """What decides the result: the seed, and the steps on each level in their order."""
 
     seed: int
-    coarse: int
     middle: int
     fine: int
 
     @property
     def total(self) -> int:
         """The number of steps."""
-        return self.coarse + self.middle + self.fine
+        return self.middle + self.fine
 
     def place(self, step: int) -> tuple[str, int, int]:
         """Return a step's level, its number there from 0, and the number of steps there."""

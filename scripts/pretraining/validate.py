@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import torch
 
-from pretraining.batch import NEW, SEEN, Batch, Rooms, part
-from pretraining.episodes import Rates, fine_steps, plain_steps
-from pretraining.field import LEVELS, Weights, decoder_of
-from pretraining.meta import HIDDEN_REACH_M
+from pretraining.batch import NEW, SEEN, SIZE, Batch, Rooms
+from pretraining.episodes import Rates, fine_steps, middle_steps
+from pretraining.field import Weights, decoder_of
 
 NEAR_M = 0.03  # errors count this near to a surface
-SAMPLES = {"coarse": 500, "middle": 3000, "fine": 4000}  # a crop and step
+NUM_SAMPLES = 4000  # a crop and step
 NUM_IN_BATCH = 4
 # As in training; at faster rates, as what is best differs between decoders; and for longer.
 RATES = {
@@ -21,8 +20,6 @@ RATES = {
 }
 EDGE_M = 0.0015  # near edges, even exact distances at fine vertices interpolate worse than this
 ERRORS = (
-    "coarse",
-    "coarse_hidden",
     "middle",
     "fine_on_middle",
     "fine_on_middle_edges",
@@ -48,27 +45,18 @@ def validate(weights: Weights, rooms: Rooms, num_crops: int, rates: Rates) -> di
 def _batch_errors(
     weights: Weights, rooms: Rooms, numbers: range, rates: Rates, generator: torch.Generator
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    seen, hidden = part(rooms.batch("coarse", numbers), HIDDEN_REACH_M, generator)
-    decoders = {name: decoder_of(weights, name) for name in LEVELS}
-    n = SAMPLES["coarse"]
-    *_, coarse = plain_steps(seen, "coarse", decoders["coarse"], rates, n, generator)
-    yield "coarse", _near_errors_mm(seen, coarse.read(seen.points))
-    yield "coarse_hidden", _near_errors_mm(hidden, coarse.read(hidden.points))
-
-    whole = rooms.batch("fine", numbers)
+    whole = rooms.batch(numbers)
     batch, new = whole.only(SEEN), whole.only(NEW)
     is_edge = _is_edge(new)
-    pair = decoders["middle"], decoders["fine"]
-    n = SAMPLES["fine"]
+    pair = decoder_of(weights, "middle"), decoder_of(weights, "fine")
     for is_fused, name in ((False, "fine_on_middle"), (True, "fine_on_fused")):
         choice = torch.full((len(numbers),), is_fused)
-        *_, field = fine_steps(batch, pair, choice, rates, n, generator)
+        *_, field = fine_steps(batch, pair, choice, rates, NUM_SAMPLES, generator)
         values = field.read(new.points)
         yield name, _near_errors_mm(new, values)
         yield f"{name}_edges", _near_errors_mm(new, values, is_edge)
-    *_, middle = plain_steps(
-        batch, "middle", pair[0], replace(rates, num_middle_steps=rates.num_steps), n, generator
-    )
+    rates = replace(rates, num_middle_steps=rates.num_steps)
+    *_, middle = middle_steps(batch, pair[0], rates, NUM_SAMPLES, generator)
     yield "middle", _near_errors_mm(new, middle.read(new.points))
 
 
@@ -81,6 +69,6 @@ def _near_errors_mm(
     batch: Batch, values: torch.Tensor, chosen: torch.Tensor | None = None
 ) -> torch.Tensor:
     is_near = batch.sdf_m.reshape(-1).abs() < NEAR_M
-    return (1000 * batch.size.band_m * (values - batch.target))[
+    return (1000 * SIZE.band_m * (values - batch.target))[
         is_near if chosen is None else is_near & chosen
     ]

@@ -33,10 +33,9 @@ class NeuralConfig(Checked):
     field: Literal["fused", "reference"] = setting(
         "fused", "who trains: our kernels, or plain torch for study"
     )
-    coarse_spacing_m: float = setting(
-        0.48, "between the vertices of the coarse level", at_least=0.002, at_most=2.0
+    middle_spacing_m: float = setting(
+        0.12, "between the vertices of the middle level", at_least=0.002, at_most=2.0
     )
-    middle_spacing_m: float = setting(0.12, "of the middle level", at_least=0.002, at_most=2.0)
     fine_spacing_m: float = setting(0.025, "of the fine level", at_least=0.002, at_most=2.0)
     color_spacing_m: float = setting(0.02, "of the colour level", at_least=0.002, at_most=2.0)
     base_spacing_m: float = setting(
@@ -64,7 +63,6 @@ class NeuralConfig(Checked):
     )
     adjust_poses: bool = setting(True, "refine those of the keyframes (local bundle adjustment)")
     reject_movers: bool = setting(True, "leave out readings in space that was seen to be free")
-    coarse_rate: float = setting(0.1, "of learning, of the coarse features", at_least=0.0)
     middle_rate: float = setting(0.05, "of learning, of the middle features", at_least=0.0)
     fine_rate: float = setting(
         0.003, "of the fine features, for clean depth; less for noise", at_least=0.0

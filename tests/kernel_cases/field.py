@@ -38,21 +38,6 @@ def field_query(case: Case) -> None:
 
 
 @check
-def field_predict(case: Case) -> None:
-    field = random_field(case.random)
-    for num_points in sizes(case):
-        points = random_points(case.random, (num_points,))
-        with using("reference"):
-            wanted = field_ops.predict(field, points)
-        got = to_host(field_ops.predict(to_device(field), to_device(points)))
-        case.close(
-            f"distance at {num_points} points", got[0], wanted[0], 1e-6, case.limit(1e-5, 3e-6)
-        )
-        case.true(f"zeros at {num_points} points", not got[0][~got[1]].any())
-        case.equal(f"is known at {num_points} points", got[1], wanted[1])
-
-
-@check
 def field_color(case: Case) -> None:
     field = random_field(case.random)
     for num_points in sizes(case):

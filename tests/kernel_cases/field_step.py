@@ -17,6 +17,7 @@ from kernels.dispatch import using
 from kernels.field import (
     CURVATURE,
     NUM_FEATURES,
+    NUM_LEVELS,
     Field,
     Level,
     RayBatch,
@@ -24,7 +25,7 @@ from kernels.field import (
     Touched,
 )
 
-WEIGHTS = StepWeights(near=0.9, free=0.7, depth=2.0, color=0.8, coarse=1.3)
+WEIGHTS = StepWeights(near=0.9, free=0.7, depth=2.0, color=0.8)
 
 
 def close_by_largest(
@@ -55,7 +56,9 @@ def _compare_gradients(case: Case, what: str, field: Field, batch: RayBatch) -> 
         close_by_largest(
             case, f"gradient by {name} of {what}", a, b, 1e-4, flips=case.limit(0.07, 0.01)
         )
-    levels = zip(SPACINGS_M, to_host(field)[:4], wanted[:4], got[2], touched, strict=True)
+    levels = zip(
+        SPACINGS_M, to_host(field)[:NUM_LEVELS], wanted[:NUM_LEVELS], got[2], touched, strict=True
+    )
     for name, level, before, got_part, part_wanted in levels:
         rows, gradient = _listed(to_host(got_part))
         case.equal(f"{name} list of {what}", rows, part_wanted.rows)

@@ -134,7 +134,7 @@ def compare(case: Case, when: str, got: Grid, wanted: Grid, tolerance: float, fl
 @gpu_check
 def neural_map(case: Case) -> None:
     config = NeuralConfig(
-        coarse_spacing_m=0.6, middle_spacing_m=0.3, fine_spacing_m=0.2, color_spacing_m=0.15,
+        middle_spacing_m=0.3, fine_spacing_m=0.2, color_spacing_m=0.15,
         base_spacing_m=case.pick(0.12, 0.06), truncation_m=0.24, keyframe_every=2, ray_cell=4,
         window=3, rays=case.pick(24, 512), first_steps=1, steps=1, budget_ms=0.0, budget_mb=16,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from kernels.field import (
 from kernels.tsdf import TsdfGrid
 
 # powers of two: dividing by them is exact, so that all backends find the same cells
-SPACINGS_M = {"coarse": 1 / 2, "middle": 1 / 8, "fine": 1 / 32, "color": 1 / 64}
+SPACINGS_M = {"middle": 1 / 8, "fine": 1 / 32, "color": 1 / 64}
 BASE_M = 1 / 64
 TRUNCATION_M = 0.12
 UNIT_M = TRUNCATION_M / 32000.0
@@ -37,16 +37,13 @@ def random_field(random: np.random.Generator) -> Field:
     voxels.color[:] = random.integers(0, 256, voxels.color.shape)
     voxels.color[:, 3] = random.choice([0, 1, 32], voxels.sdf.shape, p=[0.33, 0.33, 0.34])
     base = TsdfGrid(index, voxels, np.float32(BASE_M), np.float32(UNIT_M))
-    return Field(
-        *levels, base, random_decoders(random), np.float32(TRUNCATION_M),
-        np.float32(SPACINGS_M["coarse"]),
-    )  # fmt: skip
+    return Field(*levels, base, random_decoders(random), np.float32(TRUNCATION_M))
 
 
 def random_decoders(random: np.random.Generator) -> Decoders:
     """Return random weights."""
-    shapes = ((4, 32), (32,), (4, 32), (32,), (8, 32), (32,), (4, 16), (16, 3))
-    scales = (0.5, 0.2) * 4
+    shapes = ((4, 32), (32,), (8, 32), (32,), (4, 16), (16, 3))
+    scales = (0.5, 0.2) * 3
     weights = [
         (scale * random.normal(size=shape)).astype(np.float32)
         for scale, shape in zip(scales, shapes, strict=True)
@@ -58,7 +55,7 @@ def _random_index(spacing_m: float, random: np.random.Generator) -> BlockIndex:
     reach = int(np.ceil(REACH_M / (8 * spacing_m)))
     coords = random.permutation(np.argwhere(np.ones((2 * reach,) * 3)) - reach)
     is_kept = np.arange(len(coords)) < int(0.9 * len(coords))
-    is_kept |= (coords == 0).all(axis=1)  # most coarse cells have a corner there
+    is_kept |= (coords == 0).all(axis=1)  # most cells of a large spacing have a corner there
     coords = coords[is_kept].astype(np.int32)
     index = block_ops.new_index(len(coords) + 1)
     assert block_ops.insert_blocks(index, coords)

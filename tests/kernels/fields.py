@@ -21,8 +21,8 @@ from kernels.field import (
 )
 from kernels.tsdf import TsdfGrid
 
-LEVELS = ("coarse", "middle", "fine", "color")
-SPACINGS_M = {"coarse": 0.48, "middle": 0.12, "fine": 0.03, "color": 0.02}
+LEVELS = ("middle", "fine", "color")
+SPACINGS_M = {"middle": 0.12, "fine": 0.03, "color": 0.02}
 TRUNCATION_M = 0.12
 BASE_M = 0.015
 UNIT_M = TRUNCATION_M / 32000.0
@@ -78,15 +78,12 @@ def random_field(seed: int, share: float = 0.9) -> Field:
     decoders = Decoders(
         layer(4, 32, scale=0.5),
         layer(32, scale=0.2),
-        layer(4, 32, scale=0.5),
-        layer(32, scale=0.2),
         layer(8, 32, scale=0.5),
         layer(32, scale=0.2),
         layer(4, 16, scale=0.5),
         layer(16, 3, scale=0.2),
     )
-    scales = map(np.float32, (TRUNCATION_M, SPACINGS_M["coarse"]))
-    return Field(*levels, base, decoders, *scales)
+    return Field(*levels, base, decoders, np.float32(TRUNCATION_M))
 
 
 def random_batch(seed: int, num_rays: int) -> RayBatch:
@@ -110,7 +107,7 @@ def as_float32(array: np.ndarray) -> np.ndarray:
 
 
 def levels_of(field: Field) -> tuple[Level, ...]:
-    return field.coarse, field.middle, field.fine, field.color
+    return field.middle, field.fine, field.color
 
 
 def copy_of(field: Field) -> Field:

@@ -8,6 +8,7 @@ from kernels.field import (
     COLOR,
     CURVATURE,
     FINE,
+    MIDDLE,
     RayBatch,
     StepWeights,
 )
@@ -26,7 +27,7 @@ from .fields import (
     set_features,
 )
 
-WAY = 0.1
+WAY = 0.05
 pytestmark = pytest.mark.usefixtures("one_thread_of_torch")
 
 
@@ -67,7 +68,7 @@ def test_touched_are_the_vertices_with_a_gradient(backend: str):
 def test_gradients_are_the_slope_of_the_losses(backend: str, name: str):
     """Along the gradient the losses that a level learns from rise by its length."""
     field, batch = random_field(6), random_batch(6, 300)
-    weights = StepWeights(near=0.9, free=0.7, depth=1.1, color=0.8, coarse=1.3)
+    weights = StepWeights(near=0.9, free=0.7, depth=1.1, color=0.8)
     learned = {"fine": ["near", "free", "depth", "color"]}
     touched = gradients(field, batch, weights)[3]
     gradient = dense(getattr(field, name), touched[LEVELS.index(name)]).astype(np.float64)
@@ -102,14 +103,13 @@ def test_color_decoder_gradient_is_the_slope_of_its_loss(backend: str):
         assert slope == pytest.approx(length, rel=0.01)
 
 
-def test_coarser_levels_learn_from_their_own_losses_only(backend: str):
+def test_the_middle_level_learns_from_its_own_loss_only(backend: str):
     field, batch = random_field(8), random_batch(8, 100)
     everything = gradients(field, batch)[3]
     _, _, d_decoder, alone = gradients(field, batch, StepWeights(0.0, 0.0, 0.0, 0.0))
-    for a, b in zip(alone[:FINE], everything[:FINE], strict=True):
-        np.testing.assert_array_equal(a.rows, b.rows)
-        np.testing.assert_array_equal(a.gradient, b.gradient)
-    assert [len(touched.rows) > 0 for touched in alone] == [True, True, False, False]
+    for a, b in zip(alone[MIDDLE], everything[MIDDLE], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert [len(touched.rows) > 0 for touched in alone] == [True, False, False]
     assert not d_decoder.color_w1.any()
     assert not d_decoder.color_w2.any()
     without_color = gradients(field, batch, StepWeights(color=0.0))[3]

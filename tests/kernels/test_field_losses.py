@@ -18,7 +18,6 @@ from .fields import (
     GRAY,
     LEVELS,
     NORMAL,
-    SPACINGS_M,
     TRUNCATION_M,
     gradients,
     levels_of,
@@ -59,8 +58,8 @@ def test_losses_are_means_over_all_rays(backend: str):
 def test_no_rays(backend: str):
     field = random_field(11)
     _, losses, d_decoder, touched = gradients(field, random_batch(0, 0))
-    assert losses == field_ops.Losses(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    assert [len(part.rows) for part in touched] == [0, 0, 0, 0]
+    assert losses == field_ops.Losses(0.0, 0.0, 0.0, 0.0, 0.0)
+    assert [len(part.rows) for part in touched] == [0, 0, 0]
     assert not d_decoder.color_w1.any()
 
 
@@ -76,12 +75,12 @@ def test_a_level_without_blocks_takes_no_part(backend: str, name: str):
     assert np.isfinite(touched[FINE].gradient).all()
 
 
-def test_where_the_base_is_not_known_only_coarser_levels_learn(backend: str):
+def test_where_the_base_is_not_known_only_the_middle_level_learns(backend: str):
     field, batch = random_field(12), random_batch(12, 50)
     base = field.base._replace(blocks=block_ops.new_index(1))
     _, losses, _, touched = gradients(field._replace(base=base), batch)
     for loss, value in losses._asdict().items():
-        assert (value == 0.0) == (loss not in ("coarse", "middle"))
+        assert (value == 0.0) == (loss != "middle")
     num_touched = [len(part.rows) for part in touched]
     assert num_touched[COLOR] == num_touched[FINE] == 0 < num_touched[MIDDLE]
 
@@ -113,15 +112,10 @@ def test_one_color_everywhere_has_no_color_loss(backend: str):
     assert gradients(field, batch)[1].color == 0.0
 
 
-def test_free_space_and_far_samples_of_the_coarse_level(backend: str):
-    """A coarse level that says zero: free space lacks FREE_COARSE, and far samples do not count."""
+def test_the_middle_level_without_features(backend: str):
+    """It says zero: the band misses its distances, and free space one truncation."""
     field, batch = plane_field(NORMAL, 0.05), plane_batch(NORMAL, 0.05, 50, seed=2)
     losses = gradients(field, batch)[1]
-    t = batch.distance_m[:, :NUM_BAND] / SPACINGS_M["coarse"]
-    expected = (t**2).sum(axis=1).mean() + field_ops.FREE_COARSE**2
-    assert losses.coarse == pytest.approx(expected, rel=1e-4)
-    far = batch._replace(distance_m=np.full_like(batch.distance_m, 0.51 * SPACINGS_M["coarse"]))
-    assert gradients(field, far)[1].coarse == pytest.approx(field_ops.FREE_COARSE**2, rel=1e-4)
     assert losses.middle == pytest.approx(
         ((batch.distance_m[:, :NUM_BAND] / TRUNCATION_M) ** 2).sum(axis=1).mean() + 1.0, rel=1e-4
     )

@@ -10,13 +10,13 @@ from kernels.bfloat16 import narrowed, widened
 from kernels.field import (
     COLOR,
     NUM_FEATURES,
+    NUM_LEVELS,
 )
 
 from .fields import (
     BASE_M,
     GRAY,
     NORMAL,
-    SPACINGS_M,
     TRUNCATION_M,
     UNIT_M,
     as_float32,
@@ -68,8 +68,6 @@ def test_without_fine_features_the_distance_is_that_of_the_base(backend: str):
 def test_zero_features_add_nothing(backend: str):
     field = plane_field(NORMAL, 0.05)
     points = random_points(1, (500,))
-    predicted_m, _ = field_ops.predict(field, points)
-    assert not predicted_m.any()
     rgb, is_known = field_ops.color(field, points)
     assert is_known.mean() > 0.9
     assert (rgb[is_known] == GRAY).all()
@@ -81,7 +79,7 @@ def test_features_decode_as_the_contract_says(backend: str):
     base_m, base_color = 0.25 * TRUNCATION_M, np.array([0.2, 0.4, 0.6])
     field.base.voxels.sdf[:] = 8000
     field.base.voxels.color[:, :3] = np.array([51, 102, 153])[:, None]
-    phi = np.random.default_rng(0).normal(size=(4, NUM_FEATURES)).astype(np.float32)
+    phi = np.random.default_rng(0).normal(size=(NUM_LEVELS, NUM_FEATURES)).astype(np.float32)
     phi[COLOR] *= 0.05
     phi = widened(narrowed(phi))
     for level, features in zip(levels_of(field), phi, strict=True):
@@ -93,8 +91,7 @@ def test_features_decode_as_the_contract_says(backend: str):
         return np.maximum(np.concatenate(features) @ w1, 0.0)
 
     zero = np.zeros(NUM_FEATURES, np.float32)
-    coarse, middle, fine, color = phi
-    coarse_m = SPACINGS_M["coarse"] * (coarse[0] + d.coarse_w2 @ hidden(d.coarse_w1, coarse))
+    middle, fine, color = phi
     change = hidden(d.fine_w1, fine, middle) - hidden(d.fine_w1, zero, middle)
     sdf_m = base_m + TRUNCATION_M * (fine[0] + d.fine_w2 @ change)
     rgb = base_color + color[:3] + hidden(d.color_w1, color) @ d.color_w2
@@ -102,15 +99,13 @@ def test_features_decode_as_the_contract_says(backend: str):
     values_m, gradient, is_valid = field_ops.query(field, points)
     np.testing.assert_allclose(values_m[is_valid], sdf_m, atol=1e-6)
     np.testing.assert_allclose(gradient[is_valid], 0.0, atol=1e-4)  # 33 / m times 1e-6
-    predicted_m, is_known = field_ops.predict(field, points)
-    np.testing.assert_allclose(predicted_m[is_known], coarse_m, atol=1e-6)
     values, is_known = field_ops.color(field, points)
     assert is_known.mean() > 0.9
     seen = np.tile(255 * rgb, (is_known.sum(), 1))
     np.testing.assert_allclose(values[is_known], seen, atol=0.51)
 
 
-@pytest.mark.parametrize("op", [field_ops.query, field_ops.predict, field_ops.color])
+@pytest.mark.parametrize("op", [field_ops.query, field_ops.color])
 def test_wrong_points_are_refused(op):
     field, points = random_field(0), random_points(0, (4,))
     wrong = [points.astype(np.float64), points[:, :2].copy(), points[0], points[::2]]

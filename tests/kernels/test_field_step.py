@@ -146,7 +146,7 @@ def test_training_lowers_the_losses(backend: str):
         losses, _, touched = field_ops.gradients(field, batch, weights)
         history.append(losses)
         update(field, touched, rate=0.05, step=step)
-    for name in ("middle", "near", "free", "color"):  # a coarse cell holds too many samples
+    for name in ("middle", "near", "free", "color"):
         assert getattr(history[-1], name) < 0.5 * getattr(history[0], name)
 
 

@@ -21,15 +21,13 @@ class GeometryDecoders:
 
     With features phi interpolated on a level, and values in units of the level's truncation:
 
-        coarse, middle   sdf = phi[0] + w2 . relu(w1^T phi)
+        middle           sdf = phi[0] + w2 . relu(w1^T phi)
         fine             residual = phi_fine[0] + w2 . (relu(a + b) - relu(b)),
                          a = w1[:4]^T phi_fine, b = w1[4:]^T phi_middle
 
     So a level is positively homogeneous in its features, and no fine features mean no residual.
     """
 
-    coarse_w1: Float32[np.ndarray, "4 32"]
-    coarse_w2: Float32[np.ndarray, "32 1"]
     middle_w1: Float32[np.ndarray, "4 32"]
     middle_w2: Float32[np.ndarray, "32 1"]
     fine_w1: Float32[np.ndarray, "8 32"]
@@ -37,7 +35,7 @@ class GeometryDecoders:
     header: dict[str, Any]  # how they were trained, for which grids, and their errors
 
 
-WEIGHTS = ("coarse_w1", "coarse_w2", "middle_w1", "middle_w2", "fine_w1", "fine_w2")
+WEIGHTS = ("middle_w1", "middle_w2", "fine_w1", "fine_w2")
 
 
 def load_decoders(path: Path | None = None) -> GeometryDecoders:

@@ -1,4 +1,4 @@
-"""The storage of the neural field: a TSDF map as its base, and four levels of sparse blocks that
+"""The storage of the neural field: a TSDF map as its base, and three levels of sparse blocks that
 grow with it.
 """
 
@@ -22,7 +22,7 @@ from slam.maps.tsdf.tsdf_file import TsdfContent, check_blocks
 
 BLOCK_BYTES = 512 * 2 * (field_ops.NUM_FEATURES + 1) + 44  # vertices, coordinates and neighbours
 # How the budget is shared out, about as a flat shares it; what is full refuses blocks.
-SHARES = {"coarse": 0.01, "middle": 0.03, "fine": 0.21, "color": 0.21}
+SHARES = {"middle": 0.03, "fine": 0.22, "color": 0.21}
 BASE_SHARE = 0.54
 FIRST_CAPACITY = 1 << 10
 _CORNERS = 2 * np.stack(np.unravel_index(np.arange(8), (2, 2, 2)), axis=-1).astype(np.float32) - 1
@@ -132,13 +132,12 @@ def base_config(config: NeuralConfig) -> TsdfConfig:
 
 
 class Grid:
-    """The base, and the coarse, middle, fine and colour level."""
+    """The base, and the middle, fine and colour level."""
 
     def __init__(self, config: NeuralConfig, depth_noise: DepthNoise, decoders: Decoders) -> None:
         most = capacities(config.budget_mb * 1_000_000)
         try:
             self.base = TsdfMap(base_config(config), depth_noise, FIRST_CAPACITY)
-            self.coarse = _GrowingLevel(config.coarse_spacing_m, most["coarse"])
             self.middle = _GrowingLevel(config.middle_spacing_m, most["middle"])
             self.fine = _GrowingLevel(config.fine_spacing_m, most["fine"])
             self.color = _GrowingLevel(config.color_spacing_m, most["color"])
@@ -152,7 +151,6 @@ class Grid:
 
     def _field(self) -> Field:
         return Field(
-            self.coarse.level,
             self.middle.level,
             self.fine.level,
             self.color.level,
@@ -163,7 +161,6 @@ class Grid:
             ),
             self.decoders,
             np.float32(self.config.truncation_m),
-            np.float32(self.config.coarse_spacing_m),
         )
 
     def publish(self) -> None:
@@ -171,11 +168,11 @@ class Grid:
         self.field = self._field()
 
     def cover(self, first: int) -> bool:
-        """Allocate blocks of coarse, middle and fine over all of the base's from slot `first` on;
-        False where one found no room.
+        """Allocate blocks of middle and fine over all of the base's from slot `first` on; False
+        where one found no room.
         """
         index, size_m = self.base.storage[0], 8.0 * self.config.base_spacing_m
-        levels = (self.coarse, self.middle, self.fine)
+        levels = (self.middle, self.fine)
         return all([level.cover(index, first, size_m) for level in levels])
 
     def follow(self, changed: Float32[np.ndarray, "n 3"]) -> None:
@@ -183,7 +180,7 @@ class Grid:
         in which anything changed: there they begin anew. Readers see both at once.
         """
         index, size_m = self.base.storage[0], 8.0 * self.config.base_spacing_m
-        for level in (self.coarse, self.middle, self.fine, self.color):
+        for level in (self.middle, self.fine, self.color):
             level.forget(changed, 0.5 * size_m)
             level.cover(index, 0, size_m)
         self.publish()
@@ -204,7 +201,7 @@ class Grid:
     @property
     def nbytes(self) -> int:
         """Bytes of the blocks in use."""
-        levels = (self.coarse, self.middle, self.fine, self.color)
+        levels = (self.middle, self.fine, self.color)
         return self.base.nbytes + BLOCK_BYTES * sum(level.count for level in levels)
 
 
@@ -213,8 +210,6 @@ def new_decoders() -> Decoders:
     shipped = load_decoders()
     rng = np.random.default_rng(0)
     return Decoders(
-        shipped.coarse_w1,
-        shipped.coarse_w2.ravel(),
         shipped.middle_w1,
         shipped.middle_w2.ravel(),
         shipped.fine_w1,

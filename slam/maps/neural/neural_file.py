@@ -2,7 +2,7 @@
 
     header            uint8    JSON text: format "twinmap-neural", version, config, noise, frame
                                count, and frame index, camera, colour flag and pose of each keyframe
-    LEVEL_coords      int32    (n, 3), LEVEL one of coarse, middle, fine, color: block coordinates
+    LEVEL_coords      int32    (n, 3), LEVEL one of middle, fine, color: block coordinates
     LEVEL_features    uint16   (n, 512, 4), z fastest: bfloat16 (`kernels.bfloat16`)
     LEVEL_sums        uint16   (n, 512): what the optimiser has summed up, as bfloat16
     base_coords, _sdf, _weight, _color, _anchors: the base, as in `slam.maps.tsdf.tsdf_file`
@@ -36,8 +36,8 @@ from slam.maps.sizes import check_neural
 from slam.meshio import replaced_file
 
 FORMAT = "twinmap-neural"
-VERSION = 3
-LEVELS = ("coarse", "middle", "fine", "color")
+VERSION = 4
+LEVELS = ("middle", "fine", "color")
 BASE = ("coords", "sdf", "weight", "color", "anchors")
 
 
@@ -130,6 +130,6 @@ def _read_grid(
 def _fingerprint(decoders: Decoders) -> int:
     """Return a checksum of the geometry decoders."""
     checksum = 0
-    for weights in decoders[:6]:
+    for weights in decoders[:4]:
         checksum = zlib.crc32(np.ascontiguousarray(weights).tobytes(), checksum)
     return checksum

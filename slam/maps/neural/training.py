@@ -12,7 +12,7 @@ from kernels import field as field_ops
 from kernels import field_update
 from kernels import rays as ray_ops
 from kernels.dispatch import using
-from kernels.field import Field, StepWeights
+from kernels.field import COLOR, FINE, MIDDLE, Field, StepWeights
 from kernels.threads import take_free_threads
 from slam.camera import DepthNoise
 from slam.config import NeuralConfig
@@ -61,11 +61,11 @@ class Recipe:
         """Take one step on a batch, in place; `seed` is another in each step."""
         config = self.config
         _, d_decoder, touched = field_ops.gradients(field, batch, StepWeights())
-        field_update.adagrad(field.coarse, touched[0], config.coarse_rate, 0.0, seed)
-        field_update.adagrad(field.middle, touched[1], config.middle_rate, 0.0, seed)
+        field_update.adagrad(field.middle, touched[MIDDLE], config.middle_rate, 0.0, seed)
         rate = fine_rate(config, self.depth_noise)
-        field_update.adagrad(field.fine, touched[2], rate, config.smoothness / config.rays, seed)
-        field_update.relax(field.color, touched[3], *color_bounds(config), seed)
+        smoothness = config.smoothness / config.rays
+        field_update.adagrad(field.fine, touched[FINE], rate, smoothness, seed)
+        field_update.relax(field.color, touched[COLOR], *color_bounds(config), seed)
         field_update.update_decoder(field.decoders, d_decoder, self.moments, config.decoder_rate)
 
 

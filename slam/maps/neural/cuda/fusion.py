@@ -58,7 +58,7 @@ class FrameFusion:
         self._first.copy_(index.num_blocks)
         self._base.enqueue(depth_m, readings)
         num_refused = grid.base.counters[1:].clone()
-        for level in (grid.coarse, grid.middle, grid.fine):
+        for level in (grid.middle, grid.fine):
             block_ops.cover_blocks(
                 index, self._first, level.level.blocks, 8.0 * config.base_spacing_m,
                 float(level.level.spacing_m),

@@ -1,4 +1,4 @@
-"""The storage of the neural field on a GPU: base and four levels of sparse blocks, reserved at
+"""The storage of the neural field on a GPU: base and three levels of sparse blocks, reserved at
 once.
 """
 
@@ -45,13 +45,12 @@ class DeviceLevel:
 
 
 class DeviceGrid:
-    """The base, the coarse, middle, fine and colour level, and the decoders."""
+    """The base, the middle, fine and colour level, and the decoders."""
 
     def __init__(self, config: NeuralConfig, depth_noise: DepthNoise, decoders: Decoders) -> None:
         granted = granted_bytes(config.budget_mb * 10**6)
         most = capacities(granted, MORE_BYTES)
         with reserving(granted, "--neural.budget-mb"):
-            self.coarse = DeviceLevel(config.coarse_spacing_m, most["coarse"])
             self.middle = DeviceLevel(config.middle_spacing_m, most["middle"])
             self.fine = DeviceLevel(config.fine_spacing_m, most["fine"])
             self.color = DeviceLevel(config.color_spacing_m, most["color"])
@@ -59,14 +58,12 @@ class DeviceGrid:
         self.base = CudaTsdfMap(base_config(replace(config, budget_mb=granted_mb)), depth_noise)
         self.config = config
         self.field: Any = Field(
-            self.coarse.level,
             self.middle.level,
             self.fine.level,
             self.color.level,
             self.base.on_device,
             to_device(decoders),
             np.float32(config.truncation_m),
-            np.float32(config.coarse_spacing_m),
         )
         self.num_refused = zeros((1,), torch.int32)  # frames
         self._report = Report(len(LEVELS) + 2)

@@ -18,8 +18,8 @@ def test_shipped_decoders_are_finite_and_as_documented():
 def test_the_header_says_how_they_were_made():
     header = load_decoders().header
     assert header["command"].startswith("scripts/pretrain_decoders.py --out ")
-    assert header["spacings_m"] == {"coarse": 0.48, "middle": 0.12, "fine": 0.03}
-    assert header["truncations_m"] == {"coarse": 0.48, "middle": 0.12, "fine": 0.12}
+    assert header["spacings_m"] == {"middle": 0.12, "fine": 0.03}
+    assert header["truncations_m"] == {"middle": 0.12, "fine": 0.12}
     assert header["plan"]["seed"] >= 0
 
 

@@ -1,6 +1,4 @@
-"""Point evaluation of single levels in numba, coarse distance and colour; contracts in
-`kernels.field`.
-"""
+"""Point evaluation of the neural field's colour in numba; contracts in `kernels.field`."""
 
 import numpy as np
 from numba import prange
@@ -8,42 +6,10 @@ from numba import prange
 from kernels.cpu.compile import parallel_kernel
 from kernels.cpu.field_cell import NOWHERE, base_color, find_cell, interpolate
 from kernels.field import NUM_FEATURES
-from kernels.scalar.field_decode import as_byte, decode, decode_color
+from kernels.scalar.field_decode import as_byte, decode_color
 
 ONE = np.float32(1.0)
 CHUNK = 128
-
-
-def predict(field, points):
-    level, decoders = field.coarse, field.decoders
-    return _predict(
-        level.blocks, level.features, level.spacing_m, decoders.coarse_w1, decoders.coarse_w2,
-        field.coarse_truncation_m, points,
-    )  # fmt: skip
-
-
-@parallel_kernel
-def _predict(index, features, spacing_m, w1, w2, truncation, points):
-    num_points = points.shape[0]
-    sdf_m = np.zeros(num_points, np.float32)
-    is_known = np.zeros(num_points, np.bool_)
-    features = features.reshape(-1, NUM_FEATURES)
-    per_spacing = ONE / spacing_m
-    for part in prange((num_points + CHUNK - 1) // CHUNK):
-        first = np.int64(part) * CHUNK
-        x = np.empty((4, 1), np.float32)
-        last = np.full(4, NOWHERE, np.int32)
-        rows = np.empty(8, np.int32)
-        for i in range(first, min(first + CHUNK, num_points)):
-            found, fx, fy, fz = find_cell(
-                index, points[i, 0] * per_spacing, points[i, 1] * per_spacing,
-                points[i, 2] * per_spacing, last, rows,
-            )  # fmt: skip
-            if found:
-                interpolate(features, rows, fx, fy, fz, x, 0, 0)
-                sdf_m[i] = decode(w1, w2, x[0, 0], x[1, 0], x[2, 0], x[3, 0]) * truncation
-                is_known[i] = True
-    return sdf_m, is_known
 
 
 def color(field, points):
