@@ -1,14 +1,11 @@
 """Alignment on the CPU: coarse-to-fine, robust Gauss-Newton."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
-from kernels.align import NO_EQUATIONS, NormalEquations
-from kernels.solve import Step, Weighting, solve
 from slam.config import TrackingConfig
 from slam.frame import Frame
 from slam.geometry import Transform, inverse, orthonormalise, se3_exp
@@ -19,7 +16,8 @@ from slam.tracking.base import TrackResult
 from slam.tracking.fit import Fit, too_few_points, track_result
 from slam.tracking.geometric import Geometry, ProjectiveGeometry, SdfGeometry
 from slam.tracking.photometric import PhotometricKeyframe, PhotometricTerm, make_keyframe
-from slam.tracking.prepare import PointCloud, PreparedFrame, prepare
+from slam.tracking.prepare import PreparedFrame, prepare
+from slam.tracking.residuals import Residuals
 from slam.tracking.scan import open_directions, peaks_along
 from slam.tracking.stages import (
     CONVERGED_M,
@@ -35,36 +33,8 @@ SAME_LEVEL = STAGES[-1].level  # at which looks are compared
 SCAN_LEVELS = 3, 2
 SCAN_STEP_PX = 1.5  # from which intensity finds the rest of the way
 NUM_PEAKS = 5
+MOST_ITERATIONS = sum(stage.max_iterations for stage in STAGES)
 MAX_OPEN = 3  # directions that a bare plane leaves open; where more are, no surface is in view
-
-
-class _Linearised(NamedTuple):
-    """Both residuals at one pose, and the step from there."""
-
-    geometric: NormalEquations
-    photometric: NormalEquations
-    step: Step
-
-
-@dataclass(frozen=True)
-class _Residuals:
-    """Both residuals of a frame, and what a step weighs them by."""
-
-    geometry: Geometry
-    photometric: PhotometricTerm | None
-    weighting: Weighting
-    lever_m: float
-    scatter: float
-
-    def step(self, points: PointCloud, stage: Stage, T_world_camera: Transform) -> _Linearised:
-        """Linearise both at a pose and solve for one step."""
-        scale, max_distance_m = stage.scale * self.scatter, stage.max_distance_m
-        geometric = self.geometry.equations(points, T_world_camera, scale, max_distance_m)
-        equations = NO_EQUATIONS
-        if self.photometric is not None:
-            equations = self.photometric.equations(stage.level, T_world_camera, stage.scale)
-        step = solve(geometric, equations, self.lever_m, self.weighting, stage.max_uncertainty_m)
-        return _Linearised(geometric, equations, step)
 
 
 class HostAligner:
@@ -94,18 +64,32 @@ class HostAligner:
     def align(
         self, map_: Map, T_start: Transform, scatter: float = 1.0, with_color: bool = True
     ) -> TrackResult:
-        """Align from T_start with the geometry that the config names."""
+        """Align from T_start with the geometry that the config names.
+
+        In a young map noise makes normals claim too much, so that steps are short: there may have
+        to be more of them. Where a direction is left open, because noise alone would tell as much,
+        all information is used, and moving the frame along it tells how much of that is real.
+        """
         if self._config.geometry == "sdf":
             geometry = SdfGeometry(map_)
         else:
             geometry = ProjectiveGeometry(map_, self.prepared().levels[1].camera, T_start)
-        return self._descend(geometry, STAGES, T_start, scatter, with_color)
+        descend = partial(self._descend, geometry, STAGES, scatter=scatter, with_color=with_color)
+        result = descend(T_start)
+        if result.num_iterations == MOST_ITERATIONS:
+            result = descend(result.T_world_camera)
+        return descend(T_start, is_felt=True) if result.is_open else result
 
     def search(self, map_: Map, T_last: Transform) -> Iterator[Transform]:
         """Look in a wider surrounding of T_last for poses to align from."""
         geometry = ProjectiveGeometry(map_, self.prepared().levels[2].camera, T_last)
         T_by_surface = self._descend(geometry, SURFACE_FIRST, T_last).T_world_camera
         yield T_by_surface
+        if self._photometric() is None:
+            # in a young map of a noisy sensor steps fit on steps: its rendering has fewer of them
+            finer = ProjectiveGeometry(map_, self.prepared().levels[1].camera, T_last)
+            yield self._descend(finer, STAGES, T_last).T_world_camera
+            return
         yield self._descend(geometry, INTENSITY_FIRST, T_last).T_world_camera
         yield from self._look_along_open_directions(geometry, T_by_surface)
 
@@ -168,14 +152,19 @@ class HostAligner:
         T_start: Transform,
         scatter: float = 1.0,
         with_color: bool = True,
+        is_felt: bool = False,
     ) -> TrackResult:
-        """Run Gauss-Newton through the stages."""
+        """Run Gauss-Newton through the stages; with `is_felt` by all that geometry seems to tell,
+        which is then looked into.
+        """
         cloud = self.prepared().cloud.against(geometry.sigma_m)
         if len(cloud.points) < MIN_POINTS:
             return too_few_points(len(cloud.points), T_start)
         lever_m, sigma_m = float(np.median(cloud.points[:, 2])), float(np.median(cloud.sigma_m))
         photometric = self._photometric() if with_color else None
-        residuals = _Residuals(geometry, photometric, self._weighting, lever_m, scatter)
+        noise = 0.0 if is_felt else self._weighting.normal_variance
+        weighting = self._weighting._replace(normal_variance=noise)
+        residuals = Residuals(geometry, photometric, weighting, lever_m, scatter)
         T = T_start
         num_iterations = 0
         points, here = cloud, None
@@ -191,6 +180,8 @@ class HostAligner:
                 if moved_m < CONVERGED_M:
                     break
         assert here is not None
+        if is_felt:
+            here = residuals.felt(points, stage, T, sigma_m, self._config.normal_variance)
         fit = Fit(
             here.geometric.squared_error,
             here.geometric.weight,

@@ -2,6 +2,8 @@
 
 from slam.geometry import Transform, inverse, orthonormalise, se3_exp, se3_log
 
+FADING = 0.8  # of a velocity, a frame: hands change it within a fifth of a second
+
 
 class ConstantVelocity:
     """Predicts the next pose by repeating the last motion, scaled by the time that passed."""
@@ -36,9 +38,16 @@ class ConstantVelocity:
         """Return the time since the last pose; 0 before the first."""
         return 0.0 if self._last is None else timestamp_s - self._last[0]
 
-    def observe(self, timestamp_s: float, T_world_camera: Transform) -> None:
-        """Take in an estimated pose."""
-        self._before, self._last = self._last, (timestamp_s, T_world_camera)
+    def observe(self, timestamp_s: float, T_world_camera: Transform, is_open: bool = False) -> None:
+        """Take in an estimated pose. One that is open in a direction tells no velocity, which would
+        carry all that follow away along it: that of before fades.
+        """
+        before = self._last
+        if is_open and self._last is not None and self._before is not None:
+            (before_s, T_before), (last_s, T_last) = self._before, self._last
+            T_motion = scaled_motion(inverse(T_before) @ T_last, FADING)
+            before = timestamp_s - (last_s - before_s), T_world_camera @ inverse(T_motion)
+        self._before, self._last = before, (timestamp_s, T_world_camera)
 
     def moved(self, T_new_old: Transform) -> None:
         """Go on in a world that was moved."""

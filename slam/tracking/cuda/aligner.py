@@ -22,7 +22,7 @@ from slam.tracking.base import TrackResult
 from slam.tracking.cuda.keyframe import KeyframeTensors
 from slam.tracking.cuda.prepare import Preparation, PreparedTensors
 from slam.tracking.fit import Fit, too_few_points, track_result
-from slam.tracking.host import HostAligner
+from slam.tracking.host import MOST_ITERATIONS, HostAligner
 from slam.tracking.prepare import PreparedFrame
 from slam.tracking.stages import MIN_POINTS, STAGES, weighting
 
@@ -129,7 +129,10 @@ class CudaAligner:
             num_iterations=int(values[state.NUM_ITERATIONS]),
             likeness=likeness if likeness >= 0.0 else None,
         )
-        return track_result(orthonormalise(T_world_camera), fit, self._config)
+        result = track_result(orthonormalise(T_world_camera), fit, self._config)
+        if result.is_open or result.num_iterations == MOST_ITERATIONS:  # both are rare
+            return self._on_host().align(map_, T_start, scatter, with_color)
+        return result
 
     def search(self, map_: Map, T_last: Transform) -> Iterator[Transform]:
         """Look in a wider surrounding of T_last for poses to align from; on the CPU."""

@@ -84,3 +84,20 @@ def test_half_a_motion_twice_is_the_whole():
     half = scaled_motion(T, 0.5)
     np.testing.assert_allclose(half @ half, T, atol=1e-12)
     np.testing.assert_allclose(scaled_motion(T, 3.0), T @ T @ T, atol=1e-12)
+
+
+def test_an_open_pose_tells_no_velocity(motion):
+    """It may have slid anywhere; what was known before fades."""
+    motion.observe(0.0, pose(0.0))
+    motion.observe(0.1, pose(0.1))
+    slid = pose(0.2) @ se3_exp(np.array([0.3, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    motion.observe(0.2, slid, is_open=True)
+    np.testing.assert_allclose(motion.predict(0.3), slid @ se3_exp(0.08 * VELOCITY), atol=1e-12)
+    motion.observe(0.3, pose(0.3))
+    motion.observe(0.4, pose(0.4))
+    np.testing.assert_allclose(motion.predict(0.5), pose(0.5), atol=1e-12)
+
+
+def test_of_a_first_pose_that_is_open_rest_is_predicted(motion):
+    motion.observe(0.0, pose(0.0), is_open=True)
+    np.testing.assert_array_equal(motion.predict(0.1), pose(0.0))
