@@ -232,7 +232,7 @@ class DenseTracker:
             return
         self._pieces.wait()
         self._num_weak = self._num_weak + 1 if result.state is TrackState.WEAK else 0
-        self._motion.observe(frame.timestamp_s, result.T_world_camera)
+        self._motion.observe(frame.timestamp_s, result.T_world_camera, result.is_open)
         T_world_camera = result.T_world_camera
         if not self._delay.is_decided:
             self._delay.observe(self._aligner.prepared(), T_world_camera)
@@ -244,6 +244,6 @@ class DenseTracker:
             self._scatter.observe(frame.depth_noise, result.residual_sigmas)
         sharp = sharpness(self._aligner.prepared().levels[CLOUD_LEVEL])
         if self._keyframe is None or self._keyframe.needs_replacement(T_world_camera, sharp):
-            if self._aligner.set_keyframe(T_world_camera):
-                median_depth_m = self._aligner.extent().median_depth_m
-                self._keyframe = KeyframeView(T_world_camera, median_depth_m, sharp)
+            self._aligner.set_keyframe(T_world_camera)
+            median_depth_m = self._aligner.extent().median_depth_m
+            self._keyframe = KeyframeView(T_world_camera, median_depth_m, sharp)

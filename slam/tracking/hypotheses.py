@@ -30,13 +30,14 @@ def chosen(
             found.append((result, agreement(result.T_world_camera)))
     if not found:
         return results[0]
-    found.sort(key=lambda one: (one[1].score, one[0].inlier_ratio), reverse=True)
+    found.sort(key=lambda one: (_score(*one), one[0].inlier_ratio), reverse=True)
     best, agreed = found[0]
     is_elsewhere = agreed.overlap < MIN_OVERLAP
     if not (is_verified(best) if is_elsewhere else agreed.is_believed):
         return weakened(best, _doubt(agreed))
     for other, its_agreement in found[1:]:
-        if its_agreement.is_believed and agreed.score - its_agreement.score < MIN_LEAD:
+        lead = _score(best, agreed) - _score(other, its_agreement)
+        if its_agreement.is_believed and lead < MIN_LEAD:
             apart_m = np.linalg.norm((inverse(best.T_world_camera) @ other.T_world_camera)[:3, 3])
             return weakened(best, f"a pose {100.0 * apart_m:.0f} cm away explains the view as well")
     return best
@@ -46,6 +47,11 @@ def weakened(result: TrackResult, reason: str) -> TrackResult:
     """Return a result that is WEAK for a reason; one that is no better stays as it is."""
     is_ok = result.state is TrackState.OK
     return replace(result, state=TrackState.WEAK, reason=reason) if is_ok else result
+
+
+def _score(result: TrackResult, agreed: Agreement) -> float:
+    """Return how well a pose explains a frame: without colour by the points that meet the map."""
+    return agreed.score if agreed.same is not None else agreed.score * result.inlier_ratio
 
 
 def _doubt(agreed: Agreement) -> str:

@@ -68,3 +68,9 @@ def test_lost_ones_are_left_out_and_weak_ones_stay_weak():
     assert choose(results, None, Agreement(0.9, 0.0, 0.9)) is results[1]
     lost = [result(0.0, LOST), result(1.0, LOST)]
     assert choose(lost, None, None) is lost[0]
+
+
+def test_without_colour_the_points_that_meet_the_map_tell():
+    steps_on_steps, right = replace(result(0.0), inlier_ratio=0.75), result(1.0)
+    agreements = Agreement(1.0, 0.01, None), Agreement(1.0, 0.02, None)
+    assert choose([steps_on_steps, right], *agreements) is right
