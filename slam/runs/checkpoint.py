@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from slam.journal import Earlier
 from slam.runs.finished import Run
 from slam.runs.folder import RunFolder
 from slam.runs.loop import System
+from slam.runs.metrics import write_files
 from slam.trajectory import Trajectory
 from slam.viewer.base import Snapshot
 from slam.workers import Worker
@@ -69,20 +69,16 @@ class Checkpoints:
 
 def write_checkpoint(folder: RunFolder, system: System, metrics: Mapping[str, Any]) -> None:
     """Write everything but mesh and report, once a frame is mapped: nobody can go on with an empty
-    map. The poses come last: `earlier_of` believes in what is in all files.
+    map.
     """
     slam = system.slam
-    if not slam.journal.mapping_times.values_ms:
-        return
-    folder.write_all(
-        partial(folder.write_config, system.config),
-        lambda: slam.map.save(folder.map_path(), slam.places.arrays() | slam.sensor_noise.arrays()),
-        lambda: folder.write_frames(slam.records()),
-        lambda: folder.write_online_trajectory(slam.online_trajectory()),
-        lambda: folder.write_graph(slam.graph()),
-        lambda: folder.write_trajectory(slam.trajectory()),
-        partial(folder.write_metrics, {**metrics, "is_checkpoint": True}),
-    )
+    if slam.journal.mapping_times.values_ms:
+        write_files(
+            folder,
+            system,
+            lambda: folder.write_trajectory(slam.trajectory()),
+            {**metrics, "is_checkpoint": True},
+        )
 
 
 def earlier_of(run: Run) -> Earlier:

@@ -3,7 +3,7 @@
 import logging
 import platform
 import resource
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -23,15 +23,27 @@ NOTABLE_SHARE = 0.1  # of the frames: more that are lost or skipped need a reaso
 
 def write_results(folder: RunFolder, system: System, metrics: Mapping[str, Any]) -> None:
     """Write everything; what fails does not keep the rest from being written."""
+    write_files(folder, system, lambda: _write_pieces(folder, system), metrics)
+
+
+def write_files(
+    folder: RunFolder,
+    system: System,
+    write_poses: Callable[[], None],
+    metrics: Mapping[str, Any],
+) -> None:
+    """Write what a run can be gone on with. A kill may come between two files, and `earlier_of`
+    takes a frame for done that is in table and poses: so these come after the map.
+    """
     slam = system.slam
     folder.write_all(
         lambda: folder.write_config(system.config),
-        lambda: _write_pieces(folder, system),
-        lambda: folder.write_online_trajectory(slam.online_trajectory()),
-        lambda: folder.write_frames(slam.records()),
-        lambda: folder.write_graph(slam.graph()),
-        lambda: folder.write_metrics(metrics),
         lambda: slam.map.save(folder.map_path(), slam.places.arrays() | slam.sensor_noise.arrays()),
+        lambda: folder.write_frames(slam.records()),
+        lambda: folder.write_online_trajectory(slam.online_trajectory()),
+        lambda: folder.write_graph(slam.graph()),
+        write_poses,
+        lambda: folder.write_metrics(metrics),
     )
 
 

@@ -1,10 +1,12 @@
 """A run that is killed, and gone on with."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from graphs import walked_graph
 from slam.cli import main
 from slam.errors import SlamError
 from slam.journal import FrameRecord
+from slam.maps.factory import load_map
 from slam.runs.checkpoint import Checkpoints, earlier_of, resumable
 from slam.runs.finished import load_run
 from slam.runs.folder import RunFolder
@@ -76,6 +79,31 @@ def test_a_killed_run_goes_on_to_its_end(tmp_path):
     assert len(nodes) == run.metrics["loops"]["nodes"] > len(nodes_before) > 0
     assert main(["run", "--resume", str(out)]) == 0  # only what came too late for it is left
     assert [record.index for record in load_run(out).frames][: len(indices)] == indices
+
+
+class Killed(BaseException):
+    """What nothing handles."""
+
+
+@pytest.mark.parametrize("last", ["map.npz", "frames.csv", "trajectory.txt", "mesh.ply"])
+def test_a_run_that_is_killed_while_its_last_files_are_written_goes_on(tmp_path, last, monkeypatch):
+    """The map has every frame that the rest says is done."""
+    out = tmp_path / "run"
+    assert main([*WORDS, "--limit", "6", "--out", str(out)]) == 0
+    replace_file = os.replace
+
+    def kill(part, path):
+        if Path(path).name == last:
+            raise Killed
+        replace_file(part, path)
+
+    monkeypatch.setattr(os, "replace", kill)
+    with pytest.raises(Killed):
+        main(["run", "--resume", str(out), "--limit", "12"])
+    monkeypatch.undo()
+    assert main(["run", "--resume", str(out), "--limit", "12"]) == 0
+    assert len(load_run(out).frames) == 12
+    assert load_map(out / "map.npz").num_integrated >= 12
 
 
 def test_a_run_is_not_gone_on_with_elsewhere(tmp_path, capsys):
