@@ -206,14 +206,11 @@ class Loops:
         if is_off and (num_since >= MIN_NODES or worst.offset_m > FAR_OFFSET_M):
             self._solve()
 
-    def _accepted(self) -> list[Loop]:
-        return [loop for loop in self.found if loop.is_accepted]
-
     def _solve(self) -> None:
         """Solve the graph, refuse the loops that the rest contradicts, and say how the map is to
         move.
         """
-        track, accepted = self._track, self._accepted()
+        track, accepted = self._track, [loop for loop in self.found if loop.is_accepted]
         edges = Edges.of([loop.edge for loop in accepted])
         solution = self._solver(np.array(track.Ts_world_node), track.edges(), edges)
         sigmas_off = np.sqrt(solution.squared_sigmas)
@@ -227,6 +224,7 @@ class Loops:
         ]
         self._num_solved, self._is_unsolved = len(track.moments), False
         track.solved(solution.Ts_world_node)
+        self._stored.place(track.Ts_world_node)
         self.corrections = track.corrections()
         largest_m = track.map_off_m().max(initial=0.0)
         logger.info(

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
+from math import floor
 
 import cv2
 import numpy as np
@@ -16,6 +18,7 @@ from slam.maps.base import View
 WIDTH_PX = 320  # of what is kept: at 3 m its pixels are a centimetre apart
 DEPTH_STEP_M = 0.00025  # up to 16 m
 MOST_BYTES = 200_000_000
+Cell = tuple[int, int, int]
 _DEPTH_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 _COLOR_OPTIONS = [cv2.IMWRITE_JPEG_QUALITY, 95]
 
@@ -78,6 +81,7 @@ class StoredFrames:
 
     most_bytes: int = MOST_BYTES
     by_node: dict[int, StoredFrame] = field(default_factory=dict)
+    _by_cell: dict[Cell, list[int]] = field(default_factory=dict)  # nodes, by where they are
     _every: int = 1
     _nbytes: int = 0
 
@@ -87,21 +91,36 @@ class StoredFrames:
             return
         stored = StoredFrame.of(frame)
         self.by_node[node] = stored
+        self._by_cell.setdefault(_cell_of(Ts_world_node[node]), []).append(node)
         self._nbytes += stored.nbytes
         while self._nbytes > self.most_bytes and len(self.by_node) > 1:
             self._every *= 2
             for left_out in [node for node in self.by_node if node % self._every]:
                 self._nbytes -= self.by_node.pop(left_out).nbytes
+            self.place(Ts_world_node)
+
+    def place(self, Ts_world_node: Sequence[Transform]) -> None:
+        """Take note of where the graph has all nodes by now."""
+        self._by_cell.clear()
+        for node in self.by_node:
+            self._by_cell.setdefault(_cell_of(Ts_world_node[node]), []).append(node)
 
     def _is_covered(self, T_world_camera: Transform, Ts_world_node: Sequence[Transform]) -> bool:
-        others = [Ts_world_node[other] for other in self.by_node]
-        beside = [T for T in others if abs(T[0, 3] - T_world_camera[0, 3]) <= NODE_M]
+        x, y, z = _cell_of(T_world_camera)
+        cells = ((x + i, y + j, z + k) for i, j, k in product((-1, 0, 1), repeat=3))
+        beside = (Ts_world_node[node] for cell in cells for node in self._by_cell.get(cell, ()))
         return not all(is_elsewhere(T, T_world_camera, NODE_M, NODE_RAD) for T in beside)
 
     def views(self, Ts_world_node: Sequence[Transform]) -> list[View]:
         """Return the frames with the poses of their nodes."""
         stored = self.by_node.items()
         return [View(frame.camera, Ts_world_node[node], frame.frame) for node, frame in stored]
+
+
+def _cell_of(T_world_camera: Transform) -> Cell:
+    """Return the cell of space that a camera is in; what is within NODE_M is in one beside it."""
+    x, y, z = T_world_camera[:3, 3].tolist()
+    return floor(x / NODE_M), floor(y / NODE_M), floor(z / NODE_M)
 
 
 def _thinned(camera: Camera, step: int) -> Camera:

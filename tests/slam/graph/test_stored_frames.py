@@ -5,8 +5,9 @@ import pytest
 
 from slam.camera import Camera, DepthNoise
 from slam.frame import Frame
-from slam.geometry import se3_exp
+from slam.geometry import is_elsewhere, se3_exp
 from slam.graph.stored_frames import DEPTH_STEP_M, StoredFrame, StoredFrames
+from slam.graph.track import NODE_M, NODE_RAD
 
 NOISE = DepthNoise.rendered()
 
@@ -76,3 +77,39 @@ def test_a_second_lap_adds_nothing_unless_it_is_elsewhere():
     for node in range(len(Ts)):
         kept.keep(node, frame_of(64, 48, seed=node), Ts)
     assert list(kept.by_node) == [*range(8), *range(16, 24)]
+
+
+class Counted(list):
+    """A list that counts what is taken from it."""
+
+    num_taken = 0
+
+    def __getitem__(self, number):
+        self.num_taken += 1
+        return super().__getitem__(number)
+
+
+def test_a_frame_is_compared_with_those_near_it_only():
+    Ts = Counted(se3_exp(0.15 * node * np.eye(6)[0]) for node in range(400))
+    kept, frame = StoredFrames(), frame_of(64, 48)
+    for node in range(len(Ts)):
+        kept.keep(node, frame, Ts)
+    assert len(kept.by_node) == 400
+    assert Ts.num_taken < 10 * 400  # not each with all before
+
+
+def test_near_is_where_the_graph_has_the_nodes_by_now():
+    """The same frames are kept as where each is compared with all."""
+    rng = np.random.default_rng(0)
+    twists = rng.uniform(-0.3, 0.3, (400, 6))
+    drifted = [se3_exp(twist) for twist in twists]
+    mended = [se3_exp(twist * [1.5, 1.5, 1.5, 1, 1, 1]) for twist in twists]
+    kept, expected, frame = StoredFrames(), [], frame_of(64, 48)
+    for node, Ts in [(node, drifted if node < 200 else mended) for node in range(400)]:
+        if node == 200:
+            kept.place(mended)
+        kept.keep(node, frame, Ts)
+        if all(is_elsewhere(Ts[other], Ts[node], NODE_M, NODE_RAD) for other in expected):
+            expected.append(node)
+    assert list(kept.by_node) == expected
+    assert 20 < len(expected) < 380
