@@ -69,6 +69,7 @@ class Loops:
     ) -> None:
         self.corrections = Corrections.none()
         self.found: list[Loop] = []  # accepted and refused
+        self._verified: list[int] = []  # of those found, by the detector: the graph may use them
         self.moves: list[Moved] = []
         self.move: Move | None = None
         self._places = places
@@ -82,6 +83,7 @@ class Loops:
         self._is_in_turns = is_in_turns
         self._is_over = False
         self._is_unsolved = False  # whether a loop is worth moving something
+        self._is_contradicted = False  # the last one that was solved with
         self._last: tuple[float, Transform] | None = None  # of the last node
         self._last_look_s = -np.inf
         self._worker: Worker[_Passed | _Swapped] = Worker(self._take, name="loops")
@@ -195,6 +197,8 @@ class Loops:
         self.corrections = self._track.corrections()
 
     def _note(self, loops: Sequence[Loop]) -> None:
+        num_found = len(self.found)
+        self._verified += [num_found + k for k, loop in enumerate(loops) if loop.is_accepted]
         self.found += loops
         accepted = [loop for loop in loops if loop.is_accepted]
         if not accepted:
@@ -203,33 +207,32 @@ class Loops:
         is_off = worst.offset_m > MIN_OFFSET_M or worst.offset_deg > MIN_OFFSET_DEG
         self._is_unsolved |= is_off
         num_since = len(self._track.moments) - self._num_solved
-        if is_off and (num_since >= MIN_NODES or worst.offset_m > FAR_OFFSET_M):
+        is_far = worst.offset_m > FAR_OFFSET_M and not self._is_contradicted
+        if is_off and (num_since >= MIN_NODES or is_far):
             self._solve()
 
     def _solve(self) -> None:
-        """Solve the graph, refuse the loops that the rest contradicts, and say how the map is to
-        move.
+        """Solve the graph, refuse the loops that the rest contradicts, also such that were used
+        before, take back those that it bears out by now, and say how the map is to move.
         """
-        track, accepted = self._track, [loop for loop in self.found if loop.is_accepted]
-        edges = Edges.of([loop.edge for loop in accepted])
+        track, found = self._track, list(self.found)
+        edges = Edges.of([found[number].edge for number in self._verified])
         solution = self._solver(np.array(track.Ts_world_node), track.edges(), edges)
-        sigmas_off = np.sqrt(solution.squared_sigmas)
-        refused = {
-            id(loop): f"the rest of the graph contradicts it by {sigmas_off[k]:.3g} sigmas"
-            for k, loop in enumerate(accepted)
-            if not solution.is_kept[k]
-        }
-        self.found = [
-            replace(loop, refusal=refused.get(id(loop), loop.refusal)) for loop in self.found
-        ]
+        for k, number in enumerate(self._verified):
+            off = f"{np.sqrt(solution.squared_sigmas[k]):.3g} sigmas"
+            refusal = f"the rest of the graph contradicts it by {off}"
+            refusal = "" if solution.is_kept[k] else refusal
+            found[number] = replace(found[number], refusal=refusal)
+        self.found = found
         self._num_solved, self._is_unsolved = len(track.moments), False
+        self._is_contradicted = not solution.is_kept[-1:].all()
         track.solved(solution.Ts_world_node)
         self._stored.place(track.Ts_world_node)
         self.corrections = track.corrections()
         largest_m = track.map_off_m().max(initial=0.0)
         logger.info(
             "loops: %d in %d nodes, %d refused; the largest correction is %.3f m",
-            len(accepted) - len(refused), len(track.moments), len(refused), largest_m,
+            solution.is_kept.sum(), len(track.moments), (~solution.is_kept).sum(), largest_m,
         )  # fmt: skip
         self._move_map()
 

@@ -15,6 +15,7 @@ GENTLER = 1.6  # by which each round of the robust solver believes outliers less
 MAX_ITERATIONS = 30
 MAX_RETURNS = 5  # rounds in which a loop that was left out may come back
 DRIFT_ROUNDS = 2  # the second is for loops that fit without the drift only, and for what is bent
+OF_DRIFT = 6.0  # that a solution with one costs more: what its six numbers take by chance
 CONVERGED = 1e-6  # of a node's step, metres and radians
 FIRST_DAMPING, MAX_DAMPING = 1e-9, 1e6  # of the diagonal
 
@@ -22,27 +23,55 @@ FIRST_DAMPING, MAX_DAMPING = 1e-9, 1e6  # of the diagonal
 def solve(Ts_world_node: Float64[np.ndarray, "n 4 4"], odometry: Edges, loops: Edges) -> Solution:
     """See `slam.graph.pose_graph.Solver`.
 
-    The first solution is one of independent errors. What loops then say of a drift that all frames
-    have in common, if they do, is taken out of the odometry, and the graph is solved again.
+    False loops that agree can bend a graph so far that it is at rest there, with all of them kept.
+    So it is solved from where fading loops lead, from where the nodes are and from where odometry
+    alone has them; the solution that costs the least is taken, where a loop that is left out costs
+    as much as one at the limit (truncated least squares).
     """
-    solution, drift = _solved_robustly(Ts_world_node, odometry, loops), np.zeros(6)
+    starts = [
+        lambda: _with_fading_loops(Ts_world_node, odometry, loops),
+        lambda: Ts_world_node,
+        lambda: _followed(Ts_world_node, odometry),
+    ]
+    best, least = None, np.inf
+    for start in starts:
+        solution, cost = _solved_from(start(), odometry, loops)
+        if best is None or cost < least:
+            best, least = solution, cost
+        if best.is_kept.all() and least <= MAX_SQUARED_SIGMAS * len(loops):
+            break
+    assert best is not None
+    return best
+
+
+def _solved_from(
+    Ts: Float64[np.ndarray, "n 4 4"], odometry: Edges, loops: Edges
+) -> tuple[Solution, float]:
+    """Return the solution to which a start leads, and its cost.
+
+    The first one is of independent errors. What loops then say of a drift that all frames have in
+    common, if they do, is taken out of the odometry, and the graph is solved again.
+    """
+    solution, drift, rest = _settled(Ts, odometry, loops), np.zeros(6), odometry
     for _ in range(DRIFT_ROUNDS):
         before, kept = drift, loops.where(solution.is_kept)
         drift = common_drift(solution.Ts_world_node, odometry, kept, before)
         if (drift == before).all():
             break
         rest = without_drift(odometry, drift)
-        solution = _solved_robustly(solution.Ts_world_node, rest, loops)
-    return solution
+        faded = _with_fading_loops(solution.Ts_world_node, rest, loops)
+        solution = _settled(faded, rest, loops)
+    if drift.any() and not solution.is_kept.any():  # then nothing tells of it
+        drift, rest = np.zeros(6), odometry
+        solution = _settled(_followed(Ts, rest), rest, loops)
+    cost = squared_errors(solution.Ts_world_node, rest).sum() + OF_DRIFT * drift.any()
+    return solution, float(cost + np.minimum(solution.squared_sigmas, MAX_SQUARED_SIGMAS).sum())
 
 
-def _solved_robustly(Ts: Float64[np.ndarray, "n 4 4"], odometry: Edges, loops: Edges) -> Solution:
-    """Give loops the loss of Geman and McClure, whose width shrinks from round to round (graduated
-    non-convexity, Yang et al. 2020), since the drift that a true loop takes back is far beyond
-    3 sigma of it. What then is still beyond that is left out, what is not comes back, and the rest
-    is solved again.
+def _settled(Ts: Float64[np.ndarray, "n 4 4"], odometry: Edges, loops: Edges) -> Solution:
+    """Solve with the loops that fit. What then is beyond 3 sigma is left out, what is not comes
+    back, and the rest is solved again.
     """
-    Ts = _with_fading_loops(Ts, odometry, loops)
     is_kept = squared_errors(Ts, loops) <= MAX_SQUARED_SIGMAS
     for k in count():
         Ts = _solved(Ts, odometry.followed_by(loops.where(is_kept)))
@@ -52,6 +81,15 @@ def _solved_robustly(Ts: Float64[np.ndarray, "n 4 4"], odometry: Edges, loops: E
             break
         is_kept = fits if k < MAX_RETURNS else fits & is_kept
     return Solution(Ts, is_kept, squared_sigmas)
+
+
+def _followed(Ts: Float64[np.ndarray, "n 4 4"], odometry: Edges) -> Float64[np.ndarray, "n 4 4"]:
+    """Return the nodes, in order, each where the odometry from an earlier one has it."""
+    Ts = Ts.copy()
+    for k in np.argsort(odometry.b, kind="stable"):
+        if odometry.a[k] < odometry.b[k]:
+            Ts[odometry.b[k]] = Ts[odometry.a[k]] @ odometry.Ts_a_b[k]
+    return Ts
 
 
 def squared_errors(
@@ -65,6 +103,10 @@ def squared_errors(
 def _with_fading_loops(
     Ts: Float64[np.ndarray, "n 4 4"], odometry: Edges, loops: Edges
 ) -> Float64[np.ndarray, "n 4 4"]:
+    """Give loops the loss of Geman and McClure, whose width shrinks from round to round (graduated
+    non-convexity, Yang et al. 2020), since the drift that a true loop takes back is far beyond
+    3 sigma of it.
+    """
     if not len(loops):
         return Ts
     edges = odometry.followed_by(loops)

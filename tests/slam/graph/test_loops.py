@@ -1,5 +1,7 @@
 """Loops of a camera that goes round a room while its track drifts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from loop_walks import (
@@ -117,6 +119,27 @@ def test_without_drift_loops_change_little(walk):
     assert exact.num_false == 0
     assert exact.num_accepted > 0
     assert exact.ate_m < 0.003  # what loops err by
+
+
+def test_a_loop_that_is_contradicted_once_is_asked_again(closed):
+    """Too few may speak for a large drift; the solver has all that were verified each time."""
+    asked = []
+
+    def solver(Ts_world_node, odometry, loops):
+        asked.append(len(loops))
+        is_kept = np.full(len(loops), len(asked) > 1)
+        return Solution(Ts_world_node, is_kept, np.full(len(loops), 25.0))
+
+    places = new_places(PlacesConfig())
+    loops = Loops(places, Detector(places.keyframes, CONFIG.tracking), solver=solver)
+    loops._track.add(0, 0.0, np.eye(4), 0.001)
+    found = closed.slam.graph().accepted
+    loops._note([found[0], replace(found[1], refusal="it is elsewhere")])
+    assert "contradicts it by 5 sigmas" in loops.found[0].refusal
+    loops._note([found[2]])
+    loops._solve()
+    assert asked == [1, 2]
+    assert [loop.refusal for loop in loops.found] == ["", "it is elsewhere", ""]
 
 
 def test_what_is_solved_while_the_map_moves_is_left_for_after_that():

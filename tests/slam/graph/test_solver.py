@@ -127,6 +127,25 @@ def test_false_loops_change_nothing(seed, bias_m):
     np.testing.assert_allclose(solution.Ts_world_node, expected.Ts_world_node, atol=LOOP_M)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_false_loops_that_agree_are_no_rest_that_costs_more_than_to_leave_them_out(seed):
+    """Two doors look alike: both loops take one for the other, 5 m and any turn off."""
+    walk, rng = Walk(seed), np.random.default_rng(seed)
+    none = walk.loops.where(np.zeros(len(walk.loops), bool))
+    expected = solve(walk.start, walk.odometry, none).Ts_world_node
+    for _ in range(5):
+        a, b = int(rng.integers(0, 40)), int(rng.integers(60, 190))
+        T_a_b = se3_exp(np.array([0.0, 0.0, 0.0, 0.0, 0.0, rng.uniform(-np.pi, np.pi)]))
+        T_a_b[:2, 3] = rng.uniform(-10.0, 10.0, 2)
+        a_later, b_later = (inverse(walk.truth[k]) @ walk.truth[k + 2] for k in (a, b))
+        Ts_a_b = ((a, b, T_a_b), (a + 2, b + 2, inverse(a_later) @ T_a_b @ b_later))
+        weight = information(0.002, 0.0017)
+        loops = Edges.of([Edge(*edge, weight) for edge in Ts_a_b])
+        solution = solve(walk.start, walk.odometry, loops)
+        assert not solution.is_kept.any()
+        np.testing.assert_allclose(solution.Ts_world_node, expected, atol=1e-6)
+
+
 def test_what_is_kept_is_within_three_sigma():
     walk = Walk(2, num_false=3)
     solution = solve(walk.start, walk.odometry, walk.loops)
