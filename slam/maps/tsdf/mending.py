@@ -7,9 +7,10 @@ averages with a limited weight, so that whole blocks are made anew instead.
 """
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int32
 
 from kernels import blocks as block_ops
+from kernels.tsdf import TsdfBlocks
 from slam.camera import Camera
 from slam.frame import Frame
 from slam.geometry import Transform, inverse, transform_points
@@ -21,6 +22,7 @@ from slam.maps.tsdf.fusion import FusionSizes, PackedColor, average, touch
 from slam.maps.tsdf.storage import Storage
 
 LEAST_VOXELS = 0.5  # that the readings of a block are apart
+AT_ONCE = 4096  # blocks that are put in place
 
 
 class Mending:
@@ -69,9 +71,26 @@ class Mending:
         is_known = self._fresh.blocks.weight[: self._fresh.count].any(axis=1)
         slots = np.flatnonzero(self._is_wanted & is_known)
         coords = self._fresh.index.coords[slots]
+        before = block_ops.find_blocks(self._old.index, coords)
         storage, _ = self._old.with_blocks(coords)  # what goes beyond the budget is left out
         places = block_ops.find_blocks(storage.index, coords)
         fits = places >= 0
-        put(storage.blocks, places[fits], picked(self._fresh.blocks, slots[fits]))
+        before, places, slots = before[fits], places[fits], slots[fits]
+        for part in np.split(np.arange(len(slots)), range(AT_ONCE, len(slots), AT_ONCE)):
+            fresh = picked(self._fresh.blocks, slots[part])
+            self._fill(fresh, before[part])
+            put(storage.blocks, places[part], fresh)
         storage.anchors.tears[: storage.count] = 0.0
         return storage, block_centers(coords[fits], self._sizes.voxel_size_m)
+
+    def _fill(self, fresh: TsdfBlocks, slots: Int32[np.ndarray, "n"]) -> None:
+        """Leave in fresh blocks, in place, what only frames that were not kept have seen, of old
+        blocks in the same places (-1 where there is none). Of such whose readings are farther apart
+        than half the band, that may be a second wall behind the first.
+        """
+        most = 0.5 * self._sizes.truncation_m[0] / self._sizes.voxel_size_m
+        rows = np.flatnonzero((slots >= 0) & (self._old.anchors.tears[slots] <= most))
+        old = picked(self._old.blocks, slots[rows])
+        is_left, voxels = np.nonzero((fresh.weight[rows] == 0) & (old.weight > 0))
+        for to, of in zip(fresh, old, strict=True):
+            to[rows[is_left], ..., voxels] = of[is_left, ..., voxels]

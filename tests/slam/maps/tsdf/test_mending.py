@@ -58,9 +58,19 @@ def test_torn_blocks_are_as_if_fused_at_the_final_poses(make_map, drifted):
     slots = {tuple(coord): k for k, coord in enumerate(map_.arrays()[0].tolist())}
     places = [slots[tuple(coord)] for coord in coords[is_known].tolist()]
     # where no view of a block was put apart from the others, it was moved, and is no copy
-    is_equal = (map_.arrays()[1][places] == sdf[is_known]).all(axis=1)
+    # a moved block may know more at its rim
+    is_left = weight[is_known] == 0
+    is_equal = (is_left | (map_.arrays()[1][places] == sdf[is_known])).all(axis=1)
     assert is_equal.mean() > 0.9
     assert len(map_.mend(views, lambda: False)) == 0  # nothing is torn any more
+
+
+def test_what_no_view_that_was_kept_has_seen_stays_as_it_was_moved(drifted):
+    map_, views = drifted
+    is_known = map_.arrays()[2] > 0
+    assert len(map_.mend(views[::2], lambda: False))
+    is_lost = is_known & (map_.arrays()[2][: len(is_known)] == 0)
+    assert is_lost.sum() < 0.02 * is_known.sum()
 
 
 def test_what_moves_as_one_is_left_alone(make_map, see):
