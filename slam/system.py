@@ -146,6 +146,8 @@ class Slam:
         self.journal.note(frame, result, is_mapped, self.map)
         if is_mapped:
             self._mapper.submit(PosedFrame(frame, result.T_world_camera, result.uncertainty_m))
+            if result.begins_piece:
+                self._mapper.wait(0)  # there is nothing else to track against
         return result
 
     def _check_open(self) -> None:

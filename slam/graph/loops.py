@@ -237,7 +237,13 @@ class Loops:
         self._move_map()
 
     def _move_map(self) -> None:
-        """Say how the map is to move, unless it is on its way: the rest is for after that."""
+        """Say how the map is to move, unless it is on its way: the rest is for after that. A piece
+        that was set aside stays there until a loop tells how far its track was off.
+        """
+        first = None if self._is_over else self._track.first_aside()
+        later = [loop for loop in self.found if first is None or loop.edge.b >= first]
+        if first is not None and not any(loop.is_accepted for loop in later):
+            return
         off_m = self._track.map_off_m()
         least_m = MIN_OFFSET_M if self._is_over else MOVE_M
         if self.move is None and off_m.max(initial=0.0) > least_m:

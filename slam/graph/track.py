@@ -12,7 +12,7 @@ from slam.graph.detector import Moment
 from slam.graph.drift import DRIFT, TURN_PER_M
 from slam.graph.pose_graph import Edge, Edges
 from slam.graph.twists import logs
-from slam.tracking.pieces import are_apart, pieces_of
+from slam.tracking.pieces import are_apart, beside, pieces_of
 
 NODE_M, NODE_RAD = 0.1, radians(10.0)
 FLOOR_M, FLOOR_RAD = 0.001, radians(0.05)  # of what a track may know of its motion
@@ -85,16 +85,25 @@ class Track:
             moment = Moment(node, frame_index, timestamp_s, 0.0)
             T_world_node = T_tracked
         else:
-            other, T_other_node = self._hold(timestamp_s, T_tracked)
-            way_m = float(np.linalg.norm((inverse(self._T_last) @ T_tracked)[:3, 3]))
+            is_aside = self._is_aside(T_tracked, uncertainty_m)
+            if is_aside:  # the track goes on, where nothing is mapped
+                other, T_here = node - 1, beside(self._T_last, T_tracked)
+                T_other_node = inverse(self._T_last) @ T_here
+                self._is_solved = True
+            else:
+                other, T_other_node = self._hold(timestamp_s, T_tracked)
+                T_here = T_tracked
+            way_m = float(np.linalg.norm((inverse(self._T_last) @ T_here)[:3, 3]))
             information = _information(T_other_node, uncertainty_m)
             gap_s = timestamp_s - self.moments[-1].timestamp_s
             is_tracked = other == node - 1 and gap_s <= MAX_GAP_S
             if are_apart(self._T_last, T_tracked):
-                way_m, is_tracked = 0.0, False
-                self._piece += 1
                 self._begins.append(frame_index)  # no motion is shared by the pieces
-            if are_apart(self.Ts_in_map[other], T_tracked):  # nothing says how they lie
+                if not is_aside:
+                    way_m, is_tracked = 0.0, False
+                    self._piece += 1
+            if not is_aside and are_apart(self.Ts_in_map[other], T_tracked):
+                # nothing says how they lie
                 information = np.diag(np.repeat([UNKNOWN_M**-2.0, UNKNOWN_RAD**-2.0], 3))
             path_m = self.moments[-1].path_m + way_m
             moment = Moment(node, frame_index, timestamp_s, path_m, self._piece)
@@ -114,6 +123,14 @@ class Track:
             np.array(self._begins, np.int64),
         )
         return moment
+
+    def _is_aside(self, T_tracked: Transform, uncertainty_m: float) -> bool:
+        """Whether a node is the first of a piece to which the track went on from the last node."""
+        assert self._T_last is not None
+        if np.isinf(uncertainty_m) or not are_apart(self._T_last, T_tracked):
+            return False
+        pieces = pieces_of(np.array([*self.Ts_in_map, T_tracked])[:, :3, 3])
+        return bool(pieces[-1] not in pieces[:-1])
 
     def _hold(self, timestamp_s: float, T_tracked: Transform) -> tuple[int, Transform]:
         """Return the node that a new one hangs on, and its pose there: the one before, or after a
@@ -168,6 +185,17 @@ class Track:
         """Return by how much the map is off the graph, at each node."""
         apart = np.array(self.Ts_world_node) - np.array(self.Ts_in_map)
         return np.linalg.norm(apart.reshape(-1, 4, 4)[:, :3, 3], axis=1)
+
+    def first_aside(self) -> int | None:
+        """Return the first node that the map has in another piece than the graph; None if it has
+        all in the same.
+        """
+        in_map, in_graph = (
+            pieces_of(np.array(Ts).reshape(-1, 4, 4)[:, :3, 3])
+            for Ts in (self.Ts_in_map, self.Ts_world_node)
+        )
+        apart = np.flatnonzero(in_map != in_graph)
+        return int(apart[0]) if len(apart) else None
 
     def num_pieces(self) -> int:
         """Return how many pieces are left."""

@@ -36,9 +36,12 @@ class TrackResult:
     conditioning: float  # smallest over largest eigenvalue of the scaled normal matrix
     num_iterations: int
     is_open: bool = False  # whether the view leaves a direction of the pose open
-    uncertainty_m: float = 0.0  # of the pose in its least certain direction; 0 if nobody says
+    # of the pose in its least certain direction; 0 if nobody says, infinite where nothing is known
+    # of how the camera came here
+    uncertainty_m: float = 0.0
     residual_sigmas: float = 0.0  # the residual over the stated noise; 0 if nothing was aligned
     likeness: float | None = None  # of the keyframe's pixels, how much looks the same; 0 .. 1
+    begins_piece: bool = False  # whether nothing of the map is near: it is the first frame there
     moving: Bool[np.ndarray, "h w"] | None = None  # pixels that move, and are not to be mapped
 
 

@@ -19,6 +19,7 @@ from slam.tracking.keyframe import KeyframeView, sharpness
 from slam.tracking.likeness import UsualLikeness
 from slam.tracking.map_support import is_borne_out
 from slam.tracking.motion import ConstantVelocity
+from slam.tracking.outdated import pose_beside
 from slam.tracking.parts import MovingParts
 from slam.tracking.pieces import OnePiece, Pieces
 from slam.tracking.plausible import MAX_GAP_S, plausible
@@ -111,6 +112,8 @@ class DenseTracker:
             return result
         if self._num_lost == 0:
             result = self._look_round(frame, map_, result, T_predicted)
+            if result.state is TrackState.WEAK:
+                result = self._set_aside(frame, map_, result, T_predicted)
         elif result.state is not TrackState.LOST:
             reason = "lost, and the map shows another place"
             lost = replace(result, state=TrackState.LOST, reason=reason)
@@ -164,7 +167,27 @@ class DenseTracker:
             return None
         self._motion = ConstantVelocity()
         self._keyframe = None
-        return replace(result, T_world_camera=self._pieces.begin(result.T_world_camera))
+        T_world_camera = self._pieces.begin(result.T_world_camera)
+        return replace(
+            result, T_world_camera=T_world_camera, uncertainty_m=np.inf, begins_piece=True
+        )
+
+    def _set_aside(
+        self, frame: Frame, map_: Map, result: TrackResult, T_last: Transform
+    ) -> TrackResult:
+        """Go on in a piece of its own where the map shows the place as a drifted track has left it:
+        loops will join the two.
+        """
+        if result.is_open:
+            return result
+        poses = [result.T_world_camera, *self._aligner.search(map_, T_last)]
+        T = pose_beside(map_, frame, self._aligner, poses, self._likeness.is_usual)
+        T_new_old = None if T is None else self._pieces.aside(T)
+        if T is None or T_new_old is None:
+            return result
+        self.moved(T_new_old)
+        T = T_new_old @ T
+        return replace(result, T_world_camera=T, state=TrackState.OK, reason="", begins_piece=True)
 
     def _is_adrift(self, frame: Frame) -> bool:
         """Whether the camera may be anywhere: in a map that was made before, or after a gap."""

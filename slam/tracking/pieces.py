@@ -27,6 +27,14 @@ def are_apart(T_world_a: Transform, T_world_b: Transform) -> bool:
     return bool(a != b)
 
 
+def beside(T_world_a: Transform, T_world_b: Transform) -> Transform:
+    """Return where b is in the piece of a, if its own one was set aside from there."""
+    a, b = pieces_of(np.stack([T_world_a[:3, 3], T_world_b[:3, 3]]))
+    T = T_world_b.copy()
+    T[0, 3] -= APART_M * (b - a)
+    return T
+
+
 class Pieces:
     """Where the next piece begins, and whether it is time for one."""
 
@@ -52,6 +60,16 @@ class Pieces:
         self._num += 1
         return T_world_camera
 
+    def aside(self, T_world_camera: Transform) -> Transform | None:
+        """Return T_new_old of the world of the next piece, in which a track goes on from a pose as
+        if nothing were mapped there; None where there is one piece only.
+        """
+        (piece,) = pieces_of(T_world_camera[None, :3, 3])
+        T_new_old = np.eye(4)
+        T_new_old[0, 3] = APART_M * (self._num - piece)
+        self._num += 1
+        return T_new_old
+
 
 class OnePiece:
     """Begins no other."""
@@ -66,3 +84,7 @@ class OnePiece:
     def begin(self, rotation: Transform) -> Transform:
         """Refuse."""
         raise RuntimeError("there is one piece only")
+
+    def aside(self, T_world_camera: Transform) -> Transform | None:
+        """Return None."""
+        return None

@@ -117,7 +117,8 @@ def far(T: np.ndarray, piece: int = 1) -> np.ndarray:
 def test_a_piece_of_its_own_hangs_on_nothing():
     track = walked()
     for node in range(3):
-        track.add(60 + 10 * node, 3.0 + node / 3, far(pose(node)), 0.001)
+        uncertainty_m = np.inf if node == 0 else 0.001
+        track.add(60 + 10 * node, 3.0 + node / 3, far(pose(node)), uncertainty_m)
     assert track.odometry[5].information.max() < 0.1
     assert track.odometry[6].information.max() > 1e3
     assert [edge.num_frames for edge in track.odometry[4:7]] == [10, 0, 10]
@@ -135,8 +136,26 @@ def test_a_piece_of_its_own_hangs_on_nothing():
 
 def test_a_track_that_is_found_in_an_old_piece_hangs_on_that():
     track = walked()
-    track.add(60, 3.0, far(pose(0)), 0.001)
+    track.add(60, 3.0, far(pose(0)), np.inf)
     track.add(70, 3.2, pose(3.1), 0.001)
     edge = track.odometry[-1]
     assert edge.a == 3
     assert edge.information.max() > 1e3
+
+
+def test_a_track_that_goes_on_beside_the_map_is_one_track():
+    track = walked()
+    for node in range(6, 9):
+        track.add(10 * node, node / 3, far(pose(node)), 0.001)
+    assert [edge.num_frames for edge in track.odometry] == [10] * 8
+    np.testing.assert_allclose(track.odometry[5].T_a_b, se3_exp(STEP), atol=1e-9)
+    assert track.odometry[5].information.max() > 1e3
+    assert [moment.piece for moment in track.moments] == [0] * 9  # what it saw lately is no loop
+    np.testing.assert_allclose(track.Ts_world_node, [pose(node) for node in range(9)], atol=1e-9)
+    assert track.first_aside() == 6
+    assert track.num_pieces() == 1
+    np.testing.assert_allclose(track.map_off_m(), [0.0] * 6 + [APART_M] * 3, atol=1e-9)
+    back = track.corrections().applied([65], far(pose(6.5))[None])[0]
+    np.testing.assert_allclose(back, pose(6.5), atol=1e-9)
+    track.moved(9, track.motions(), 85)
+    assert track.first_aside() is None

@@ -12,6 +12,8 @@ from slam.frame import Frame
 from slam.geometry import inverse, rotation_angle_rad, se3_exp, so3_exp
 from slam.scenes import room
 from slam.tracking.base import Tracker, TrackState
+from slam.tracking.factory import dense_tracker
+from slam.tracking.pieces import Pieces, are_apart, beside
 
 OK, WEAK, LOST = TrackState.OK, TrackState.WEAK, TrackState.LOST
 MOTION = np.array([0.004, -0.002, 0.003, 0.002, -0.004, 0.003])  # a frame: 5 mm and 0.3 degrees
@@ -337,3 +339,20 @@ def test_tracking_changes_neither_frame_nor_map(make_rig, see):
     np.testing.assert_array_equal(frame.color, color)
     for before, after in zip(arrays, rig.map._storage.blocks, strict=True):
         np.testing.assert_array_equal(before, after[used])
+
+
+def test_beside_a_map_that_a_drifted_track_has_left_the_track_goes_on(make_rig, see):
+    """What was mapped long ago comes into view, off by more than the map can be wrong."""
+    rig = make_rig()
+    rig.tracker = dense_tracker(rig.config, pieces=Pieces())
+    for number in range(6):
+        rig.step(see(pose(number), number))
+    T_off = se3_exp(np.array([0.15, 0.0, 0.15, 0.0, 0.02, 0.0]))
+    for number in range(6):
+        rig.map.integrate(see(pose(number)), T_off @ pose(number))
+    results = [rig.step(see(pose(number), number)) for number in range(6, 16)]
+    assert [result.begins_piece for result in results].count(True) == 1
+    assert [result.state for result in results[3:]] == [OK] * 7
+    last = results[-1].T_world_camera
+    assert are_apart(np.eye(4), last)
+    assert_near(replace(results[-1], T_world_camera=beside(np.eye(4), last)), pose(15), 0.005, 0.2)

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from slam.tracking.pieces import ANEW_AFTER_S, APART_M, OnePiece, Pieces, are_apart, pieces_of
+from slam.geometry import se3_exp
+from slam.tracking.pieces import (
+    ANEW_AFTER_S,
+    APART_M,
+    OnePiece,
+    Pieces,
+    are_apart,
+    beside,
+    pieces_of,
+)
 
 
 def test_a_piece_begins_after_a_second_of_being_lost():
@@ -34,3 +43,12 @@ def test_pieces_lie_apart_and_keep_their_axes():
     assert not are_apart(first, near)
     with pytest.raises(RuntimeError, match="one piece"):
         OnePiece().begin(level)
+
+
+def test_a_piece_is_set_aside_by_a_motion_that_turns_nothing():
+    pieces, T_world_camera = Pieces(), se3_exp(np.array([0.3, 1.0, -2.0, 0.1, 0.2, 0.3]))
+    first = pieces.aside(T_world_camera) @ T_world_camera
+    second = pieces.aside(first) @ first
+    assert list(pieces_of(np.stack([T[:3, 3] for T in (first, second)]))) == [1, 2]
+    np.testing.assert_allclose(beside(T_world_camera, second), T_world_camera, atol=1e-12)
+    assert OnePiece().aside(T_world_camera) is None
