@@ -24,9 +24,11 @@ from loop_walks import (
     Outcome,
     closing,
     drifting_apartment,
+    end_drift_m,
     go,
     left_open,
     lied_to,
+    odometry,
     of_drift,
     of_kidnap,
     of_map,
@@ -85,7 +87,15 @@ def say_false(options: argparse.Namespace) -> None:
 
 def say_ring(options: argparse.Namespace) -> None:
     for seed in range(options.seeds):
-        report(f"ring, seed {seed}", of_ring(seed, options))
+        outcome = of_ring(seed, options)
+        report(f"ring, seed {seed}", outcome)
+        before = odometry(outcome.slam.graph())
+        truth = open_synthetic("ring").ground_truth()
+        end_cm, ate_cm = (
+            100 * end_drift_m(before, truth),
+            100 * evaluate_trajectory(before, truth).ate_rmse_m,
+        )
+        say(f"  odometry alone: {end_cm:.1f} cm off in the end, ATE {ate_cm:.2f} cm")
 
 
 def say_kidnap(options: argparse.Namespace) -> None:

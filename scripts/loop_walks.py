@@ -14,6 +14,7 @@ from slam.evaluation.trajectory import evaluate_trajectory
 from slam.frame import Frame
 from slam.geometry import Transform, inverse, se3_exp, transform_points
 from slam.graph.detector import Detector, Loop, Moment
+from slam.graph.graph import Graph
 from slam.graph.loops import AnyLoops, Loops
 from slam.graph.no_loops import NoLoops
 from slam.graph.pose_graph import Edge
@@ -141,6 +142,20 @@ def go(
 
 def ate_m(trajectory: Trajectory, truth: Trajectory) -> float:
     return evaluate_trajectory(trajectory, truth).ate_rmse_m
+
+
+def odometry(graph: Graph) -> Trajectory:
+    """Return where a graph has its nodes without loops."""
+    return Trajectory(graph.timestamps_s, graph.before())
+
+
+def end_drift_m(trajectory: Trajectory, truth: Trajectory) -> float:
+    """Return by how much the last pose is off, seen from the first one."""
+    stamps_s = trajectory.timestamps_s[[0, -1]]
+    first, last = np.searchsorted(truth.timestamps_s, stamps_s - 1e-4)
+    T_first_last = inverse(truth.Ts_world_camera[first]) @ truth.Ts_world_camera[last]
+    said = inverse(trajectory.Ts_world_camera[0]) @ trajectory.Ts_world_camera[-1]
+    return float(np.linalg.norm((inverse(T_first_last) @ said)[:3, 3]))
 
 
 def off_surface_m(mesh: Mesh, trajectory: Trajectory) -> float:

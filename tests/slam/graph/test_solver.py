@@ -45,10 +45,10 @@ class Walk:
         steps = [noisy(T @ bias, STEP_M, STEP_RAD, rng) for T in steps]
         weight = information(STEP_M + bias_m, STEP_RAD + bias_m / 10)
         self.odometry = Edges.of([Edge(k, k + 1, T, weight) for k, T in enumerate(steps)])
-        self.start = [self.truth[0]]
+        start = [self.truth[0]]
         for T in steps:
-            self.start.append(self.start[-1] @ T)
-        self.start = np.array(self.start)
+            start.append(start[-1] @ T)
+        self.start = np.array(start)
         loops = []
         for b in range(num // 2, num, 2):
             a = b - num // 2 + int(rng.integers(-1, 2))
