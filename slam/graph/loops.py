@@ -30,6 +30,7 @@ MIN_OFFSET_M, MIN_OFFSET_DEG = 0.005, 0.25  # half a voxel: less moves nothing
 MOVE_M = 0.02  # while the run goes on; moving a map costs more than what it is off by less
 MIN_NODES = 10  # from one solution to the next, unless a loop is far off
 FAR_OFFSET_M = 0.05
+MOST_REFUSALS = 5  # of a loop, by the graph
 MOST_WHOLE = 8  # moves, the last ones, of which all is kept until a viewer has shown them
 
 
@@ -69,7 +70,8 @@ class Loops:
     ) -> None:
         self.corrections = Corrections.none()
         self.found: list[Loop] = []  # accepted and refused
-        self._verified: list[int] = []  # of those found, by the detector: the graph may use them
+        # of those found, which the detector has verified, and how often they were contradicted
+        self._verified: dict[int, int] = {}
         self.moves: list[Moved] = []
         self.move: Move | None = None
         self._places = places
@@ -198,7 +200,7 @@ class Loops:
 
     def _note(self, loops: Sequence[Loop]) -> None:
         num_found = len(self.found)
-        self._verified += [num_found + k for k, loop in enumerate(loops) if loop.is_accepted]
+        self._verified |= {num_found + k: 0 for k, loop in enumerate(loops) if loop.is_accepted}
         self.found += loops
         accepted = [loop for loop in loops if loop.is_accepted]
         if not accepted:
@@ -213,15 +215,18 @@ class Loops:
 
     def _solve(self) -> None:
         """Solve the graph, refuse the loops that the rest contradicts, also such that were used
-        before, take back those that it bears out by now, and say how the map is to move.
+        before, take back those that it bears out by now, and say how the map is to move. One that
+        was contradicted a few times is not asked again until the end.
         """
         track, found = self._track, list(self.found)
-        edges = Edges.of([found[number].edge for number in self._verified])
+        asked = [k for k, num in self._verified.items() if num < MOST_REFUSALS or self._is_over]
+        edges = Edges.of([found[number].edge for number in asked])
         solution = self._solver(np.array(track.Ts_world_node), track.edges(), edges)
-        for k, number in enumerate(self._verified):
+        for k, number in enumerate(asked):
             off = f"{np.sqrt(solution.squared_sigmas[k]):.3g} sigmas"
             refusal = f"the rest of the graph contradicts it by {off}"
             refusal = "" if solution.is_kept[k] else refusal
+            self._verified[number] = self._verified[number] + 1 if refusal else 0
             found[number] = replace(found[number], refusal=refusal)
         self.found = found
         self._num_solved, self._is_unsolved = len(track.moments), False

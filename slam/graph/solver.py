@@ -15,6 +15,7 @@ GENTLER = 1.6  # by which each round of the robust solver believes outliers less
 MAX_ITERATIONS = 30
 MAX_RETURNS = 5  # rounds in which a loop that was left out may come back
 DRIFT_ROUNDS = 2  # the second is for loops that fit without the drift only, and for what is bent
+LATE_NODES = 30  # of a few metres: what a camera sees again now, it sees in a row
 OF_DRIFT = 6.0  # that a solution with one costs more: what its six numbers take by chance
 CONVERGED = 1e-6  # of a node's step, metres and radians
 FIRST_DAMPING, MAX_DAMPING = 1e-9, 1e6  # of the diagonal
@@ -24,12 +25,13 @@ def solve(Ts_world_node: Float64[np.ndarray, "n 4 4"], odometry: Edges, loops: E
     """See `slam.graph.pose_graph.Solver`.
 
     False loops that agree can bend a graph so far that it is at rest there, with all of them kept.
-    So it is solved from where fading loops lead, from where the nodes are and from where odometry
-    alone has them; the solution that costs the least is taken, where a loop that is left out costs
-    as much as one at the limit (truncated least squares).
+    So it is solved from where fading loops lead, all of them or those of late, from where the nodes
+    are and from where odometry alone has them; the solution that costs the least is taken, where a
+    loop that is left out costs as much as one at the limit (truncated least squares).
     """
     starts = [
         lambda: _with_fading_loops(Ts_world_node, odometry, loops),
+        lambda: _with_fading_loops(Ts_world_node, odometry, _lately(Ts_world_node, loops)),
         lambda: Ts_world_node,
         lambda: _followed(Ts_world_node, odometry),
     ]
@@ -81,6 +83,12 @@ def _settled(Ts: Float64[np.ndarray, "n 4 4"], odometry: Edges, loops: Edges) ->
             break
         is_kept = fits if k < MAX_RETURNS else fits & is_kept
     return Solution(Ts, is_kept, squared_sigmas)
+
+
+def _lately(Ts: Float64[np.ndarray, "n 4 4"], loops: Edges) -> Edges:
+    """Return the last loops, and those that fit the nodes as they are."""
+    is_late = loops.b >= loops.b.max(initial=0) - LATE_NODES
+    return loops.where(is_late | (squared_errors(Ts, loops) <= MAX_SQUARED_SIGMAS))
 
 
 def _followed(Ts: Float64[np.ndarray, "n 4 4"], odometry: Edges) -> Float64[np.ndarray, "n 4 4"]:
