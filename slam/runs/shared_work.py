@@ -8,8 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,74 +25,71 @@ HELP = "import sys; from slam.runs.shared_work import help_with; help_with(sys.a
 Parts = Callable[[Sequence[Config]], Sequence[Callable[[], None]]]
 
 
-def share_work(parts: Parts, configs: Sequence[Config], say_start: Callable[[], None]) -> None:
-    """Do all parts of these configs. When the first has to compile something, call `say_start` and
-    start helpers on the other cores, which begin at the last part.
-
-    `parts` has to be a function of a module. A helper that fails leaves its part undone.
-    """
-    with TemporaryDirectory(prefix="twinmap-") as name:
-        folder = Path(name)
-        helpers = _Helpers(folder, parts, configs, say_start)
-        with helpers.running(), event.install_listener("numba:compile", helpers):
-            _do(enumerate(parts(configs)), folder)
+class _HasToCompile(BaseException):  # which no handler of errors on the way takes for one
+    """A part is about to compile."""
 
 
-class _Helpers(event.Listener):
-    """Processes that are started at the first compilation."""
-
-    def __init__(
-        self, folder: Path, parts: Parts, configs: Sequence[Config], say_start: Callable[[], None]
-    ) -> None:
-        self._folder = folder
-        self._parts = f"{parts.__module__}:{parts.__qualname__}"
-        self._configs = configs
-        self._say_start = say_start
-        self._processes: list[subprocess.Popen[bytes]] | None = None
+class _Refusal(event.Listener):
+    """Ends whatever begins to compile."""
 
     def on_start(self, event: event.Event) -> None:
-        """Start the helpers, once."""
-        if self._processes is not None:
-            return
-        self._processes = []
-        self._say_start()
-        (self._folder / CONFIGS).write_bytes(pickle.dumps(list(self._configs)))
-        command = [sys.executable, "-c", HELP, str(self._folder), self._parts]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        for _ in range(min(NUM_THREADS, MAX_PROCESSES) - 1):
-            self._processes.append(
-                subprocess.Popen(
-                    command,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )
-            )
+        raise _HasToCompile
 
     def on_end(self, event: event.Event) -> None:
         """Nothing is to be done."""
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Wait for the helpers at the end, or end them where an error ends the block."""
+
+def share_work(parts: Parts, configs: Sequence[Config], say_start: Callable[[], None]) -> None:
+    """Do all parts of these configs. Before the first has to compile something, call `say_start`
+    and leave the parts to a process on each core.
+
+    This one compiles none of it: what two processes compile of a kernel may differ in the last bits
+    of its results, and it is to have what later runs find in the cache. `parts` has to be a
+    function of a module. A process that fails leaves its part undone.
+    """
+    try:
+        with event.install_listener("numba:compile", _Refusal()):
+            for part in parts(configs):
+                part()
+    except _HasToCompile:
+        say_start()
+        _compile_in_processes(f"{parts.__module__}:{parts.__qualname__}", configs)
+
+
+def _compile_in_processes(parts: str, configs: Sequence[Config]) -> None:
+    """Wait for processes that do the parts, or end them where an error ends the waiting."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    processes: list[subprocess.Popen[bytes]] = []
+    with TemporaryDirectory(prefix="twinmap-") as folder:
+        (Path(folder) / CONFIGS).write_bytes(pickle.dumps(list(configs)))
         try:
-            yield
-            for process in self._processes or ():
+            for number in range(min(NUM_THREADS, MAX_PROCESSES)):
+                command = [sys.executable, "-c", HELP, folder, parts, str(number)]
+                processes.append(
+                    subprocess.Popen(
+                        command,
+                        env=environment,
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL,
+                    )
+                )
+            for process in processes:
                 process.wait()
         finally:
-            for process in self._processes or ():
+            for process in processes:
                 process.kill()
                 process.wait()
 
 
 def help_with(arguments: Sequence[str]) -> None:
-    """Do parts in a process that `share_work` started, the last first."""
+    """Do parts in a process that `share_work` started; all but the first begin with the last."""
     folder = Path(arguments[0])
     module, _, function = arguments[1].partition(":")
     configs: list[Config] = pickle.loads((folder / CONFIGS).read_bytes())
     parts: Parts = getattr(import_module(module), function)
-    _do(reversed(list(enumerate(parts(configs)))), folder)
+    numbered = list(enumerate(parts(configs)))
+    _do(numbered if arguments[2] == "0" else reversed(numbered), folder)
 
 
 def _do(parts: Iterable[tuple[int, Callable[[], None]]], folder: Path) -> None:

@@ -64,7 +64,7 @@ def parts(toys: Sequence[Config]) -> list[Callable[[], None]]:
     Empty maps do for most: what is compiled depends on the types of the arguments alone. Parts that
     share kernels are neighbours, which one process takes one after the other. The longest, the
     training step of the neural map, comes first, so that nobody waits for it at the end; rendering,
-    which lost tracking needs, comes last, where the helpers begin.
+    which lost tracking needs, comes last, where all processes but the first begin.
     """
     longest_first = sorted(toys, key=lambda toy: toy.map != "neural")
     return [

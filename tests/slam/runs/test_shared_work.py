@@ -2,13 +2,16 @@
 
 import importlib
 import os
+import signal
 import sys
+import threading
+import time
 
 import pytest
 
 from kernels.threads import NUM_THREADS
 from slam.config import Config
-from slam.runs.shared_work import share_work
+from slam.runs.shared_work import MAX_PROCESSES, share_work
 
 NUM_PARTS = 6
 # Each part compiles, notes who did it, and takes so long that nobody gets all of them.
@@ -54,10 +57,12 @@ def shared(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(NUM_THREADS < 2, reason="one core has nobody to share with")
-def test_each_part_is_done_once_and_by_several_processes(shared):
+def test_each_part_is_done_once_and_by_several_other_processes(shared):
     done, num_starts = shared(config=Config(map="neural"))
     assert sorted(int(number) for number, _, _ in done) == list(range(NUM_PARTS))
-    assert len({process for _, process, _ in done}) > 1
+    processes = {process for _, process, _ in done}
+    assert len(processes) > 1
+    assert str(os.getpid()) not in processes
     assert {map_name for _, _, map_name in done} == {"neural"}
     assert num_starts == 1
 
@@ -69,26 +74,30 @@ def test_without_compiling_nobody_helps(shared):
     assert num_starts == 0
 
 
-def test_a_helper_that_fails_keeps_nothing_waiting(shared):
-    done, _ = shared(first=f"assert os.getpid() == {os.getpid()}")
-    assert {process for _, process, _ in done} == {str(os.getpid())}
-    assert len(done) >= NUM_PARTS - 3  # each helper leaves the one part that it failed in
+def test_a_process_that_fails_keeps_nothing_waiting(shared):
+    done, _ = shared(first=f"assert os.getpid() == {os.getpid()} or number != 0")
+    assert "0" not in {number for number, _, _ in done}
 
 
-@pytest.mark.skipif(NUM_THREADS < 2, reason="one core has nobody to share with")
-def test_an_error_ends_the_helpers(shared, tmp_path):
-    """A part of a helper takes a minute; one of this process fails when that has begun."""
+def test_an_interrupt_ends_the_processes(shared, tmp_path):
+    """The user does not wait for what takes a minute."""
     first = f"""
-    helper = HERE / "helper"
     if os.getpid() != {os.getpid()}:
-        helper.write_text(str(os.getpid()))
+        (HERE / str(os.getpid())).touch()
         time.sleep(60)
-    while number == 1:
-        time.sleep(0.1)
-        if helper.exists() and helper.read_text():
-            raise ZeroDivisionError
     """
-    with pytest.raises(ZeroDivisionError):
+
+    def interrupt_once_they_have_begun():
+        while len(processes()) < min(NUM_THREADS, MAX_PROCESSES):
+            time.sleep(0.05)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    def processes():
+        return [int(path.name) for path in tmp_path.iterdir() if path.name.isdigit()]
+
+    threading.Thread(target=interrupt_once_they_have_begun, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
         shared(first=first)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "helper").read_text()), 0)
+    for process in processes():
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
