@@ -127,11 +127,16 @@ class Camera:
 class DepthNoise:
     """Standard deviation of a depth reading: sigma(z) = constant_m + linear * z + quadratic_per_m *
     z^2, z in metres.
+
+    Readings that are worse than `worst_sigma_m` tell nothing that nearer ones do not tell better: a
+    Kinect's disparity steps are 5 cm wide at 4 m, and a wall lies wholly in one step. A stereo
+    camera's are a fraction of its noise, which averages out, and far floor is what tells its pitch.
     """
 
     constant_m: float = 0.001504
     linear: float = -0.00152
     quadratic_per_m: float = 0.0019
+    worst_sigma_m: float = 0.025
 
     @staticmethod
     def kinect_v1() -> "DepthNoise":
@@ -143,7 +148,7 @@ class DepthNoise:
         """Triangulation: sigma(z) = z^2 sigma_d / (f b), plus half a millimetre that no sensor goes
         below.
         """
-        return DepthNoise(0.0005, 0.0, sigma_disparity_px / (focal_px * baseline_m))
+        return DepthNoise(0.0005, 0.0, sigma_disparity_px / (focal_px * baseline_m), 0.075)
 
     @staticmethod
     def rendered() -> "DepthNoise":

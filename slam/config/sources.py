@@ -19,7 +19,7 @@ class PlaybackConfig(Checked):
     max_depth_m: float | None = setting(
         None,
         "readings beyond are treated as missing; none: 5 m, or where the sensor's standard"
-        " deviation reaches 25 mm, if that is nearer (a Kinect's at 3.9 m)",
+        " deviation reaches 25 mm (a stereo camera's 75), if that is nearer (a Kinect's at 3.9 m)",
         at_least=0.0,
     )
     min_depth_m: float = setting(0.2, "readings below are treated as missing", at_least=0.0)

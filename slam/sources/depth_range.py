@@ -12,9 +12,6 @@ from slam.errors import BadFrameError
 from slam.frame import Frame
 
 ROOM_M = 5.0  # how far a room is mapped
-# Beyond, a reading tells nothing that nearer ones do not tell better, and its errors are not
-# independent: a Kinect's disparity steps are 5 cm wide at 4 m, and a wall lies wholly in one step.
-WORST_SIGMA_M = 0.025
 
 
 def clamped(frame: Frame, camera: Camera, config: PlaybackConfig) -> Frame:
@@ -40,7 +37,7 @@ def max_depth_m(config: PlaybackConfig, depth_noise: DepthNoise) -> float:
     """Return how far readings are used: as the config says, or as far as they tell something."""
     if config.max_depth_m is not None:
         return config.max_depth_m
-    return min(ROOM_M, depth_noise.range_m(WORST_SIGMA_M))
+    return min(ROOM_M, depth_noise.range_m(depth_noise.worst_sigma_m))
 
 
 def _median_text(depth_m: Float32[np.ndarray, "h w"]) -> str:

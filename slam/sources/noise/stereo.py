@@ -7,6 +7,7 @@ at the left edge), Hirschmueller and Scharstein 2009 (fattened foreground and er
 no texture). The parameters are typical values; nothing here is fitted to one recording.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
@@ -30,9 +31,8 @@ def stereo_depth_noise(clean: DepthNoise, focal_px: float, config: NoiseConfig) 
     """Return the noise that the sensor's maker would state: on textured surface."""
     sigma_px = float(np.hypot(config.stereo_sigma_px, STEP_PX / np.sqrt(12.0)))
     stated = DepthNoise.stereo(sigma_px, focal_px, config.baseline_m)
-    return DepthNoise(
-        max(clean.constant_m, stated.constant_m), clean.linear, stated.quadratic_per_m
-    )
+    constant_m = max(clean.constant_m, stated.constant_m)
+    return replace(stated, constant_m=constant_m, linear=clean.linear)
 
 
 def add_stereo_noise(

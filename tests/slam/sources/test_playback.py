@@ -308,6 +308,7 @@ def test_a_recorded_stream_is_paced_and_a_live_one_has_its_own_pace(sample, is_l
         (DepthNoise.kinect_v1(), 3.94),
         (DepthNoise.rendered(), 5.0),
         (DepthNoise(0.0, 0.0, 0.004), 2.5),
+        (DepthNoise.stereo(0.08, 525.0, 0.05), 4.94),
     ],
 )
 def test_range_ends_where_readings_tell_nothing(noise, farthest_m):
