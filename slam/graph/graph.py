@@ -24,11 +24,12 @@ class Move:
     Ts_new_old: Float64[np.ndarray, "n 4 4"]
     moved_m: Float64[np.ndarray, "n"]  # how far that is, at the nodes
     keyframe_nodes: tuple[int, ...]  # of the keyframes that were kept until then
+    T_latest: Transform | None = None  # T_new_old of the present frame, if it goes otherwise by now
 
     @property
     def T_now(self) -> Transform:
         """T_new_old of the present frame."""
-        return self.Ts_new_old[-1]
+        return self.Ts_new_old[-1] if self.T_latest is None else self.T_latest
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,12 @@ class Loops:
         if self._is_in_turns:
             self._worker.wait(0)
 
+    def as_of_now(self, move: Move) -> Move:
+        """Return a move with what the graph has learned of the present frame since. Meanwhile the
+        camera went on, before surface that goes otherwise than the last node of then.
+        """
+        return replace(move, T_latest=self._track.motion_now(move.T_now))
+
     def moved(self, move: Move, changed: Float32[np.ndarray, "n 3"], frame_index: int) -> None:
         """Take note that map and tracker were moved after a frame, and move the keyframes with
         them; no frame may be on its way to the map. Round the points `changed` the map is another.
@@ -176,7 +182,8 @@ class Loops:
     def _take(self, item: _Passed | _Swapped) -> None:
         if isinstance(item, _Swapped):
             move = item.move
-            self._track.moved(len(move.frame_indices), move.Ts_new_old, item.frame_index)
+            num_nodes = len(move.frame_indices)
+            self._track.moved(num_nodes, move.Ts_new_old, item.frame_index, move.T_now)
             self.corrections = self._track.corrections()
             self.move = None
             self._move_map()

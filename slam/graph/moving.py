@@ -41,7 +41,7 @@ class Moving:
         assert self._begun is not None
         changed = self._correction.swap()
         self._correction, self.is_ready = None, False
-        return self._begun, changed
+        return self._loops.as_of_now(self._begun), changed
 
     def finish(self) -> Swap | None:
         """Bring the map, which gets no more frames, to where the loops have it by now; return the

@@ -31,6 +31,10 @@ class NoLoops:
     ) -> None:
         """Do nothing."""
 
+    def as_of_now(self, move: Move) -> Move:
+        """Return it as it is."""
+        return move
+
     def moved(self, move: Move, changed: Float32[np.ndarray, "n 3"], frame_index: int) -> None:
         """Do nothing."""
 

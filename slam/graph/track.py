@@ -161,13 +161,17 @@ class Track:
         self._is_solved = True
 
     def moved(
-        self, num_nodes: int, Ts_new_old: Float64[np.ndarray, "n 4 4"], frame_index: int
+        self,
+        num_nodes: int,
+        Ts_new_old: Float64[np.ndarray, "n 4 4"],
+        frame_index: int,
+        T_now: Transform | None = None,
     ) -> None:
         """Take note that the map was moved after a frame, by the motions of the first nodes, and
-        the tracker with it.
+        the tracker with it, by `T_now` if not by the last of them.
         """
-        T_now = Ts_new_old[-1]
-        motions = [*Ts_new_old, *[T_now] * (len(self.Ts_in_map) - num_nodes)]
+        T_now = Ts_new_old[-1] if T_now is None else T_now
+        motions = [*Ts_new_old, *[Ts_new_old[-1]] * (len(self.Ts_in_map) - num_nodes)]
         self.Ts_in_map = [M @ T for M, T in zip(motions, self.Ts_in_map, strict=True)]
         self._begins.append(frame_index + 1)
         begins = np.array(self._begins, np.int64)
@@ -180,6 +184,14 @@ class Track:
         it.
         """
         return np.array(self.Ts_world_node) @ inverses(np.array(self.Ts_in_map))
+
+    def motion_now(self, T_expected: Transform) -> Transform:
+        """Return T_new_old of the map round the last node; what is expected where that has begun
+        another piece since.
+        """
+        T_in_map, T_world_node = self.Ts_in_map[-1], self.Ts_world_node[len(self.Ts_in_map) - 1]
+        is_same = not are_apart(T_expected @ T_in_map, T_world_node)
+        return T_world_node @ inverse(T_in_map) if is_same else T_expected
 
     def map_off_m(self) -> Float64[np.ndarray, "n"]:
         """Return by how much the map is off the graph, at each node."""

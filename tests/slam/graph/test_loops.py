@@ -157,6 +157,9 @@ def test_what_is_solved_while_the_map_moves_is_left_for_after_that():
     first, somewhere = loops.move, np.zeros((1, 3), np.float32)
     loops._solve()
     assert loops.move is first
+    assert first.T_now[0, 3] == pytest.approx(0.1)
+    first = loops.as_of_now(first)  # the tracker goes where the graph has the present frame by now
+    assert first.T_now[0, 3] == pytest.approx(0.2)
     loops.moved(first, somewhere, 20)
     rest = loops.move
     assert rest is not first

@@ -100,6 +100,23 @@ def test_a_map_that_moves_takes_the_tracker_along():
     np.testing.assert_allclose(corrections.applied([68], T_new[None])[0], T_new, atol=1e-12)
 
 
+def test_a_tracker_that_went_on_while_the_map_moved_goes_otherwise_than_its_last_node():
+    track = walked()
+    track.solved(bent(track))
+    motions = track.motions()
+    track.add(60, 2.0, pose(6), 0.001)
+    Ts = np.array(track.Ts_world_node)
+    Ts[6, 1, 3] += 0.1  # what a loop says of the new node
+    track.solved(Ts)
+    T_now = track.motion_now(motions[-1])
+    np.testing.assert_allclose(T_now @ pose(6), Ts[6], atol=1e-12)
+    track.moved(len(motions), motions, 66, T_now)
+    track.add(70, 2.3, T_now @ pose(7), 0.001)
+    np.testing.assert_allclose(track.edges().Ts_a_b[-1], se3_exp(STEP), atol=1e-12)
+    np.testing.assert_allclose(track.motions()[-1], np.eye(4), atol=1e-12)
+    np.testing.assert_array_equal(track.motion_now(far(np.eye(4))), far(np.eye(4)))
+
+
 def test_a_track_that_was_found_again_hangs_on_the_place_where_it_was():
     track = walked()
     track.add(300, 20.0, pose(2.2), 0.001)
