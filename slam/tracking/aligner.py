@@ -53,6 +53,12 @@ class Aligner(Protocol):
         """Compare the frame at a pose with the keyframe."""
         ...
 
+    def same(self, T_world_camera: Transform) -> float | None:
+        """Return the share of the keyframe's texture that looks the same from a pose, 0 .. 1; None
+        without colour.
+        """
+        ...
+
     def moved(self, T_new_old: Transform) -> None:
         """Take the keyframe along with a world that was moved."""
         ...

@@ -42,6 +42,9 @@ class TrackResult:
     residual_sigmas: float = 0.0  # the residual over the stated noise; 0 if nothing was aligned
     likeness: float | None = None  # of the keyframe's pixels, how much looks the same; 0 .. 1
     begins_piece: bool = False  # whether nothing of the map is near: it is the first frame there
+    # how far depth alone would move the readings on: infinity where it leaves the pose open, None
+    # if that was not asked
+    pull_m: float | None = None
     moving: Bool[np.ndarray, "h w"] | None = None  # pixels that move, and are not to be mapped
 
 

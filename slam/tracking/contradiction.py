@@ -6,9 +6,11 @@ by a part of a frame, too; that is no contradiction. Nor is a near thing that mo
 the room in a fit to the depth: most of the surface does not go with it.
 """
 
+from math import isinf
+
 import numpy as np
 
-from slam.geometry import Transform, inverse, rotation_angle_rad
+from slam.geometry import Transform, inverse, is_elsewhere, rotation_angle_rad
 from slam.tracking.base import TrackResult, TrackState
 from slam.tracking.prepare import PreparedFrame
 from slam.tracking.tiles import MUCH_BETTER, NUM_TILES, EarlierView, overlap, voices
@@ -17,8 +19,25 @@ MIN_GAIN = 0.04  # of the readings that meet the map, or
 MIN_MOTION = 0.5  # of the camera since the frame before, that the poses are apart
 MIN_SIGMAS = 3.0  # of the pose by depth alone
 LEAST_M = 0.002
+LEAST_PULL_M = 0.001  # of depth alone; where colour of another moment is found, 8 mm or more
+LEAST_TURN_RAD = 0.0005
 MIN_OVERLAP = 0.5  # with the earlier view
 MAX_DISSENT = 0.15  # of its surface; above, blur or a mover speaks, not the time of colour
+
+
+def may_contradict(result: TrackResult, T_before: Transform, is_suspected: bool) -> bool:
+    """Whether it is worth asking depth alone: if it pulls at the pose; and where it leaves the pose
+    open, if the camera moved since `T_before`, the last one, or a delay is suspected. Of a camera
+    that stands still none of that is so.
+    """
+    if result.likeness is None:
+        return False
+    if result.pull_m is None:
+        return True
+    if not isinf(result.pull_m):
+        return result.pull_m > LEAST_PULL_M
+    has_moved = is_elsewhere(T_before, result.T_world_camera, LEAST_PULL_M, LEAST_TURN_RAD)
+    return is_suspected or has_moved
 
 
 def contradicts(

@@ -12,9 +12,9 @@ from slam.maps.base import Map
 from slam.tracking.aligner import Aligner
 from slam.tracking.base import TrackResult, TrackState
 from slam.tracking.color_delay import ColorDelay
-from slam.tracking.contradiction import contradicts
+from slam.tracking.contradiction import contradicts, may_contradict
 from slam.tracking.gravity import level_rotation
-from slam.tracking.hypotheses import chosen, weakened
+from slam.tracking.hypotheses import chosen, tried, weakened
 from slam.tracking.keyframe import KeyframeView, sharpness
 from slam.tracking.likeness import UsualLikeness
 from slam.tracking.map_support import is_borne_out
@@ -118,7 +118,9 @@ class DenseTracker:
             reason = "lost, and the map shows another place"
             lost = replace(result, state=TrackState.LOST, reason=reason)
             result = self._placed(frame, map_, result.T_world_camera) or lost
-        if result.state is TrackState.WEAK and self._is_adrift(frame):
+        # in a map that was made before, or after a gap, the camera may be anywhere
+        is_adrift = self._keyframe is None or self._motion.gap_s(frame.timestamp_s) > MAX_GAP_S
+        if result.state is TrackState.WEAK and is_adrift:
             reason = f"nothing says where the camera is: {result.reason}"
             result = replace(result, state=TrackState.LOST, reason=reason)
         if result.state is TrackState.LOST:
@@ -133,7 +135,8 @@ class DenseTracker:
         """
         align = partial(self._aligner.align, map_, scatter=self._scatter.of(frame.depth_noise))
         result = align(T_start)
-        if self._delay.is_decided or result.likeness is None:
+        T_before = self._motion.last(result.T_world_camera)
+        if self._delay.is_decided or not may_contradict(result, T_before, self._delay.is_suspected):
             return result
         by_depth = align(T_start, with_color=False)
         if by_depth.is_open and self._delay.is_suspected:
@@ -189,16 +192,14 @@ class DenseTracker:
         T = T_new_old @ T
         return replace(result, T_world_camera=T, state=TrackState.OK, reason="", begins_piece=True)
 
-    def _is_adrift(self, frame: Frame) -> bool:
-        """Whether the camera may be anywhere: in a map that was made before, or after a gap."""
-        return self._keyframe is None or self._motion.gap_s(frame.timestamp_s) > MAX_GAP_S
-
     def _look_round(
         self, frame: Frame, map_: Map, result: TrackResult, T_last: Transform
     ) -> TrackResult:
         """Return the best of a result and of what a search round the last pose finds."""
-        starts = self._aligner.search(map_, T_last)
-        results = [self._judge(frame, self._align(frame, map_, T), T_last) for T in starts]
+        results = tried(
+            self._aligner.search(map_, T_last), result, self._likeness, self._aligner.same,
+            lambda T: self._judge(frame, self._align(frame, map_, T), T_last),
+        )  # fmt: skip
         if not self._delay.is_decided:
             best = max([result, *results], key=lambda one: one.inlier_ratio)
             results = [one for one in results if not self._contradicts(best, one)]

@@ -21,6 +21,7 @@ class Fit:
     uncertainty_m: float  # of the pose in its least certain direction
     num_iterations: int
     likeness: float | None  # mean robust weight of the keyframe's pixels; None without any
+    pull_m: float | None = None  # see TrackResult
 
 
 def too_few_points(num_points: int, T_start: Transform) -> TrackResult:
@@ -49,5 +50,5 @@ def track_result(T_world_camera: Transform, fit: Fit, config: TrackingConfig) ->
     return TrackResult(
         T_world_camera, state, reason, residual_sigmas * fit.sigma_m, inlier_ratio,
         fit.conditioning, fit.num_iterations, is_open, float(fit.uncertainty_m), residual_sigmas,
-        fit.likeness,
+        fit.likeness, pull_m=fit.pull_m,
     )  # fmt: skip

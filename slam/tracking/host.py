@@ -93,30 +93,27 @@ class HostAligner:
         yield self._descend(geometry, INTENSITY_FIRST, T_last).T_world_camera
         yield from self._look_along_open_directions(geometry, T_by_surface)
 
-    def _look_along_open_directions(self, geometry: Geometry, T: Transform) -> list[Transform]:
+    def _look_along_open_directions(self, geometry: Geometry, T: Transform) -> Iterator[Transform]:
         """Find where along the directions that geometry leaves open the frame looks like the
         keyframe; nowhere if it leaves none open or there is no surface, or without colour.
         """
         photometric, stage = self._photometric(), SURFACE_FIRST[-1]
         points = self.prepared().cloud.subsample(stage.point_step)
         if photometric is None or len(points.points) < MIN_POINTS:
-            return []
+            return
         lever_m = float(np.median(points.points[:, 2]))
         equations = geometry.equations(points, T, stage.scale, stage.max_distance_m)
         directions = open_directions(equations, lever_m, self._config.normal_variance)
         if not 0 < len(directions) <= MAX_OPEN:
-            return []
+            return
         found: list[Transform] = []
         for level in SCAN_LEVELS:
             step_m = SCAN_STEP_PX * lever_m / self.prepared().levels[level].camera.fx
             same = partial(photometric.same, level)
-            peaks = peaks_along(same, T, directions, step_m, NUM_PEAKS)
-            found += [
-                self._descend(geometry, SURFACE_FIRST[2:], T_peak).T_world_camera
-                for T_peak in peaks
-            ]
+            for T_peak in peaks_along(same, T, directions, step_m, NUM_PEAKS):
+                found.append(self._descend(geometry, SURFACE_FIRST[2:], T_peak).T_world_camera)
+                yield found[-1]
             T = max(found, key=same)
-        return found
 
     def agreement(self, T_world_camera: Transform) -> Agreement:
         """Compare the frame at a pose with the keyframe."""
@@ -125,10 +122,12 @@ class HostAligner:
         there, T_world_reference = self._reference
         T_there_here = inverse(T_world_reference) @ T_world_camera
         found = compared(self.prepared(), there, T_there_here)
+        return found._replace(same=self.same(T_world_camera))
+
+    def same(self, T_world_camera: Transform) -> float | None:
+        """Return the share of the keyframe's texture that looks the same from a pose."""
         photometric = self._photometric()
-        if photometric is None:
-            return found
-        return found._replace(same=photometric.same(SAME_LEVEL, T_world_camera))
+        return None if photometric is None else photometric.same(SAME_LEVEL, T_world_camera)
 
     def set_keyframe(self, T_world_camera: Transform) -> bool:
         """Make the frame the keyframe; False without colour."""
@@ -191,6 +190,7 @@ class HostAligner:
             here.step.uncertainty_m,
             num_iterations,
             here.photometric.weight / here.photometric.count if here.photometric.count else None,
+            residuals.pull_m(here, stage.max_uncertainty_m),
         )
         return track_result(orthonormalise(T), fit, self._config)
 

@@ -1,6 +1,6 @@
 """Which of several poses of a frame is believed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +8,36 @@ import numpy as np
 from slam.geometry import Transform, inverse, rotation_angle_rad
 from slam.tracking.agreement import MIN_OVERLAP, Agreement
 from slam.tracking.base import TrackResult, TrackState
+from slam.tracking.likeness import BETTER, UsualLikeness
 
 SAME_M, SAME_RAD = 0.01, 0.005  # poses this near are one: the one that fits best
 MIN_LEAD = 0.02  # of the best score before that of another pose
+
+
+def tried(
+    starts: Iterable[Transform],
+    result: TrackResult,
+    likeness: UsualLikeness,
+    same: Callable[[Transform], float | None],
+    align: Callable[[Transform], TrackResult],
+) -> list[TrackResult]:
+    """Return what alignments from starts find. If `result` is in doubt because the view looks
+    unlike before: only until it looks as usual again, and not from where the result is, unless more
+    looks the `same` from there. If that leaves none, `likeness` is told.
+    """
+    if likeness.is_usual(result.likeness):
+        return [align(T_start) for T_start in starts]
+    least = (same(result.T_world_camera) or 0.0) + BETTER
+    found: list[TrackResult] = []
+    for T_start in starts:
+        is_new = result.state is TrackState.LOST or not is_near(T_start, result.T_world_camera)
+        if is_new or (same(T_start) or 0.0) > least:
+            found.append(align(T_start))
+            if found[-1].state is TrackState.OK and likeness.is_usual(found[-1].likeness):
+                break
+    if not found:
+        likeness.bear_out(result.likeness)
+    return found
 
 
 def chosen(
@@ -25,7 +52,7 @@ def chosen(
     """
     found: list[tuple[TrackResult, Agreement]] = []
     for result in sorted(results, key=lambda r: r.inlier_ratio, reverse=True):
-        is_new = not any(_is_near(result, other) for other, _ in found)
+        is_new = not any(is_near(result.T_world_camera, other.T_world_camera) for other, _ in found)
         if result.state is not TrackState.LOST and is_new:
             found.append((result, agreement(result.T_world_camera)))
     if not found:
@@ -60,6 +87,7 @@ def _doubt(agreed: Agreement) -> str:
     return f"{agreed.contradicted:.0%} of the view lies in space that was seen to be free"
 
 
-def _is_near(a: TrackResult, b: TrackResult) -> bool:
-    T = inverse(a.T_world_camera) @ b.T_world_camera
+def is_near(T_a: Transform, T_b: Transform) -> bool:
+    """Whether two poses are one."""
+    T = inverse(T_a) @ T_b
     return bool(np.linalg.norm(T[:3, 3]) < SAME_M and rotation_angle_rad(T[:3, :3]) < SAME_RAD)

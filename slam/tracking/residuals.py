@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+
 from kernels.align import NO_EQUATIONS, NormalEquations
 from kernels.solve import Step, Weighting, solve
 from slam.geometry import Transform
@@ -48,6 +50,18 @@ class Residuals:
             equations = self.photometric.equations(stage.level, T_world_camera, stage.scale)
         step = solve(geometric, equations, self.lever_m, self.weighting, stage.max_uncertainty_m)
         return Linearised(geometric, equations, step)
+
+    def pull_m(self, here: Linearised, max_uncertainty_m: float) -> float | None:
+        """Return how far depth alone would move the readings from there; infinite where it leaves
+        the pose open, None without colour.
+        """
+        if not here.photometric.count:
+            return None
+        alone = solve(here.geometric, NO_EQUATIONS, self.lever_m, self.weighting, max_uncertainty_m)
+        if alone.uncertainty_m > max_uncertainty_m:
+            return float("inf")
+        v, omega = alone.twist[:3], alone.twist[3:]
+        return float(np.linalg.norm(v) + self.lever_m * np.linalg.norm(omega))
 
     def felt(
         self,

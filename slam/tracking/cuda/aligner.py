@@ -142,6 +142,10 @@ class CudaAligner:
         """Compare the frame at a pose with the keyframe; on the CPU."""
         return self._on_host().agreement(T_world_camera)
 
+    def same(self, T_world_camera: Transform) -> float | None:
+        """Return how much of the keyframe looks the same from a pose; on the CPU."""
+        return self._on_host().same(T_world_camera)
+
     def set_keyframe(self, T_world_camera: Transform) -> bool:
         """Make the frame the keyframe; False without colour."""
         frame = self._loaded()

@@ -9,7 +9,7 @@ from slam.geometry import se3_exp
 from slam.scenes import room
 from slam.sources.synthetic import CAMERA, SyntheticSource
 from slam.tracking.base import TrackResult, TrackState
-from slam.tracking.contradiction import contradicts
+from slam.tracking.contradiction import LEAST_PULL_M, contradicts, may_contradict
 from slam.tracking.prepare import prepare
 from slam.tracking.tiles import earlier_view
 
@@ -68,3 +68,20 @@ def test_a_part_of_a_frames_motion_does_not(views):
     moved_m = float(np.linalg.norm(T_true[:3, 3] - T_before[:3, 3]))
     drawn = at(beside(T_true, 0, 0.2 * moved_m), 0.9)
     assert not contradicts(drawn, at(T_true, 0.91), T_before, last, view)
+
+
+def test_depth_is_asked_where_it_pulls_or_nobody_knows():
+    T = np.eye(4)
+    pulled = replace(at(T, 0.9), likeness=0.8, pull_m=2 * LEAST_PULL_M)
+    assert may_contradict(pulled, T, is_suspected=False)
+    assert may_contradict(replace(pulled, pull_m=None), T, is_suspected=False)
+    assert not may_contradict(replace(pulled, pull_m=0.5 * LEAST_PULL_M), T, is_suspected=True)
+    assert not may_contradict(replace(pulled, likeness=None), T, is_suspected=True)
+
+
+def test_where_depth_leaves_the_pose_open_it_is_asked_of_a_camera_that_moves():
+    T = np.eye(4)
+    left_open = replace(at(T, 0.9), likeness=0.8, pull_m=np.inf)
+    assert not may_contradict(left_open, T, is_suspected=False)
+    assert may_contradict(left_open, T, is_suspected=True)
+    assert may_contradict(left_open, beside(T, 0, 2 * LEAST_PULL_M), is_suspected=False)

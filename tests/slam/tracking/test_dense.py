@@ -189,6 +189,28 @@ def test_colour_that_is_in_time_is_not_called_late(make_rig, see, caplog):
     assert not any(record.levelno == logging.WARNING for record in caplog.records)
 
 
+@pytest.mark.parametrize("scene", ["room", "wall"])
+def test_a_camera_that_stands_still_is_aligned_once_a_frame(make_rig, see, monkeypatch, scene):
+    """Whether colour is late is never known of it, and was asked in every frame."""
+    rig = make_rig()
+    rng, frame = np.random.default_rng(0), see(np.eye(4), scene=scene)
+    align, starts = rig.tracker._aligner.align, []
+    monkeypatch.setattr(
+        rig.tracker._aligner, "align", lambda *a, **k: (starts.append(1), align(*a, **k))[1]
+    )
+    for number in range(12):
+        noise_m = 0.001 * rng.standard_normal(frame.depth_m.shape).astype(np.float32)
+        seen = replace(
+            frame, index=number, timestamp_s=number / 30,
+            depth_m=np.where(frame.depth_m > 0, frame.depth_m + noise_m, np.float32(0)),
+        )  # fmt: skip
+        assert rig.step(seen).state is OK
+        if number == 5:
+            starts.clear()
+    assert len(starts) == 6
+    assert not rig.tracker._delay.is_decided
+
+
 def test_colour_holds_the_camera_before_a_flat_wall(make_rig, see):
     rig = make_rig()
     for index in range(6):

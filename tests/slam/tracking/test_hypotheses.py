@@ -7,7 +7,8 @@ import numpy as np
 from slam.geometry import se3_exp
 from slam.tracking.agreement import Agreement
 from slam.tracking.base import TrackResult, TrackState
-from slam.tracking.hypotheses import chosen
+from slam.tracking.hypotheses import SAME_M, chosen, tried
+from slam.tracking.likeness import UsualLikeness
 
 OK, WEAK, LOST = TrackState.OK, TrackState.WEAK, TrackState.LOST
 
@@ -74,3 +75,48 @@ def test_without_colour_the_points_that_meet_the_map_tell():
     steps_on_steps, right = replace(result(0.0), inlier_ratio=0.75), result(1.0)
     agreements = Agreement(1.0, 0.01, None), Agreement(1.0, 0.02, None)
     assert choose([steps_on_steps, right], *agreements) is right
+
+
+USUAL, UNLIKE = 0.9, 0.5
+
+
+def tries(starts, first, found_likeness, same=lambda T: UNLIKE):
+    """Return what is found from starts at x, with the likeness there, and what is usual after."""
+    likeness = UsualLikeness()
+    likeness.observe(USUAL)
+    found = tried(
+        (at(x) for x in starts), first, likeness, same,
+        lambda T: replace(result(T[0, 3]), likeness=found_likeness(T[0, 3])),
+    )  # fmt: skip
+    return [round(one.T_world_camera[0, 3], 3) for one in found], likeness
+
+
+def at(x_m: float) -> np.ndarray:
+    return result(x_m).T_world_camera
+
+
+def test_a_pose_that_is_in_no_doubt_is_compared_with_all():
+    first = replace(result(0.0), likeness=USUAL)
+    assert tries([0.0, 1.0, 2.0], first, lambda x: USUAL)[0] == [0.0, 1.0, 2.0]
+
+
+def test_a_search_ends_where_the_view_looks_as_usual_again():
+    first = replace(result(0.0), likeness=UNLIKE)
+    found, _ = tries([1.0, 2.0, 3.0], first, lambda x: USUAL if x > 1.5 else UNLIKE)
+    assert found == [1.0, 2.0]
+
+
+def test_where_the_result_is_nothing_is_aligned_again_unless_it_looks_better():
+    first = replace(result(0.0), likeness=UNLIKE)
+    starts = [0.5 * SAME_M, 1.0]
+    assert tries(starts, first, lambda x: UNLIKE)[0] == [1.0]
+    better = tries(starts, first, lambda x: UNLIKE, same=lambda T: UNLIKE + 0.2 * (T[0, 3] > 0))
+    assert better[0] == [0.5 * SAME_M, 1.0]
+    lost = replace(first, state=LOST)  # where the motion has it, not where anything was aligned
+    assert tries(starts, lost, lambda x: UNLIKE)[0] == [0.5 * SAME_M, 1.0]
+
+
+def test_what_no_start_improves_is_borne_out():
+    first = replace(result(0.0), likeness=UNLIKE)
+    assert tries([0.001, 0.002], first, lambda x: UNLIKE)[1].is_usual(UNLIKE)
+    assert not tries([1.0], first, lambda x: UNLIKE)[1].is_usual(UNLIKE)

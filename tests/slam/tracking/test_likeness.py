@@ -43,6 +43,22 @@ def test_blur_that_stays_becomes_usual():
     assert after([0.9] * MEMORY + [0.5] * (MEMORY // 2 + 1)).is_usual(0.45)
 
 
+def test_what_a_second_look_bore_out_is_no_longer_doubted():
+    likeness = after([0.9] * MEMORY)
+    likeness.bear_out(0.5)
+    assert likeness.is_usual(0.5 - 0.9 * LEAST_DROP)
+    assert not likeness.is_usual(0.5 - 1.1 * LEAST_DROP)
+    likeness.observe(0.5)
+    assert likeness.is_usual(0.5)
+
+
+def test_once_views_look_as_usual_again_a_drop_is_doubted_again():
+    likeness = after([0.9] * MEMORY)
+    likeness.bear_out(0.5)
+    likeness.observe(0.9)
+    assert not likeness.is_usual(0.5)
+
+
 @pytest.mark.parametrize(
     ("scene", "seed", "start", "stride", "num_frames"),
     [("desk", 51, 261, 3, 12), ("ring", 43, 251, 2, 6)],
