@@ -30,6 +30,7 @@ MIN_OFFSET_M, MIN_OFFSET_DEG = 0.005, 0.25  # half a voxel: less moves nothing
 MOVE_M = 0.02  # while the run goes on; moving a map costs more than what it is off by less
 MIN_NODES = 10  # from one solution to the next, unless a loop is far off
 FAR_OFFSET_M = 0.05
+IN_VIEW = 30  # nodes, the last ones, whose loops tell what surface is in view
 MOST_REFUSALS = 5  # of a loop, by the graph
 MOST_WHOLE = 8  # moves, the last ones, of which all is kept until a viewer has shown them
 
@@ -117,7 +118,14 @@ class Loops:
         """Return a move with what the graph has learned of the present frame since. Meanwhile the
         camera went on, before surface that goes otherwise than the last node of then.
         """
-        return replace(move, T_latest=self._track.motion_now(move.T_now))
+        num_nodes, num_now = len(move.frame_indices), len(self._track.moments)
+        seen = [
+            loop.edge.a
+            for loop in self.found
+            if loop.is_accepted and loop.edge.a < num_nodes and loop.edge.b >= num_now - IN_VIEW
+        ]
+        T_latest = self._track.motion_now(move.Ts_new_old, seen[-1] if seen else None)
+        return replace(move, T_latest=T_latest)
 
     def moved(self, move: Move, changed: Float32[np.ndarray, "n 3"], frame_index: int) -> None:
         """Take note that map and tracker were moved after a frame, and move the keyframes with

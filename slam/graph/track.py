@@ -185,13 +185,20 @@ class Track:
         """
         return np.array(self.Ts_world_node) @ inverses(np.array(self.Ts_in_map))
 
-    def motion_now(self, T_expected: Transform) -> Transform:
-        """Return T_new_old of the map round the last node; what is expected where that has begun
-        another piece since.
+    def motion_now(
+        self, Ts_new_old: Float64[np.ndarray, "n 4 4"], seen: int | None = None
+    ) -> Transform:
+        """Return T_new_old of the present frame when the map is moved round the first nodes, as the
+        graph had them once: as it has the last node by now, relative to a node whose surface is
+        `seen` again. That of the last one of then where another piece has begun since.
         """
-        T_in_map, T_world_node = self.Ts_in_map[-1], self.Ts_world_node[len(self.Ts_in_map) - 1]
-        is_same = not are_apart(T_expected @ T_in_map, T_world_node)
-        return T_world_node @ inverse(T_in_map) if is_same else T_expected
+        last = len(self.Ts_in_map) - 1
+        T_in_map, T_world_node = self.Ts_in_map[last], self.Ts_world_node[last]
+        if seen is not None:
+            T_moved = Ts_new_old[seen] @ self.Ts_in_map[seen]
+            T_world_node = T_moved @ inverse(self.Ts_world_node[seen]) @ T_world_node
+        is_same = not are_apart(Ts_new_old[-1] @ T_in_map, T_world_node)
+        return T_world_node @ inverse(T_in_map) if is_same else Ts_new_old[-1]
 
     def map_off_m(self) -> Float64[np.ndarray, "n"]:
         """Return by how much the map is off the graph, at each node."""
