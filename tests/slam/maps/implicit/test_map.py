@@ -73,9 +73,8 @@ def test_the_wall_is_where_it_is(wall, see, encoding, output):
     """A centimetre is a tenth of the band; density, which no distance was shown to, may be off by
     two.
     """
-    rate = 0.001 if encoding == "siren" else 0.005
-    is_slow = output == "density" or encoding == "siren"  # a quarter of the rays; a fifth the rate
-    steps = 300 if is_slow else 100
+    is_slow = output == "density" or encoding == "siren"  # faster, both swing by centimetres
+    rate, steps = (0.001, 300) if is_slow else (0.005, 100)
     map_ = wall(encoding=encoding, output=output, rate=rate, first_steps=steps)
     limit_m = 0.02 if output == "density" else 0.01
     on, before = map_.query(wall_points()), map_.query(wall_points(0.03))
