@@ -66,9 +66,10 @@ class HostAligner:
     ) -> TrackResult:
         """Align from T_start with the geometry that the config names.
 
-        In a young map noise makes normals claim too much, so that steps are short: there may have
-        to be more of them. Where a direction is left open, because noise alone would tell as much,
-        all information is used, and moving the frame along it tells how much of that is real.
+        In a young map noise makes normals claim too much, so that steps are short: without colour,
+        which makes them longer, there may have to be more of them. Where a direction is left open,
+        because noise alone would tell as much, all information is used, and moving the frame along
+        it tells how much of that is real.
         """
         if self._config.geometry == "sdf":
             geometry = SdfGeometry(map_)
@@ -76,7 +77,7 @@ class HostAligner:
             geometry = ProjectiveGeometry(map_, self.prepared().levels[1].camera, T_start)
         descend = partial(self._descend, geometry, STAGES, scatter=scatter, with_color=with_color)
         result = descend(T_start)
-        if result.num_iterations == MOST_ITERATIONS:
+        if result.num_iterations == MOST_ITERATIONS and result.likeness is None:
             result = descend(result.T_world_camera)
         return descend(T_start, is_felt=True) if result.is_open else result
 

@@ -130,7 +130,8 @@ class CudaAligner:
             likeness=likeness if likeness >= 0.0 else None,
         )
         result = track_result(orthonormalise(T_world_camera), fit, self._config)
-        if result.is_open or result.num_iterations == MOST_ITERATIONS:  # both are rare
+        has_no_end = result.num_iterations == MOST_ITERATIONS and result.likeness is None
+        if result.is_open or has_no_end:  # both are rare
             return self._on_host().align(map_, T_start, scatter, with_color)
         return result
 
