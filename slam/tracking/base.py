@@ -45,6 +45,7 @@ class TrackResult:
     # how far depth alone would move the readings on: infinity where it leaves the pose open, None
     # if that was not asked
     pull_m: float | None = None
+    is_under_way: bool = False  # whether the alignment ran out of steps before it was there
     moving: Bool[np.ndarray, "h w"] | None = None  # pixels that move, and are not to be mapped
 
 

@@ -141,7 +141,10 @@ class DenseTracker:
         by_depth = align(T_start, with_color=False)
         if by_depth.is_open and self._delay.is_suspected:
             return weakened(result, "colour may be of another moment, and depth does not tell")
-        return by_depth if self._contradicts(by_depth, result) else result
+        if not self._contradicts(by_depth, result):
+            return result
+        # the view, too, has to look as usual from there
+        return replace(by_depth, likeness=self._aligner.same(by_depth.T_world_camera))
 
     def _contradicts(self, by_depth: TrackResult, result: TrackResult) -> bool:
         T_before = self._motion.last(by_depth.T_world_camera)

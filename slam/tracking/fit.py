@@ -6,7 +6,14 @@ from math import sqrt
 from slam.config import TrackingConfig
 from slam.geometry import Transform
 from slam.tracking.base import TrackResult, TrackState
-from slam.tracking.stages import MAX_UNCERTAINTY_M, MOST_UNCERTAIN_M
+from slam.tracking.stages import (
+    CONVERGED_M,
+    MAX_UNCERTAINTY_M,
+    MOST_ITERATIONS,
+    MOST_UNCERTAIN_M,
+)
+
+UNDER_WAY = 4.0  # uncertainties that a last step is long, of a pose that has not been reached yet
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,7 @@ class Fit:
     conditioning: float
     uncertainty_m: float  # of the pose in its least certain direction
     num_iterations: int
+    last_step_m: float  # by which the last iteration moved the points, about
     likeness: float | None  # mean robust weight of the keyframe's pixels; None without any
     pull_m: float | None = None  # see TrackResult
 
@@ -50,5 +58,14 @@ def track_result(T_world_camera: Transform, fit: Fit, config: TrackingConfig) ->
     return TrackResult(
         T_world_camera, state, reason, residual_sigmas * fit.sigma_m, inlier_ratio,
         fit.conditioning, fit.num_iterations, is_open, float(fit.uncertainty_m), residual_sigmas,
-        fit.likeness, pull_m=fit.pull_m,
+        fit.likeness, pull_m=fit.pull_m, is_under_way=_is_under_way(fit),
     )  # fmt: skip
+
+
+def _is_under_way(fit: Fit) -> bool:
+    """Whether an alignment has run out of steps on the way: not where it goes to and fro about a
+    pose, by no more than that is uncertain. Without colour steps are short, in a young map.
+    """
+    if fit.likeness is None:
+        return fit.num_iterations == MOST_ITERATIONS
+    return bool(fit.last_step_m > max(CONVERGED_M, UNDER_WAY * fit.uncertainty_m))

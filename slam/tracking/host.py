@@ -33,7 +33,6 @@ SAME_LEVEL = STAGES[-1].level  # at which looks are compared
 SCAN_LEVELS = 3, 2
 SCAN_STEP_PX = 1.5  # from which intensity finds the rest of the way
 NUM_PEAKS = 5
-MOST_ITERATIONS = sum(stage.max_iterations for stage in STAGES)
 MAX_OPEN = 3  # directions that a bare plane leaves open; where more are, no surface is in view
 
 
@@ -66,8 +65,7 @@ class HostAligner:
     ) -> TrackResult:
         """Align from T_start with the geometry that the config names.
 
-        In a young map noise makes normals claim too much, so that steps are short: without colour,
-        which makes them longer, there may have to be more of them. Where a direction is left open,
+        What runs out of steps on its way goes on. Where a direction is left open,
         because noise alone would tell as much, all information is used, and moving the frame along
         it tells how much of that is real.
         """
@@ -77,7 +75,7 @@ class HostAligner:
             geometry = ProjectiveGeometry(map_, self.prepared().levels[1].camera, T_start)
         descend = partial(self._descend, geometry, STAGES, scatter=scatter, with_color=with_color)
         result = descend(T_start)
-        if result.num_iterations == MOST_ITERATIONS and result.likeness is None:
+        if result.is_under_way:
             result = descend(result.T_world_camera)
         return descend(T_start, is_felt=True) if result.is_open else result
 
@@ -166,7 +164,7 @@ class HostAligner:
         weighting = self._weighting._replace(normal_variance=noise)
         residuals = Residuals(geometry, photometric, weighting, lever_m, scatter)
         T = T_start
-        num_iterations = 0
+        num_iterations, moved_m = 0, 0.0
         points, here = cloud, None
         for stage in stages:
             points = cloud if stage.point_step == 1 else cloud.subsample(stage.point_step)
@@ -190,6 +188,7 @@ class HostAligner:
             here.step.conditioning,
             here.step.uncertainty_m,
             num_iterations,
+            moved_m,
             here.photometric.weight / here.photometric.count if here.photometric.count else None,
             residuals.pull_m(here, stage.max_uncertainty_m),
         )

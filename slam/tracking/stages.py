@@ -32,6 +32,7 @@ STAGES = (
     Stage(2, 4, 10.0, 0.1, MAX_UNCERTAINTY_M, 8),
     Stage(1, 2, 3.0, 0.05, MAX_UNCERTAINTY_M, 8),
 )
+MOST_ITERATIONS = sum(stage.max_iterations for stage in STAGES)
 # To find a pose from farther away. Small images first: they pull from ten times as far. Then the
 # rendered surface, which has no truncated distance.
 INTENSITY_FIRST = (

@@ -22,7 +22,7 @@ from slam.tracking.base import TrackResult
 from slam.tracking.cuda.keyframe import KeyframeTensors
 from slam.tracking.cuda.prepare import Preparation, PreparedTensors
 from slam.tracking.fit import Fit, too_few_points, track_result
-from slam.tracking.host import MOST_ITERATIONS, HostAligner
+from slam.tracking.host import HostAligner
 from slam.tracking.prepare import PreparedFrame
 from slam.tracking.stages import MIN_POINTS, STAGES, weighting
 
@@ -119,6 +119,7 @@ class CudaAligner:
         T_world_camera = np.eye(4)
         T_world_camera[:3] = numbers[:12].reshape(3, 4)
         likeness = float(values[state.LIKENESS])
+        moved = np.abs(values[state.TWIST : state.TWIST + 6])
         fit = Fit(
             squared_error=float(values[state.SQUARED_ERROR]),
             weight=float(values[state.WEIGHT]),
@@ -127,11 +128,11 @@ class CudaAligner:
             conditioning=float(values[state.CONDITIONING]),
             uncertainty_m=float(values[state.UNCERTAINTY_M]),
             num_iterations=int(values[state.NUM_ITERATIONS]),
+            last_step_m=float(moved[:3].sum() + values[state.LEVER_M] * moved[3:].sum()),
             likeness=likeness if likeness >= 0.0 else None,
         )
         result = track_result(orthonormalise(T_world_camera), fit, self._config)
-        has_no_end = result.num_iterations == MOST_ITERATIONS and result.likeness is None
-        if result.is_open or has_no_end:  # both are rare
+        if result.is_open or result.is_under_way:  # both are rare
             return self._on_host().align(map_, T_start, scatter, with_color)
         return result
 
