@@ -7,16 +7,15 @@ from math import radians
 import numpy as np
 from jaxtyping import Float64
 
-from kernels import align as align_ops
-from kernels import depth as depth_ops
 from kernels.align import NO_EQUATIONS, NormalEquations
 from kernels.reference.solve import information, without_noise
 from kernels.solve import solve
 from slam.config import TrackingConfig
 from slam.geometry import Transform, inverse, orthonormalise, se3_exp
 from slam.tracking.agreement import seen_from
+from slam.tracking.geometric import ViewGeometry
 from slam.tracking.photometric import PhotometricTerm, make_keyframe
-from slam.tracking.prepare import CLOUD_LEVEL, PointCloud, PreparedFrame
+from slam.tracking.prepare import CLOUD_LEVEL, PreparedFrame
 from slam.tracking.stages import CONVERGED_M, MIN_POINTS, Stage, weighting
 
 # from where matched corners leave the pose, a few centimetres and degrees off
@@ -72,29 +71,6 @@ class Registration:
     evidence: Evidence
 
 
-class _Surface:
-    """Points and normals of a view, as projective alignment takes them."""
-
-    def __init__(self, view: PosedView) -> None:
-        level = view.prepared.levels[CLOUD_LEVEL]
-        noise, self._intrinsics = (
-            view.prepared.frame.depth_noise.coefficients, level.camera.intrinsics,
-        )  # fmt: skip
-        gradient = depth_ops.inverse_depth_gradient(level.depth_m, noise)
-        has_slope = gradient[..., :1] < depth_ops.NO_GRADIENT / 2
-        points = level.camera.unproject_image(level.depth_m) * has_slope
-        self._points = np.ascontiguousarray(points.astype(np.float32))
-        # away from the camera; the map's normals point to free space
-        self._normals = -depth_ops.normals(level.depth_m, gradient, self._intrinsics)
-        self._T_view_place = inverse(view.T_place_view)
-
-    def equations(self, cloud: PointCloud, T: Transform, stage: Stage) -> NormalEquations:
-        return align_ops.align_projective(
-            cloud.points, cloud.sigma_m, self._points, self._normals, self._intrinsics,
-            (self._T_view_place @ T).astype(np.float32), stage.scale, stage.max_distance_m,
-        )  # fmt: skip
-
-
 def register(
     here: PreparedFrame, views: Sequence[PosedView], T_start: Transform, config: TrackingConfig
 ) -> Registration | None:
@@ -104,7 +80,8 @@ def register(
     cloud = here.cloud
     if len(cloud.points) < MIN_POINTS:
         return None
-    surfaces, weights = [_Surface(view) for view in views], weighting(config)
+    surfaces = [ViewGeometry(view.prepared, view.T_place_view) for view in views]
+    weights = weighting(config)
     photometric = _photometric(here, views[0], config)
     lever_m = float(np.median(cloud.points[:, 2]))
     T = T_start
@@ -112,7 +89,9 @@ def register(
     for stage in STAGES:
         points = cloud.subsample(stage.point_step)
         for _ in range(stage.max_iterations):
-            geometric = _added([s.equations(points, T, stage) for s in surfaces])
+            geometric = _added(
+                [s.equations(points, T, stage.scale, stage.max_distance_m) for s in surfaces]
+            )
             if photometric is not None:
                 intensity = photometric.equations(stage.level, T, stage.scale)
             twist = solve(geometric, intensity, lever_m, weights, stage.max_uncertainty_m).twist

@@ -49,6 +49,10 @@ class Aligner(Protocol):
         """
         ...
 
+    def align_beside(self, T_start: Transform) -> TrackResult:
+        """Align the frame from T_start with the keyframe alone, its depth and its intensity."""
+        ...
+
     def agreement(self, T_world_camera: Transform) -> Agreement:
         """Compare the frame at a pose with the keyframe."""
         ...

@@ -108,6 +108,9 @@ class DenseTracker:
         if is_expected and result.state is TrackState.WEAK and is_borne_out(map_, frame, result):
             # new surface comes into view, and if it is not mapped the next frame meets even less
             result = replace(result, state=TrackState.OK, reason="")
+        if is_expected and self._scatter.is_unusual(frame.depth_noise, result.residual_sigmas):
+            self._scatter.bear_out(result.residual_sigmas)
+            result = self._set_aside(frame, map_, result, T_predicted)
         if is_expected and result.state is TrackState.OK and self._is_clear(result):
             return result
         if self._num_lost == 0:
@@ -184,16 +187,14 @@ class DenseTracker:
         """Go on in a piece of its own where the map shows the place as a drifted track has left it:
         loops will join the two.
         """
-        if result.is_open:
-            return result
-        poses = [result.T_world_camera, *self._aligner.search(map_, T_last)]
-        T = pose_beside(map_, frame, self._aligner, poses, self._likeness.is_usual)
-        T_new_old = None if T is None else self._pieces.aside(T)
-        if T is None or T_new_old is None:
+        beside = pose_beside(
+            map_, frame, self._aligner, result, T_last, self._likeness.is_usual
+        )  # fmt: skip
+        T_new_old = None if beside is None else self._pieces.aside(beside.T_world_camera)
+        if beside is None or T_new_old is None:
             return result
         self.moved(T_new_old)
-        T = T_new_old @ T
-        return replace(result, T_world_camera=T, state=TrackState.OK, reason="", begins_piece=True)
+        return replace(beside, T_world_camera=T_new_old @ beside.T_world_camera, begins_piece=True)
 
     def _look_round(
         self, frame: Frame, map_: Map, result: TrackResult, T_last: Transform

@@ -1,15 +1,16 @@
-"""The two geometric residuals: the map's signed distance, and its rendered surface."""
+"""The geometric residuals: the map's signed distance, its rendered surface, and another view's."""
 
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from kernels import align as align_ops
+from kernels import depth as depth_ops
 from kernels.align import NormalEquations
 from slam.camera import Camera
 from slam.geometry import Transform, inverse, transform_points
 from slam.maps.base import Map, own_sigma_m, tracked_map
-from slam.tracking.prepare import PointCloud
+from slam.tracking.prepare import CLOUD_LEVEL, PointCloud, PreparedFrame
 
 
 @runtime_checkable
@@ -73,6 +74,36 @@ class ProjectiveGeometry:
             self._normals,
             self._camera.intrinsics,
             (self._T_model_world @ T_world_camera).astype(np.float32),
+            scale,
+            max_distance_m,
+        )
+
+
+class ViewGeometry:
+    """Point-to-plane against the surface of another view, taken from a known pose."""
+
+    def __init__(self, view: PreparedFrame, T_world_view: Transform) -> None:
+        self.sigma_m = 0.0
+        level = view.levels[CLOUD_LEVEL]
+        noise, self._intrinsics = view.frame.depth_noise.coefficients, level.camera.intrinsics
+        gradient = depth_ops.inverse_depth_gradient(level.depth_m, noise)
+        has_slope = gradient[..., :1] < depth_ops.NO_GRADIENT / 2
+        points = level.camera.unproject_image(level.depth_m) * has_slope
+        self._points = np.ascontiguousarray(points.astype(np.float32))
+        # away from the camera; the map's normals point to free space
+        self._normals = -depth_ops.normals(level.depth_m, gradient, self._intrinsics)
+        self._T_view_world = inverse(T_world_view)
+
+    def equations(
+        self, cloud: PointCloud, T_world_camera: Transform, scale: float, max_distance_m: float
+    ) -> NormalEquations:
+        return align_ops.align_projective(
+            cloud.points,
+            cloud.sigma_m,
+            self._points,
+            self._normals,
+            self._intrinsics,
+            (self._T_view_world @ T_world_camera).astype(np.float32),
             scale,
             max_distance_m,
         )

@@ -14,7 +14,7 @@ from slam.tracking.agreement import Agreement, compared
 from slam.tracking.aligner import Extent
 from slam.tracking.base import TrackResult
 from slam.tracking.fit import Fit, too_few_points, track_result
-from slam.tracking.geometric import Geometry, ProjectiveGeometry, SdfGeometry
+from slam.tracking.geometric import Geometry, ProjectiveGeometry, SdfGeometry, ViewGeometry
 from slam.tracking.photometric import PhotometricKeyframe, PhotometricTerm, make_keyframe
 from slam.tracking.prepare import PreparedFrame, prepare
 from slam.tracking.residuals import Residuals
@@ -91,6 +91,12 @@ class HostAligner:
             return
         yield self._descend(geometry, INTENSITY_FIRST, T_last).T_world_camera
         yield from self._look_along_open_directions(geometry, T_by_surface)
+
+    def align_beside(self, T_start: Transform) -> TrackResult:
+        """Align with the keyframe alone from T_start."""
+        assert self._reference is not None
+        stages = (*SURFACE_FIRST[2:], *STAGES)
+        return self._descend(ViewGeometry(*self._reference), stages, T_start)
 
     def _look_along_open_directions(self, geometry: Geometry, T: Transform) -> Iterator[Transform]:
         """Find where along the directions that geometry leaves open the frame looks like the

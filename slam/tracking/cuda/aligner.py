@@ -140,6 +140,10 @@ class CudaAligner:
         """Look in a wider surrounding of T_last for poses to align from; on the CPU."""
         return self._on_host().search(map_, T_last)
 
+    def align_beside(self, T_start: Transform) -> TrackResult:
+        """Align with the keyframe alone from T_start; on the CPU."""
+        return self._on_host().align_beside(T_start)
+
     def agreement(self, T_world_camera: Transform) -> Agreement:
         """Compare the frame at a pose with the keyframe; on the CPU."""
         return self._on_host().agreement(T_world_camera)

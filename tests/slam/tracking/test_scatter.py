@@ -50,6 +50,19 @@ def test_of_another_noise_nothing_is_known():
     assert scatter.of(NOISE) == 1.0
 
 
+def test_a_frame_far_from_the_map_is_unusual_until_it_is_borne_out():
+    scatter = after([1.0] * MEMORY)
+    assert not scatter.is_unusual(NOISE, 1.2)
+    assert scatter.is_unusual(NOISE, 1.4)
+    scatter.bear_out(1.4)
+    scatter.observe(NOISE, 1.4)
+    assert not scatter.is_unusual(NOISE, 1.5)
+    assert scatter.is_unusual(NOISE, 1.9)
+    scatter.observe(NOISE, 1.0)
+    assert scatter.is_unusual(NOISE, 1.4)
+    assert not UsualScatter().is_unusual(NOISE, 9.0)
+
+
 @pytest.mark.parametrize("speed", [-0.3, 0.3])
 def test_what_begins_to_move_does_not_take_the_camera_along(speed):
     """Even if it is a quarter of the view, near, and slower than its noise at first."""
