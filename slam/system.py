@@ -25,7 +25,7 @@ from slam.sources.holdout import HeldOut
 from slam.tracking.base import Tracker, TrackResult, TrackState
 from slam.tracking.judge import Judge, NoJudge, new_judge
 from slam.tracking.movers import Movers, NothingMoves
-from slam.tracking.parts import without
+from slam.tracking.moving_pixels import without
 from slam.tracking.sensor_noise import SensorNoise
 from slam.trajectory import Trajectory, moved_with_keyframes
 from slam.workers import Worker

@@ -11,15 +11,13 @@ from slam.geometry import Transform
 from slam.maps.base import Map
 from slam.tracking.aligner import Aligner
 from slam.tracking.base import TrackResult, TrackState
-from slam.tracking.color_delay import ColorDelay
-from slam.tracking.contradiction import contradicts, may_contradict
+from slam.tracking.doubted_color import DoubtedColor
+from slam.tracking.elsewhere import Elsewhere
 from slam.tracking.gravity import level_rotation
-from slam.tracking.hypotheses import chosen, tried, weakened
 from slam.tracking.keyframe import KeyframeView, sharpness
 from slam.tracking.likeness import UsualLikeness
 from slam.tracking.map_support import is_borne_out
 from slam.tracking.motion import ConstantVelocity
-from slam.tracking.outdated import pose_beside
 from slam.tracking.parts import MovingParts
 from slam.tracking.pieces import OnePiece, Pieces
 from slam.tracking.plausible import MAX_GAP_S, plausible
@@ -55,18 +53,18 @@ class DenseTracker:
         self._has_map = has_map
         self._recogniser = recogniser or NothingKnown()
         self._motion = ConstantVelocity()
-        self._delay = ColorDelay()
+        self._color = DoubtedColor(aligner)
         self._scatter = UsualScatter()
         self._parts = MovingParts(config.reject_movers, config.photometric)
         self._likeness = UsualLikeness()
+        self._elsewhere = Elsewhere(aligner, self._likeness)
         self._keyframe: KeyframeView | None = None
         self._num_weak = 0
         self._num_lost = 0
 
     def track(self, frame: Frame, map_: Map) -> TrackResult:
         """Estimate T_world_camera of the next frame."""
-        if self._delay.is_late:
-            frame = replace(frame, color=None)
+        frame = self._color.used(frame)
         self._aligner.load(frame)
         self._parts.load(self._aligner)
         T_predicted = self._motion.predict(frame.timestamp_s)
@@ -84,7 +82,7 @@ class DenseTracker:
         self._motion.moved(T_new_old)
         self._aligner.moved(T_new_old)
         self._parts.moved(T_new_old)
-        self._delay.forget_motion()
+        self._color.forget_motion()
         if self._keyframe is not None:
             T_new_keyframe = T_new_old @ self._keyframe.T_world_keyframe
             self._keyframe = replace(self._keyframe, T_world_keyframe=T_new_keyframe)
@@ -120,7 +118,7 @@ class DenseTracker:
         elif result.state is not TrackState.LOST:
             reason = "lost, and the map shows another place"
             lost = replace(result, state=TrackState.LOST, reason=reason)
-            result = self._placed(frame, map_, result.T_world_camera) or lost
+            result = self._elsewhere.placed(frame, map_, result.T_world_camera) or lost
         # in a map that was made before, or after a gap, the camera may be anywhere
         is_adrift = self._keyframe is None or self._motion.gap_s(frame.timestamp_s) > MAX_GAP_S
         if result.state is TrackState.WEAK and is_adrift:
@@ -133,26 +131,8 @@ class DenseTracker:
         return result
 
     def _align(self, frame: Frame, map_: Map, T_start: Transform) -> TrackResult:
-        """Align with colour, or while colour may belong to another moment and contradicts the
-        depth, without.
-        """
-        align = partial(self._aligner.align, map_, scatter=self._scatter.of(frame.depth_noise))
-        result = align(T_start)
-        T_before = self._motion.last(result.T_world_camera)
-        if self._delay.is_decided or not may_contradict(result, T_before, self._delay.is_suspected):
-            return result
-        by_depth = align(T_start, with_color=False)
-        if by_depth.is_open and self._delay.is_suspected:
-            return weakened(result, "colour may be of another moment, and depth does not tell")
-        if not self._contradicts(by_depth, result):
-            return result
-        # the view, too, has to look as usual from there
-        return replace(by_depth, likeness=self._aligner.same(by_depth.T_world_camera))
-
-    def _contradicts(self, by_depth: TrackResult, result: TrackResult) -> bool:
-        T_before = self._motion.last(by_depth.T_world_camera)
-        prepared, view = self._aligner.prepared(), self._parts.latest_view()
-        return contradicts(result, by_depth, T_before, prepared, view)
+        scatter, view = self._scatter.of(frame.depth_noise), self._parts.latest_view()
+        return self._color.align(map_, T_start, scatter, self._motion.last, view)
 
     def _is_clear(self, result: TrackResult) -> bool:
         """Whether a pose needs no second look: from it the view looks as much like the keyframe as
@@ -187,9 +167,7 @@ class DenseTracker:
         """Go on in a piece of its own where the map shows the place as a drifted track has left it:
         loops will join the two.
         """
-        beside = pose_beside(
-            map_, frame, self._aligner, result, T_last, self._likeness.is_usual
-        )  # fmt: skip
+        beside = self._elsewhere.beside(frame, map_, result, T_last)
         T_new_old = None if beside is None else self._pieces.aside(beside.T_world_camera)
         if beside is None or T_new_old is None:
             return result
@@ -200,15 +178,13 @@ class DenseTracker:
         self, frame: Frame, map_: Map, result: TrackResult, T_last: Transform
     ) -> TrackResult:
         """Return the best of a result and of what a search round the last pose finds."""
-        results = tried(
-            self._aligner.search(map_, T_last), result, self._likeness, self._aligner.same,
-            lambda T: self._judge(frame, self._align(frame, map_, T), T_last),
-        )  # fmt: skip
-        if not self._delay.is_decided:
-            best = max([result, *results], key=lambda one: one.inlier_ratio)
-            results = [one for one in results if not self._contradicts(best, one)]
-        is_verified = partial(is_borne_out, map_, frame)
-        return chosen([result, *results], self._aligner.agreement, is_verified)
+
+        def align(T_start: Transform) -> TrackResult:
+            return self._judge(frame, self._align(frame, map_, T_start), T_last)
+
+        view = self._parts.latest_view()
+        contradicts = partial(self._color.contradicts, last=self._motion.last, view=view)
+        return self._elsewhere.around(frame, map_, result, T_last, align, contradicts)
 
     def _find_again(
         self, frame: Frame, map_: Map, lost: TrackResult, T_last: Transform
@@ -222,7 +198,7 @@ class DenseTracker:
             return result if result.state is TrackState.OK else lost
         if T_guess is None:
             return lost
-        result = self._placed(frame, map_, T_guess)
+        result = self._elsewhere.placed(frame, map_, T_guess)
         if result is None:
             return lost
         self._motion = ConstantVelocity()  # the way there was no motion
@@ -234,17 +210,7 @@ class DenseTracker:
         the map bears it out.
         """
         self._aligner.load(frame)
-        return self._placed(frame, map_, T_guess)
-
-    def _placed(self, frame: Frame, map_: Map, T_guess: Transform) -> TrackResult | None:
-        """Align a frame near a guess; None unless the map bears the pose out.
-
-        The keyframe is of another place, so only the surface tells; and from 5 cm away the
-        alignment alone may come to rest beside the pose, with all but a few points in place.
-        """
-        T_by_surface = next(iter(self._aligner.search(map_, T_guess)))
-        result = self._aligner.align(map_, T_by_surface)
-        return result if is_borne_out(map_, frame, result) else None
+        return self._elsewhere.placed(frame, map_, T_guess)
 
     def _judge(self, frame: Frame, result: TrackResult, T_predicted: Transform) -> TrackResult:
         gap_s = self._motion.gap_s(frame.timestamp_s)
@@ -255,15 +221,14 @@ class DenseTracker:
         self._num_lost = self._num_lost + 1 if result.state is TrackState.LOST else 0
         if result.state is TrackState.LOST:
             self._motion.forget_velocity()
-            self._delay.forget_motion()
+            self._color.forget_motion()
             self._parts.forget()
             return
         self._pieces.wait()
         self._num_weak = self._num_weak + 1 if result.state is TrackState.WEAK else 0
         self._motion.observe(frame.timestamp_s, result.T_world_camera, result.is_open)
         T_world_camera = result.T_world_camera
-        if not self._delay.is_decided:
-            self._delay.observe(self._aligner.prepared(), T_world_camera)
+        self._color.observe(T_world_camera)
         if result.state is TrackState.WEAK:
             return
         self._parts.remember(T_world_camera)

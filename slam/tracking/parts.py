@@ -11,20 +11,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-import cv2
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool
 
 from slam.geometry import Transform, inverse, orthonormalise, rotation_angle_rad, se3_exp, se3_log
 from slam.tracking.aligner import Aligner
 from slam.tracking.base import TrackResult, TrackState
+from slam.tracking.moving_pixels import and_beside, moving_pixels, without
 from slam.tracking.prepare import PreparedFrame
 from slam.tracking.tiles import (
     BETTER,
-    COLUMNS,
     MUCH_BETTER,
     NUM_TILES,
-    ROWS,
     EarlierView,
     Voices,
     earlier_view,
@@ -42,9 +40,6 @@ MAX_DISSENT = 0.33  # above, the views cannot be compared: blur, another brightn
 MIN_MOVING = 2  # tiles
 MIN_SHIFT_M = 0.003  # of a pose, by which it is worth a doubt
 ON_THE_WAY = 0.15  # from that pose to the better one, to be borne out by the map
-NEAR_PART = 25  # per cent of a tile that moves: what moves hides what stands
-DEEPER = 1.12  # than those: not of the same thing
-SQUARE = np.ones((3, 3), np.uint8)
 NUM_ITERATIONS = 5
 CONVERGED = 5e-4  # metres and radians
 TRUST_IN_MOVERS = 0.5  # of what moved a frame ago, against all else
@@ -137,7 +132,7 @@ class MovingParts:
                 T_better = None
         tiles = found.contradicting()
         if T_better is None:
-            tiles &= _and_beside(was_moving)  # nothing new moves
+            tiles &= and_beside(was_moving)  # nothing new moves
         is_likely = found.dissent() < MAX_DISSENT and np.count_nonzero(tiles) >= MIN_MOVING
         if not is_likely:
             return None
@@ -213,25 +208,10 @@ class MovingParts:
             self._last = self._last[0], T_new_old @ self._last[1]
 
     def pixels(self) -> Bool[np.ndarray, "h w"] | None:
-        """Return what moves in the frame, None if nothing does: the tiles, and in those beside them
-        what is as near, for a thing does not end where a tile does.
-        """
+        """Return what moves in the frame, None if nothing does."""
         if not self._tiles.any():
             return None
-        depth_m = self._frame().frame.depth_m
-        h, w = depth_m.shape
-        row, column = np.arange(h) * ROWS // h, np.arange(w) * COLUMNS // w
-        tile = row[:, None] * COLUMNS + column
-        front_m = np.zeros(NUM_TILES, np.float32)
-        for t in np.flatnonzero(self._tiles):
-            readings_m = depth_m[tile == t]
-            readings_m = readings_m[readings_m > 0]
-            front_m[t] = np.percentile(readings_m, NEAR_PART) if len(readings_m) else 0.0
-        far_m = cv2.dilate(front_m.reshape(ROWS, COLUMNS), SQUARE).ravel()
-        front_m[front_m == 0] = np.inf
-        near_m = cv2.erode(front_m.reshape(ROWS, COLUMNS), SQUARE).ravel()
-        is_as_near = (depth_m > near_m[tile] / DEEPER) & (depth_m < far_m[tile] * DEEPER)
-        return self._tiles[tile] | is_as_near
+        return moving_pixels(self._tiles, self._frame().frame.depth_m)
 
     def _load_what_stands(self) -> None:
         """Give the aligner the frame without what moves."""
@@ -242,16 +222,3 @@ class MovingParts:
             frame = replace(frame, depth_m=depth_m, color_mask=mask)
         assert self._aligner is not None
         self._aligner.load(frame)
-
-
-def _and_beside(tiles: Bool[np.ndarray, "t"]) -> Bool[np.ndarray, "t"]:
-    """Return tiles and those beside them."""
-    image = tiles.astype(np.uint8).reshape(ROWS, COLUMNS)
-    return cv2.dilate(image, SQUARE).astype(bool).ravel()
-
-
-def without(
-    depth_m: Float32[np.ndarray, "h w"], is_left_out: Bool[np.ndarray, "h w"]
-) -> Float32[np.ndarray, "h w"]:
-    """Return depth that is unknown in some pixels."""
-    return np.where(is_left_out, np.float32(0), depth_m)

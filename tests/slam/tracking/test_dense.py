@@ -208,7 +208,7 @@ def test_a_camera_that_stands_still_is_aligned_once_a_frame(make_rig, see, monke
         if number == 5:
             starts.clear()
     assert len(starts) == 6
-    assert not rig.tracker._delay.is_decided
+    assert not rig.tracker._color._delay.is_decided
 
 
 def test_colour_holds_the_camera_before_a_flat_wall(make_rig, see):
