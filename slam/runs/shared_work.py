@@ -4,6 +4,7 @@ numba compiles in one thread of a process at a time, so only processes compile s
 one has compiled the others find in numba's cache.
 """
 
+import gc
 import os
 import pickle
 import subprocess
@@ -18,7 +19,7 @@ from numba.core import event
 from kernels.threads import NUM_THREADS
 from slam.config import Config
 
-MAX_PROCESSES = 4  # a process takes 300 MB
+MAX_PROCESSES = 4  # a process takes a gigabyte
 CONFIGS = "configs.pickle"
 HELP = "import sys; from slam.runs.shared_work import help_with; help_with(sys.argv[1:])"
 
@@ -39,9 +40,14 @@ class _Refusal(event.Listener):
         """Nothing is to be done."""
 
 
-def share_work(parts: Parts, configs: Sequence[Config], say_start: Callable[[], None]) -> None:
-    """Do all parts of these configs. Before the first has to compile something, call `say_start`
-    and leave the parts to a process on each core.
+def share_work(
+    work: Callable[[], None],
+    parts: Parts,
+    configs: Sequence[Config],
+    say_start: Callable[[], None],
+) -> None:
+    """Do `work`. Where it has to compile something, call `say_start`, have a process on each core
+    do its parts for these configs, and do it after that.
 
     This one compiles none of it: what two processes compile of a kernel may differ in the last bits
     of its results, and it is to have what later runs find in the cache. `parts` has to be a
@@ -49,11 +55,11 @@ def share_work(parts: Parts, configs: Sequence[Config], say_start: Callable[[], 
     """
     try:
         with event.install_listener("numba:compile", _Refusal()):
-            for part in parts(configs):
-                part()
+            work()
     except _HasToCompile:
         say_start()
         _compile_in_processes(f"{parts.__module__}:{parts.__qualname__}", configs)
+        work()
 
 
 def _compile_in_processes(parts: str, configs: Sequence[Config]) -> None:
@@ -84,6 +90,7 @@ def _compile_in_processes(parts: str, configs: Sequence[Config]) -> None:
 
 def help_with(arguments: Sequence[str]) -> None:
     """Do parts in a process that `share_work` started; all but the first begin with the last."""
+    gc.disable()  # collecting takes a sixth of the time that numba compiles
     folder = Path(arguments[0])
     module, _, function = arguments[1].partition(":")
     configs: list[Config] = pickle.loads((folder / CONFIGS).read_bytes())

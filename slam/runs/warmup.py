@@ -32,7 +32,7 @@ from slam.tracking.prepare import prepare
 logger = logging.getLogger(__name__)
 CAMERA = Camera(160, 120, 130.0, 130.0, 79.5, 59.5)
 _loaded: set[tuple[Config, DeviceKind]] = set()  # what this process has run already
-COMPILING = "compiling kernels; only the first run does this; it takes a minute or two"
+COMPILING = "compiling kernels; only the first run does this; it takes half a minute"
 
 
 def warm_up(
@@ -50,29 +50,31 @@ def warm_up(
     if SIMULATES_CUDA or not toys:
         return 0.0
     start_s = time.perf_counter()
+    run = partial(_run_all, toys, device)
     if device == "cpu":
-        share_work(parts, toys, lambda: say(COMPILING))
-    for toy in toys:
-        _run_whole(toy, device)
-        _loaded.add((toy, device))
+        share_work(run, parts, toys, lambda: say(COMPILING))
+    else:
+        run()
+    _loaded.update((toy, device) for toy in toys)
     return time.perf_counter() - start_s
 
 
 def parts(toys: Sequence[Config]) -> list[Callable[[], None]]:
-    """Return what compiles most kernels of a run, in parts that do not need one another.
+    """Return what compiles every kernel of a run, in parts that do not need one another.
 
-    Empty maps do for most: what is compiled depends on the types of the arguments alone. Parts that
-    share kernels are neighbours, which one process takes one after the other. The longest, the
-    training step of the neural map, comes first, so that nobody waits for it at the end; rendering,
-    which lost tracking needs, comes last, where all processes but the first begin.
+    Empty maps do for most: what is compiled depends on the types of the arguments alone. The first
+    process takes the parts from the first on, the others from the last, so that parts which share
+    kernels are rarely done side by side. The longest, the training step of the neural map, comes
+    first, so that nobody waits for it at the end; whole runs stand in the middle, where little is
+    left of them to compile.
     """
     longest_first = sorted(toys, key=lambda toy: toy.map != "neural")
     return [
-        *(partial(_integrate, toy) for toy in longest_first),
-        *(partial(_track_in_nothing, toy) for toy in toys),
-        *(partial(_move, toy) for toy in toys if toy.loops.enabled is not False),
+        *(partial(_map_and_move, toy) for toy in longest_first),
+        *(partial(_render_nothing, toy) for toy in longest_first),
+        *(partial(_run_whole, toy, "cpu") for toy in longest_first),
         *(partial(_mesh_nothing, toy) for toy in toys),
-        *(partial(_render_nothing, toy) for toy in toys),
+        *(partial(_register, toy) for toy in toys if toy.loops.enabled is not False),
     ]
 
 
@@ -96,13 +98,6 @@ def _new_map(toy: Config, device: DeviceKind = "cpu") -> Map:
     return new_map(toy, DepthNoise.rendered(), device)
 
 
-def _track_in_nothing(toy: Config) -> None:
-    """The second frame is lost, which also takes the kernels of the search."""
-    tracker, map_ = dense_tracker(toy.tracking), _new_map(toy)
-    for index in range(2):
-        tracker.track(_frame(index), map_)
-
-
 def _mesh_nothing(toy: Config) -> None:
     _new_map(toy).mesh()
 
@@ -111,28 +106,28 @@ def _render_nothing(toy: Config) -> None:
     _new_map(toy).render(CAMERA.scaled(0.25), np.eye(4))
 
 
-def _integrate(toy: Config) -> None:
+def _map_and_move(toy: Config) -> None:
     map_ = _new_map(toy)
     for index in range(3):
         map_.integrate(_frame(index), np.eye(4))
+    if toy.loops.enabled is not False:
+        _move(map_)
 
 
-def _move(toy: Config, device: DeviceKind = "cpu") -> None:
-    """Align two frames as loops do, and move a map by a voxel, as they then do."""
-    frame, map_ = prepare(_frame(0)), _new_map(toy, device)
-    register(
-        frame, [PosedView(StoredView.of(frame).prepared(), np.eye(4))], np.eye(4), toy.tracking
-    )
-    map_.integrate(_frame(0), np.eye(4))
-    correction = map_.correct(np.zeros(1, np.int64), se3_exp(np.full(6, 0.1))[None])
-    if correction is not None:
-        while not correction.advance():
-            pass
-        correction.swap()
+def _register(toy: Config) -> None:
+    """Align two frames as loops do."""
+    frame = prepare(_frame(0))
+    view = PosedView(StoredView.of(frame).prepared(), np.eye(4))
+    register(frame, [view], np.eye(4), toy.tracking)
+
+
+def _run_all(toys: Sequence[Config], device: DeviceKind) -> None:
+    for toy in toys:
+        _run_whole(toy, device)
 
 
 def _run_whole(toy: Config, device: DeviceKind) -> None:
-    """Compile or load what is not yet there, on data as in a run."""
+    """Track and map a few frames, get lost, close a loop, and make the mesh."""
     map_ = _new_map(toy, device)
     places = new_places(toy.places)
     tracker = dense_tracker(toy.tracking, device, recogniser=places)
@@ -145,11 +140,21 @@ def _run_whole(toy: Config, device: DeviceKind) -> None:
         places.remember(frame, result.T_world_camera)
     far = replace(_frame(3), depth_m=_frame(3).depth_m + np.float32(1.0))
     tracker.track(far, map_)  # is lost, which takes the kernels of search and recognition
-    map_.render(CAMERA.scaled(0.25), np.eye(4))
-    map_.mesh()
     grown_index(new_index(1), 2)  # what a map does in the middle of a run
     if toy.loops.enabled is not False:
-        _move(toy, device)
+        _register(toy)
+        _move(map_)
+    map_.render(CAMERA.scaled(0.25), np.eye(4))
+    map_.mesh()
+
+
+def _move(map_: Map) -> None:
+    """Move all of a map by a voxel or so, as loops do."""
+    correction = map_.correct(np.zeros(1, np.int64), se3_exp(np.full(6, 0.1))[None])
+    if correction is not None:
+        while not correction.advance():
+            pass
+        correction.swap()
 
 
 def _frame(index: int) -> Frame:
