@@ -13,6 +13,7 @@ import numpy as np
 
 from kernels.blocks import grown_index, new_index
 from kernels.dispatch import SIMULATES_CUDA
+from kernels.shared_work import share_work
 from slam.camera import Camera, DepthNoise
 from slam.config import Config
 from slam.device import DeviceKind
@@ -23,7 +24,6 @@ from slam.graph.stored_view import StoredView
 from slam.maps.base import Map
 from slam.maps.factory import new_map
 from slam.places.memory import new_places
-from slam.runs.shared_work import share_work
 from slam.tracking.factory import dense_tracker
 from slam.tracking.judge import new_judge
 from slam.tracking.movers import Movers
@@ -52,14 +52,14 @@ def warm_up(
     start_s = time.perf_counter()
     run = partial(_run_all, toys, device)
     if device == "cpu":
-        share_work(run, parts, toys, lambda: say(COMPILING))
+        share_work(run, _parts(toys), partial(say, COMPILING))
     else:
         run()
     _loaded.update((toy, device) for toy in toys)
     return time.perf_counter() - start_s
 
 
-def parts(toys: Sequence[Config]) -> list[Callable[[], None]]:
+def _parts(toys: Sequence[Config]) -> list[Callable[[], None]]:
     """Return what compiles every kernel of a run, in parts that do not need one another.
 
     Empty maps do for most: what is compiled depends on the types of the arguments alone. The first

@@ -1,10 +1,13 @@
 """Synthetic scenes as a source, rendered on the fly: poses, depth, SDF and mesh are exact."""
 
+import logging
 from collections.abc import Callable
+from functools import cache, partial
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
+from kernels.shared_work import share_work
 from slam.camera import Camera, DepthNoise
 from slam.config import SyntheticConfig
 from slam.errors import SlamError
@@ -15,6 +18,7 @@ from slam.scenes.scene import Builder, Scene
 from slam.scenes.walk import FRAME_RATE_HZ, Walk
 from slam.trajectory import Trajectory
 
+logger = logging.getLogger(__name__)
 CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
 SCENES = {
     "room": room, "apartment": apartment, "wall": wall, "thin": thin, "moving": moving,
@@ -89,6 +93,19 @@ def open_synthetic(
         raise SlamError(f"unknown synthetic scene {name!r}; choose one of {', '.join(SCENES)}")
     if num_frames is not None and num_frames < 1:
         raise SlamError(f"a synthetic scene needs at least 1 frame, got {num_frames}")
+    _compile_renderer()
     module = SCENES[name]
     movers = MOVERS.get(name, nothing_moves)
     return SyntheticSource(module.scene(), module.walk(), num_frames, movers, config)
+
+
+@cache
+def _compile_renderer() -> None:
+    say_start = partial(logger.info, "compiling the renderer; only the first run does this")
+    share_work(_render_little, [_render_little], say_start)
+
+
+def _render_little() -> None:
+    scene = room.scene()
+    scene.render(CAMERA.scaled(0.1), np.eye(4))
+    scene.sdf(np.zeros((1, 3), np.float32))

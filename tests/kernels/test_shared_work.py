@@ -9,9 +9,8 @@ import time
 
 import pytest
 
+from kernels.shared_work import MAX_PROCESSES, share_work
 from kernels.threads import NUM_THREADS
-from slam.config import Config
-from slam.runs.shared_work import MAX_PROCESSES, share_work
 
 NUM_PARTS = 6
 # Each part compiles, notes who did it, and takes so long that nobody gets all of them.
@@ -27,14 +26,14 @@ def work():
     {work}
     (HERE / "worked").open("a").write(f"{{os.getpid()}}\\n")
 
-def parts(configs):
-    return [partial(part, number, configs[0].map) for number in range({num_parts})]
+def parts():
+    return [partial(part, number) for number in range({num_parts})]
 
-def part(number, map_name):
+def part(number):
     {first}
     numba.njit(lambda x: x + number)(1)
     with (HERE / "done").open("a") as file:
-        file.write(f"{{number}} {{os.getpid()}} {{map_name}}\\n")
+        file.write(f"{{number}} {{os.getpid()}}\\n")
     time.sleep(0.5)
 """
 
@@ -46,14 +45,14 @@ def shared(tmp_path, monkeypatch):
     """
     monkeypatch.syspath_prepend(tmp_path)
 
-    def share(first="pass", work="numba.njit(lambda x: x)(1)", config=None):
+    def share(first="pass", work="numba.njit(lambda x: x)(1)"):
         text = MODULE.format(num_parts=NUM_PARTS, first=first, work=work)
         (tmp_path / "some_parts.py").write_text(text)
         (tmp_path / "done").touch()
         sys.modules.pop("some_parts", None)
         module = importlib.import_module("some_parts")
         starts = []
-        share_work(module.work, module.parts, [config or Config()], lambda: starts.append(1))
+        share_work(module.work, module.parts(), lambda: starts.append(1))
         assert (tmp_path / "worked").read_text() == f"{os.getpid()}\n"
         lines = (tmp_path / "done").read_text().split("\n")[:-1]
         return [line.split() for line in lines], len(starts)
@@ -64,12 +63,11 @@ def shared(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(NUM_THREADS < 2, reason="one core has nobody to share with")
 def test_each_part_is_done_once_and_by_several_other_processes(shared):
-    done, num_starts = shared(config=Config(map="neural"))
-    assert sorted(int(number) for number, _, _ in done) == list(range(NUM_PARTS))
-    processes = {process for _, process, _ in done}
+    done, num_starts = shared()
+    assert sorted(int(number) for number, _ in done) == list(range(NUM_PARTS))
+    processes = {process for _, process in done}
     assert len(processes) > 1
     assert str(os.getpid()) not in processes
-    assert {map_name for _, _, map_name in done} == {"neural"}
     assert num_starts == 1
 
 
@@ -79,7 +77,7 @@ def test_without_compiling_nobody_helps(shared):
 
 def test_a_process_that_fails_keeps_nothing_waiting(shared):
     done, _ = shared(first=f"assert os.getpid() == {os.getpid()} or number != 0")
-    assert "0" not in {number for number, _, _ in done}
+    assert "0" not in {number for number, _ in done}
 
 
 def test_an_interrupt_ends_the_processes(shared, tmp_path):
