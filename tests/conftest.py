@@ -22,6 +22,19 @@ BROWSER_FLAGS = ["--no-sandbox", "--disable-background-networking"]
 # WebGL on the CPU
 BROWSER_FLAGS += ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 BROWSER_FLAGS += ["--ignore-gpu-blocklist"]
+LONG_S = 200
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that may take minutes, by the limit that they set themselves, first: no process
+    of tests waits at the end for another that is in the middle of one.
+    """
+
+    def is_short(item: pytest.Item) -> bool:
+        limit = item.get_closest_marker("timeout")
+        return limit is None or limit.args[0] < LONG_S
+
+    items.sort(key=is_short)
 
 
 @pytest.fixture(scope="session")
