@@ -18,9 +18,6 @@ class TsdfConfig(Checked):
     max_weight: float = setting(
         128.0, "of a voxel, in readings taken at 1 m, face on", at_least=1.0
     )
-    keep_passes_apart: bool = setting(
-        False, "do not average a second pass that has drifted into the first"
-    )
     budget_mb: int = setting(
         4096, "no more map memory than this; blocks beyond are refused", at_least=1
     )

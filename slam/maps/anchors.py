@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Float32, Int32
 
 from kernels.anchors import note_view
 
@@ -48,10 +48,6 @@ class Anchors:
         """Go on, in place, with the first blocks anchored at these frames for good."""
         self.frames[: len(frames)] = frames
         self.counts[: len(frames)] = -1
-
-    def were_left(self, slots: Int32[np.ndarray, "k"], number: int) -> Bool[np.ndarray, "k"]:
-        """Tell which blocks come into view again with a frame, after longer than a stay."""
-        return (self.counts[slots] != 0) & (number - self.lasts[slots] > STAY)
 
     def note(self, slots: Int32[np.ndarray, "k"], frame_index: int, number: int) -> None:
         """Take note, in place, that a frame has these blocks in view: the frame with this index

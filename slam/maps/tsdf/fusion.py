@@ -1,6 +1,5 @@
 """What a frame does before its readings are averaged: it lists blocks, and packs its colours."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -75,7 +74,8 @@ def touch(
 
 
 def average(
-    work: Iterable[tuple[Storage, Int32[np.ndarray, "_"]]],
+    storage: Storage,
+    slots: Int32[np.ndarray, "n"],
     frame: Frame,
     surface: SurfaceReadings,
     rgba: UInt32[np.ndarray, "m"],
@@ -83,27 +83,26 @@ def average(
     number: int,
     sizes: FusionSizes,
 ) -> None:
-    """Average a frame's readings into blocks of storages, in place; `rgba` is its packed colour."""
+    """Average a frame's readings into blocks, in place; `rgba` is its packed colour."""
     T_camera_world, dither = inverse(T_world_camera).astype(np.float32), dither_of(number)
-    for to, slots in work:
-        for first in range(0, len(slots), BLOCKS_A_PART):
-            take_free_threads()
-            tsdf_ops.integrate(
-                to.index,
-                to.blocks,
-                slots[first : first + BLOCKS_A_PART],
-                *surface,
-                rgba,
-                frame.depth_m.shape,
-                frame.camera.intrinsics,
-                T_camera_world,
-                sizes.voxel_size_m,
-                sizes.sdf_unit_m,
-                frame.depth_noise.coefficients,
-                sizes.truncation_m,
-                sizes.max_weight,
-                dither,
-            )
+    for first in range(0, len(slots), BLOCKS_A_PART):
+        take_free_threads()
+        tsdf_ops.integrate(
+            storage.index,
+            storage.blocks,
+            slots[first : first + BLOCKS_A_PART],
+            *surface,
+            rgba,
+            frame.depth_m.shape,
+            frame.camera.intrinsics,
+            T_camera_world,
+            sizes.voxel_size_m,
+            sizes.sdf_unit_m,
+            frame.depth_noise.coefficients,
+            sizes.truncation_m,
+            sizes.max_weight,
+            dither,
+        )
 
 
 class PackedColor:

@@ -22,10 +22,9 @@ from slam.maps.moved_blocks import block_centers
 from slam.maps.readings import SurfaceReadings, surface_readings
 from slam.maps.tsdf.color import nearest_colors
 from slam.maps.tsdf.correction import Resampling
-from slam.maps.tsdf.fused_map import BYTES_PER_BLOCK, FAR_M, NEAR_M, FusedMap
+from slam.maps.tsdf.fused_map import FAR_M, NEAR_M, FusedMap
 from slam.maps.tsdf.fusion import FusionSizes, PackedColor, average, touch
 from slam.maps.tsdf.mending import Mending
-from slam.maps.tsdf.revisits import NoRevisits, Revisits, Sizes
 from slam.maps.tsdf.storage import Storage
 from slam.maps.tsdf.tsdf_file import TsdfContent
 
@@ -56,14 +55,6 @@ class TsdfMap(FusedMap):
         self._sizes = FusionSizes(
             config.voxel_size_m, self.sdf_unit_m, self.truncation_m, config.max_weight
         )
-        sizes = Sizes(
-            config.voxel_size_m / self.sdf_unit_m,
-            self.truncation_m[0] / self.sdf_unit_m,
-            depth_noise.sigma_m(1.0) / self.sdf_unit_m,
-            config.max_weight,
-        )
-        most_held = self.most_blocks // 8
-        self._revisits = Revisits(sizes, most_held) if config.keep_passes_apart else NoRevisits()
         self._lock = Lock()
 
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
@@ -79,15 +70,11 @@ class TsdfMap(FusedMap):
             touched = touch(self._storage, frame, sure_depth_m, T_world_camera, number, self._sizes)
             self._storage, visible = touched.storage, touched.visible
             self.num_refused += not touched.fits
-            storage = self._storage
-            self._revisits.begin(storage, visible, number)
-            storage.anchors.note(visible, frame.index, number)
-            coords = storage.index.coords[visible]
-            apart = self._revisits.apart(coords, frame.index, number)
+            self._storage.anchors.note(visible, frame.index, number)
             rgba = self._packed_color.of(frame)
-            work = [(storage, visible), *apart]
-            average(work, frame, surface, rgba, T_world_camera, number, self._sizes)
-            self._revisits.end(storage, number)
+            average(
+                self._storage, visible, frame, surface, rgba, T_world_camera, number, self._sizes
+            )
             self.num_integrated += 1
 
     def correct(
@@ -208,11 +195,6 @@ class TsdfMap(FusedMap):
         """Blocks in use."""
         return self._storage.count
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of map data in use, those beside the map too, without hash tables."""
-        return super().nbytes + self._revisits.num_blocks * BYTES_PER_BLOCK
-
 
 class TsdfCorrection:
     """A `slam.maps.base.Correction` of a TSDF map."""
@@ -220,11 +202,8 @@ class TsdfCorrection:
     def __init__(self, map_: TsdfMap, motion: Motion) -> None:
         self._map = map_
         self.motion = motion
-        self._resampling = self._of(map_._storage)
-
-    def _of(self, storage: Storage) -> Resampling:
-        config = self._map.config
-        return Resampling(storage, self.motion, config.voxel_size_m, config.max_weight)
+        config = map_.config
+        self._resampling = Resampling(map_._storage, motion, config.voxel_size_m, config.max_weight)
 
     def advance(self) -> bool:
         """Make some more of the moved blocks."""
@@ -234,11 +213,5 @@ class TsdfCorrection:
         """Read again what was integrated meanwhile, and take the moved blocks into use."""
         map_ = self._map
         with map_._lock:
-            revisits = map_._revisits
-            revisits.end(map_._storage, map_.num_integrated, at_once=True)
-            storage, changed = self._resampling.finish(map_._storage)
-            if len(changed):
-                held, _ = self._of(revisits.held).finish(revisits.held)
-                storage = revisits.joined(storage, held)
-            map_._storage = storage
+            map_._storage, changed = self._resampling.finish(map_._storage)
         return changed

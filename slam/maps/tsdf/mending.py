@@ -7,7 +7,7 @@ averages with a limited weight, so that whole blocks are made anew instead.
 """
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Float32, Int, Int32
 
 from kernels import blocks as block_ops
 from kernels.tsdf import TsdfBlocks
@@ -16,7 +16,6 @@ from slam.frame import Frame
 from slam.geometry import Transform, inverse, transform_points
 from slam.maps.moved_blocks import block_centers
 from slam.maps.readings import surface_readings
-from slam.maps.tsdf.agreement import picked, put
 from slam.maps.tsdf.fused_map import FAR_M
 from slam.maps.tsdf.fusion import FusionSizes, PackedColor, average, touch
 from slam.maps.tsdf.storage import Storage
@@ -61,7 +60,7 @@ class Mending:
         self._is_wanted = np.append(self._is_wanted, is_new)
         visible = touched.visible[self._is_wanted[touched.visible]]
         rgba = self._packed_color.of(frame)
-        average([(self._fresh, visible)], frame, surface, rgba, T_world_camera, self._number, sizes)
+        average(self._fresh, visible, frame, surface, rgba, T_world_camera, self._number, sizes)
         self._number += 1
 
     def finish(self) -> tuple[Storage, Float32[np.ndarray, "n 3"]]:
@@ -77,9 +76,10 @@ class Mending:
         fits = places >= 0
         before, places, slots = before[fits], places[fits], slots[fits]
         for part in np.split(np.arange(len(slots)), range(AT_ONCE, len(slots), AT_ONCE)):
-            fresh = picked(self._fresh.blocks, slots[part])
+            fresh = _picked(self._fresh.blocks, slots[part])
             self._fill(fresh, before[part])
-            put(storage.blocks, places[part], fresh)
+            for to, of in zip(storage.blocks, fresh, strict=True):
+                to[places[part]] = of
         storage.anchors.tears[: storage.count] = 0.0
         return storage, block_centers(coords[fits], self._sizes.voxel_size_m)
 
@@ -90,7 +90,12 @@ class Mending:
         """
         most = 0.5 * self._sizes.truncation_m[0] / self._sizes.voxel_size_m
         rows = np.flatnonzero((slots >= 0) & (self._old.anchors.tears[slots] <= most))
-        old = picked(self._old.blocks, slots[rows])
+        old = _picked(self._old.blocks, slots[rows])
         is_left, voxels = np.nonzero((fresh.weight[rows] == 0) & (old.weight > 0))
         for to, of in zip(fresh, old, strict=True):
             to[rows[is_left], ..., voxels] = of[is_left, ..., voxels]
+
+
+def _picked(blocks: TsdfBlocks, slots: Int[np.ndarray, "k"]) -> TsdfBlocks:
+    """Return a copy of some blocks."""
+    return TsdfBlocks(*(array[slots] for array in blocks))
