@@ -177,6 +177,14 @@ def orthonormalise(T: Transform) -> Transform:
     return result
 
 
+def orthonormalised(Ts: Float64[np.ndarray, "n 4 4"]) -> Float64[np.ndarray, "n 4 4"]:
+    """Return transforms whose rotations are nearly proper with the nearest proper ones."""
+    result = Ts.copy()
+    U, _, Vt = np.linalg.svd(Ts[:, :3, :3])
+    result[:, :3, :3] = U @ Vt
+    return result
+
+
 def nearest_rotation(matrix: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, "3 3"]:
     """Return the proper rotation R that maximises trace(R^T matrix)."""
     U, _, Vt = np.linalg.svd(matrix)

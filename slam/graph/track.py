@@ -7,7 +7,16 @@ from math import radians
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from slam.geometry import Transform, inverse, inverses, is_elsewhere, rotation_angle_rad, se3_exps
+from slam.geometry import (
+    Transform,
+    inverse,
+    inverses,
+    is_elsewhere,
+    orthonormalise,
+    orthonormalised,
+    rotation_angle_rad,
+    se3_exps,
+)  # fmt: skip
 from slam.graph.detector import Moment
 from slam.graph.drift import DRIFT, TURN_PER_M
 from slam.graph.pose_graph import Edge, Edges
@@ -110,7 +119,7 @@ class Track:
             num_frames = frame_index - self.moments[-1].frame_index if is_tracked else 0
             edge = Edge(other, node, T_other_node, information, num_frames)
             self.odometry.append(edge)
-            T_world_node = self.Ts_world_node[other] @ T_other_node
+            T_world_node = orthonormalise(self.Ts_world_node[other] @ T_other_node)
         self.moments.append(moment)
         self.Ts_world_node.append(T_world_node)
         self.Ts_in_map.append(T_tracked)
@@ -181,9 +190,9 @@ class Track:
 
     def motions(self) -> Float64[np.ndarray, "n 4 4"]:
         """Return T_new_old of the map round each node: from where it is to where the graph has
-        it.
+        it. They are rigid: what the map is moved by goes into the next motion, doubled.
         """
-        return np.array(self.Ts_world_node) @ inverses(np.array(self.Ts_in_map))
+        return orthonormalised(np.array(self.Ts_world_node) @ inverses(np.array(self.Ts_in_map)))
 
     def motion_now(
         self, Ts_new_old: Float64[np.ndarray, "n 4 4"], seen: int | None = None
@@ -198,7 +207,7 @@ class Track:
             T_moved = Ts_new_old[seen] @ self.Ts_in_map[seen]
             T_world_node = T_moved @ inverse(self.Ts_world_node[seen]) @ T_world_node
         is_same = not are_apart(Ts_new_old[-1] @ T_in_map, T_world_node)
-        return T_world_node @ inverse(T_in_map) if is_same else Ts_new_old[-1]
+        return orthonormalise(T_world_node @ inverse(T_in_map)) if is_same else Ts_new_old[-1]
 
     def map_off_m(self) -> Float64[np.ndarray, "n"]:
         """Return by how much the map is off the graph, at each node."""

@@ -184,3 +184,17 @@ def test_a_track_that_goes_on_beside_the_map_is_one_track():
     np.testing.assert_allclose(back, pose(6.5), atol=1e-9)
     track.moved(9, track.motions(), 85)
     assert track.first_aside() is None
+
+
+def test_motions_stay_rigid_however_often_the_map_moves():
+    track = walked()
+    for k in range(60):
+        nodes = np.array(track.Ts_world_node)
+        track.solved(se3_exp(1e-3 * np.array([1.0, -2.0, 1.0, 3.0, 2.0, -1.0])) @ nodes)
+        Ts_new_old = track.motions()
+        T_now = track.motion_now(Ts_new_old)
+        track.moved(len(Ts_new_old), Ts_new_old, 100 + k, T_now)
+    R = np.array([*track.Ts_in_map, *track.Ts_world_node, T_now])[:, :3, :3]
+    np.testing.assert_allclose(
+        R @ R.transpose(0, 2, 1), np.tile(np.eye(3), (len(R), 1, 1)), atol=1e-12
+    )
