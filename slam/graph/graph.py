@@ -10,7 +10,7 @@ from jaxtyping import Float32, Float64, Int64
 from slam.geometry import Transform
 from slam.graph.detector import Loop
 from slam.graph.pose_graph import Edge
-from slam.graph.track import UNKNOWN_M, Corrections
+from slam.graph.track import UNKNOWN_M, Corrections, Track
 from slam.tracking.pieces import APART_M
 
 CELL_M = 0.4  # of space, in which what moved is told
@@ -89,6 +89,27 @@ class Graph:
         """Return that of a run without nodes."""
         no_poses = np.zeros((0, 4, 4))
         return cls(np.zeros(0, np.int64), np.zeros(0), no_poses, no_poses, (), (), ())
+
+    @classmethod
+    def of(
+        cls,
+        track: Track,
+        corrections: Corrections,
+        loops: Sequence[Loop],
+        moves: Sequence[Moved],
+    ) -> "Graph":
+        """Return that of a track which another thread may append to, up to its corrections."""
+        num = len(corrections.frame_indices)
+        Ts_tracked = track.tracked()[:num]
+        return cls(
+            corrections.frame_indices,
+            np.array([moment.timestamp_s for moment in track.moments[:num]], np.float64),
+            Ts_tracked,
+            corrections.Ts_new_tracked @ Ts_tracked,
+            [edge for edge in list(track.odometry) if edge.b < num],
+            [loop for loop in loops if loop.edge.b < num],
+            moves,
+        )
 
     def __len__(self) -> int:
         return len(self.frame_indices)

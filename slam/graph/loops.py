@@ -11,9 +11,10 @@ from jaxtyping import Float32
 from slam.frame import Frame
 from slam.geometry import Transform, is_elsewhere
 from slam.graph.detector import Detector, Loop
+from slam.graph.findings import Findings
 from slam.graph.graph import Graph, Move, Moved
 from slam.graph.no_loops import NoLoops
-from slam.graph.pose_graph import Edges, Solver
+from slam.graph.pose_graph import Solver
 from slam.graph.solver import solve
 from slam.graph.stored_frames import StoredFrames
 from slam.graph.track import NODE_M, NODE_RAD, Corrections, Track
@@ -31,7 +32,6 @@ MOVE_M = 0.02  # while the run goes on; moving a map costs more than what it is 
 MIN_NODES = 10  # from one solution to the next, unless a loop is far off
 FAR_OFFSET_M = 0.05
 IN_VIEW = 30  # nodes, the last ones, whose loops tell what surface is in view
-MOST_REFUSALS = 5  # of a loop, by the graph
 MOST_WHOLE = 8  # moves, the last ones, of which all is kept until a viewer has shown them
 
 
@@ -70,9 +70,7 @@ class Loops:
         solver: Solver = solve,
     ) -> None:
         self.corrections = Corrections.none()
-        self.found: list[Loop] = []  # accepted and refused
-        # of those found, which the detector has verified, and how often they were contradicted
-        self._verified: dict[int, int] = {}
+        self._findings = Findings()
         self.moves: list[Moved] = []
         self.move: Move | None = None
         self._places = places
@@ -86,7 +84,6 @@ class Loops:
         self._is_in_turns = is_in_turns
         self._is_over = False
         self._is_unsolved = False  # whether a loop is worth moving something
-        self._is_contradicted = False  # the last one that was solved with
         self._last: tuple[float, Transform] | None = None  # of the last node
         self._last_look_s = -np.inf
         self._worker: Worker[_Passed | _Swapped] = Worker(self._take, name="loops")
@@ -114,17 +111,18 @@ class Loops:
         if self._is_in_turns:
             self._worker.wait(0)
 
+    @property
+    def found(self) -> list[Loop]:
+        """The loops that were found, accepted and refused."""
+        return self._findings.loops
+
     def as_of_now(self, move: Move) -> Move:
         """Return a move with what the graph has learned of the present frame since. Meanwhile the
         camera went on, before surface that goes otherwise than the last node of then.
         """
-        num_nodes, num_now = len(move.frame_indices), len(self._track.moments)
-        seen = [
-            loop.edge.a
-            for loop in self.found
-            if loop.is_accepted and loop.edge.a < num_nodes and loop.edge.b >= num_now - IN_VIEW
-        ]
-        T_latest = self._track.motion_now(move.Ts_new_old, seen[-1] if seen else None)
+        since = len(self._track.moments) - IN_VIEW
+        seen = self._findings.seen_again(len(move.frame_indices), since)
+        T_latest = self._track.motion_now(move.Ts_new_old, seen)
         return replace(move, T_latest=T_latest)
 
     def moved(self, move: Move, changed: Float32[np.ndarray, "n 3"], frame_index: int) -> None:
@@ -174,18 +172,7 @@ class Loops:
 
     def graph(self) -> Graph:
         """Return the graph as it is now, in any thread."""
-        track, corrections = self._track, self.corrections
-        num = len(corrections.frame_indices)
-        Ts_tracked = track.tracked()[:num]
-        return Graph(
-            corrections.frame_indices,
-            np.array([moment.timestamp_s for moment in track.moments[:num]], np.float64),
-            Ts_tracked,
-            corrections.Ts_new_tracked @ Ts_tracked,
-            [edge for edge in list(track.odometry) if edge.b < num],
-            [loop for loop in list(self.found) if loop.edge.b < num],
-            list(self.moves),
-        )
+        return Graph.of(self._track, self.corrections, list(self.found), list(self.moves))
 
     def _take(self, item: _Passed | _Swapped) -> None:
         if isinstance(item, _Swapped):
@@ -214,38 +201,25 @@ class Loops:
         self.corrections = self._track.corrections()
 
     def _note(self, loops: Sequence[Loop]) -> None:
-        num_found = len(self.found)
-        self._verified |= {num_found + k: 0 for k, loop in enumerate(loops) if loop.is_accepted}
-        self.found += loops
-        accepted = [loop for loop in loops if loop.is_accepted]
-        if not accepted:
+        worst = self._findings.add(loops)
+        if worst is None:
             return
-        worst = accepted[-1]
         is_off = worst.offset_m > MIN_OFFSET_M or worst.offset_deg > MIN_OFFSET_DEG
         self._is_unsolved |= is_off
         num_since = len(self._track.moments) - self._num_solved
-        is_far = worst.offset_m > FAR_OFFSET_M and not self._is_contradicted
+        is_far = worst.offset_m > FAR_OFFSET_M and not self._findings.is_contradicted
         if is_off and (num_since >= MIN_NODES or is_far):
             self._solve()
 
     def _solve(self) -> None:
-        """Solve the graph, refuse the loops that the rest contradicts, also such that were used
-        before, take back those that it bears out by now, and say how the map is to move. One that
-        was contradicted a few times is not asked again until the end.
-        """
-        track, found = self._track, list(self.found)
-        asked = [k for k, num in self._verified.items() if num < MOST_REFUSALS or self._is_over]
-        edges = Edges.of([found[number].edge for number in asked])
-        solution = self._solver(np.array(track.Ts_world_node), track.edges(), edges)
-        for k, number in enumerate(asked):
-            off = f"{np.sqrt(solution.squared_sigmas[k]):.3g} sigmas"
-            refusal = f"the rest of the graph contradicts it by {off}"
-            refusal = "" if solution.is_kept[k] else refusal
-            self._verified[number] = self._verified[number] + 1 if refusal else 0
-            found[number] = replace(found[number], refusal=refusal)
-        self.found = found
+        """Solve the graph, ask it about the loops, and say how the map is to move."""
+        track, findings = self._track, self._findings
+        asked = findings.asked(self._is_over)
+        solution = self._solver(
+            np.array(track.Ts_world_node), track.edges(), findings.edges(asked)
+        )  # fmt: skip
+        findings.judge(asked, solution)
         self._num_solved, self._is_unsolved = len(track.moments), False
-        self._is_contradicted = not solution.is_kept[-1:].all()
         track.solved(solution.Ts_world_node)
         self._stored.place(track.Ts_world_node)
         self.corrections = track.corrections()
