@@ -78,7 +78,8 @@ def predicted(_: Path, metrics: dict[str, Any]) -> str:
 
 def color(_: Path, metrics: dict[str, Any]) -> str:
     scores = metrics["rendering"]
-    return f"{scores['psnr_db']:.2f} dB, {100 * scores['hole_ratio']:.2f} %"
+    both = f"{scores['psnr_exposed_db']:.2f} ({scores['psnr_db']:.2f})"
+    return f"{both} dB, {100 * scores['hole_ratio']:.2f} %"
 
 
 def memory(_: Path, metrics: dict[str, Any]) -> str:

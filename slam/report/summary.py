@@ -119,6 +119,12 @@ _GROUPS: dict[str, list[Row]] = {
     ],
     "Held-out frames": [
         Row("rendering.psnr_db", "PSNR of what is rendered (dB)", 1.0, "high"),
+        Row(
+            "rendering.psnr_exposed_db",
+            "PSNR at the exposure of the frames around (dB)",
+            1.0,
+            "high",
+        ),
         Row("rendering.psnr_all_db", "PSNR of all pixels (dB)", 1.0, "high"),
         Row("rendering.hole_ratio", "holes (%)", 100.0, "low"),
         Row("rendering.depth_l1_cm", "depth L1 (cm)", 1.0, "low"),

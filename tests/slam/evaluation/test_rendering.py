@@ -68,8 +68,9 @@ def test_missing_readings_and_colours_are_not_compared():
 
 
 def test_a_map_that_shows_nothing():
-    scores = compare(seen(color=100), shown(0.0, 0))
+    scores = compare(seen(color=100), shown(0.0, 0), np.ones(3))
     assert isnan(scores.psnr_db)
+    assert isnan(scores.psnr_exposed_db)
     assert scores.psnr_all_db == pytest.approx(20 * np.log10(2.55))
     assert scores.hole_ratio == 1.0
 
@@ -121,6 +122,18 @@ def test_held_out_frames_are_compared_at_their_poses(run, caplog):
     assert scores.psnr_db == pytest.approx(20 * np.log10(25.5), abs=0.5)  # colours are rounded
     assert scores.depth_l1_cm == pytest.approx(1.0, abs=0.05)
     assert scores.hole_ratio < 0.06  # a rim of two pixels: a voxel is 1.7 wide
+
+
+def test_what_is_shown_is_brought_to_the_exposure_of_the_frames_around(run):
+    class Automatic(WallAhead):
+        def read(self, index: int) -> Frame:
+            return seen(index, 100 if index == 0 else 150)
+
+    scores = rendering_scores(run, Automatic())
+    assert scores is not None
+    assert scores.num_frames == 2
+    assert scores.psnr_db == pytest.approx(20 * np.log10(5.1), abs=0.1)  # the map shows 100
+    assert scores.psnr_exposed_db > 45.0
 
 
 def test_readings_out_of_range_are_not_compared(run):
