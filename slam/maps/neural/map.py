@@ -57,6 +57,7 @@ class NeuralMap(KeyframedMap):
         start_s = time.perf_counter()
         with self._lock:
             is_keyframe = self._is_keyframe_due
+            frame = self.base.exposures.evened(frame, T_world_camera, self.base.color)
             frame = self._without_movers(frame, T_world_camera, is_keyframe)
             readings = surface_readings(frame)
             fits = fuse(

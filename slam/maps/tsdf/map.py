@@ -17,6 +17,7 @@ from slam.errors import SlamError
 from slam.frame import Frame
 from slam.geometry import Transform
 from slam.maps.base import Mesh, Rendering, SdfSamples, View
+from slam.maps.exposure import Exposures
 from slam.maps.motion import Motion
 from slam.maps.moved_blocks import block_centers
 from slam.maps.readings import SurfaceReadings, surface_readings
@@ -51,6 +52,7 @@ class TsdfMap(FusedMap):
                 f"cannot reserve {config.budget_mb} MB for the map; lower --tsdf.budget-mb"
             ) from error
         self._packed_color = PackedColor()
+        self.exposures = Exposures()
         self._rest = Motion.none()  # what corrections have left undone
         self._sizes = FusionSizes(
             config.voxel_size_m, self.sdf_unit_m, self.truncation_m, config.max_weight
@@ -59,10 +61,11 @@ class TsdfMap(FusedMap):
 
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
         """Fuse a posed frame: allocate its band, carve its free space, average all."""
+        frame = self.exposures.evened(frame, T_world_camera, self.color)
         self.fuse(frame, surface_readings(frame), T_world_camera)
 
     def fuse(self, frame: Frame, surface: SurfaceReadings, T_world_camera: Transform) -> None:
-        """Do it with a frame whose readings are prepared."""
+        """Do it with a frame whose readings are prepared, and whose colours are the map's."""
         with self._lock:
             number = self.num_integrated
             # readings beside an edge are negative and allocate nothing: most outliers are such
@@ -108,7 +111,7 @@ class TsdfMap(FusedMap):
             if is_over():
                 return np.zeros((0, 3), np.float32)
             if mending.is_in_view(view.camera, view.T_world_camera):
-                mending.fuse(view.frame(), view.T_world_camera)
+                mending.fuse(self.exposures.again(view.frame()), view.T_world_camera)
                 num_views += 1
         with self._lock:
             self._storage, changed = mending.finish()
