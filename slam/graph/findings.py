@@ -60,3 +60,7 @@ class Findings:
         accepted = (loop.edge for loop in self.loops if loop.is_accepted)
         seen = [edge.a for edge in accepted if edge.a < num_nodes and edge.b >= since]
         return seen[-1] if seen else None
+
+    def has_accepted(self, since: int) -> bool:
+        """Tell whether a loop of a node, not before `since`, is accepted."""
+        return any(loop.is_accepted and loop.edge.b >= since for loop in self.loops)

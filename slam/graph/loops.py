@@ -131,11 +131,8 @@ class Loops:
         """
         self._last = None  # the next frame is a node: of the new world
         self._move_keyframes(move)
-        swapped = _Swapped(move, frame_index)
-        if self._is_over:
-            self._take(swapped)
-        else:
-            self._worker.submit(swapped)
+        take = self._take if self._is_over else self._worker.submit
+        take(_Swapped(move, frame_index))
         if len(changed):  # else it was by so little that the map left it
             self.moves.append(Moved.after(frame_index, move, changed))
             self.moves[:-MOST_WHOLE] = [moved.in_short() for moved in self.moves[:-MOST_WHOLE]]
@@ -193,8 +190,7 @@ class Loops:
             features = item.features or self._places.features_of(frame)
             if features is not None:
                 Ts = self._track.Ts_world_node
-                loops = self._detector.look(moment, features, prepared, Ts.__getitem__)
-                self._note(loops)
+                self._note(self._detector.look(moment, features, prepared, Ts.__getitem__))
             if item.features is not None:
                 self._keyframe_nodes.append(moment.node)
                 self._detector.keep(moment, prepared)
@@ -215,9 +211,8 @@ class Loops:
         """Solve the graph, ask it about the loops, and say how the map is to move."""
         track, findings = self._track, self._findings
         asked = findings.asked(self._is_over)
-        solution = self._solver(
-            np.array(track.Ts_world_node), track.edges(), findings.edges(asked)
-        )  # fmt: skip
+        edges = findings.edges(asked)
+        solution = self._solver(np.array(track.Ts_world_node), track.edges(), edges)
         findings.judge(asked, solution)
         self._num_solved, self._is_unsolved = len(track.moments), False
         track.solved(solution.Ts_world_node)
@@ -235,8 +230,7 @@ class Loops:
         that was set aside stays there until a loop tells how far its track was off.
         """
         first = None if self._is_over else self._track.first_aside()
-        later = [loop for loop in self.found if first is None or loop.edge.b >= first]
-        if first is not None and not any(loop.is_accepted for loop in later):
+        if first is not None and not self._findings.has_accepted(first):
             return
         off_m = self._track.map_off_m()
         least_m = MIN_OFFSET_M if self._is_over else MOVE_M
