@@ -20,6 +20,7 @@ from slam.frame import Frame
 from slam.geometry import Transform
 from slam.maps.base import UNSEEN_COLOR
 
+EVERY = 3  # frames; in between a camera changes its exposure by little
 SETTLED = 60  # frames; till then more and more of the gain is taken: cameras settle at first, too
 LEAST = 0.03  # a relative difference that is left: a fixed exposure stays as it is, to the bit
 
@@ -42,6 +43,18 @@ class Exposures:
         """
         if frame.color is None:
             return frame
+        if len(self._gains) % EVERY == 0:
+            self._compare(frame, T_world_camera, color)
+        self._gains[frame.index] = self._last
+        return self.again(frame)
+
+    def _compare(
+        self,
+        frame: Frame,
+        T_world_camera: Transform,
+        color: Callable[[Float32[np.ndarray, "n 3"]], UInt8[np.ndarray, "n 3"]],
+    ) -> None:
+        assert frame.color is not None
         depth_m, seen = sparse_pixels(frame.depth_m), sparse_colors(frame.color)
         is_known = depth_m > 0.0
         if frame.color_mask is not None:
@@ -53,8 +66,6 @@ class Exposures:
         if gain is not None:
             share = min(1.0, len(self._gains) / SETTLED)
             self._last = gain**share if np.abs(np.log(gain)).max() > LEAST else np.ones(3)
-        self._gains[frame.index] = self._last
-        return self.again(frame)
 
     def again(self, frame: Frame) -> Frame:
         """Return a frame that was evened before, read anew, as it was then."""

@@ -14,8 +14,14 @@ from slam.maps.exposure import Exposures
 from slam.maps.neural.map import NeuralMap
 from slam.maps.tsdf.map import TsdfMap
 
+pytestmark = pytest.mark.usefixtures("each_frame")
 CAMERA = Camera(320, 240, 260.0, 260.0, 159.5, 119.5)
 GAIN = np.array([1.4, 0.7, 1.2])
+
+
+@pytest.fixture
+def each_frame(monkeypatch):
+    monkeypatch.setattr(exposure, "EVERY", 1)
 
 
 def wall(index: int, gain: float | np.ndarray = 1.0) -> Frame:
