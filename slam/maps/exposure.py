@@ -1,4 +1,4 @@
-"""A map has one exposure, whatever its camera does."""
+"""A map evens out what its camera does to the exposure."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,12 +21,15 @@ from slam.geometry import Transform
 from slam.maps.base import UNSEEN_COLOR
 
 EVERY = 3  # frames; in between a camera changes its exposure by little
-SETTLED = 60  # frames; till then more and more of the gain is taken: cameras settle at first, too
+# of a gain that is taken out; by the rest the map follows, so that it shows a place about as
+# bright as the frames do that see it
+SHARE = 0.5
+SETTLED = 60  # frames; till then more and more of it is taken: cameras settle at first, too
 LEAST = 0.03  # a relative difference that is left: a fixed exposure stays as it is, to the bit
 
 
 class Exposures:
-    """Brings the colours of frames to the exposure of a map, which is that of its first frames."""
+    """Brings the colours of frames nearer to the exposure of a map."""
 
     def __init__(self) -> None:
         self._gains: dict[int, Gain] = {}  # by index of the frame
@@ -38,8 +41,8 @@ class Exposures:
         T_world_camera: Transform,
         color: Callable[[Float32[np.ndarray, "n 3"]], UInt8[np.ndarray, "n 3"]],
     ) -> Frame:
-        """Return a posed frame as if it had the map's exposure; `color` is the map's colour at
-        world points.
+        """Return a posed frame whose exposure is nearer to the map's; `color` is the map's colour
+        at world points.
         """
         if frame.color is None:
             return frame
@@ -64,7 +67,7 @@ class Exposures:
         has_color = (shown != UNSEEN_COLOR).any(axis=1)
         gain = color_gain(shown[has_color], seen[is_known][has_color])
         if gain is not None:
-            share = min(1.0, len(self._gains) / SETTLED)
+            share = SHARE * min(1.0, len(self._gains) / SETTLED)
             self._last = gain**share if np.abs(np.log(gain)).max() > LEAST else np.ones(3)
 
     def again(self, frame: Frame) -> Frame:

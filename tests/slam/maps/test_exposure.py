@@ -70,14 +70,19 @@ def test_sparse_pixels_is_that_of_sparse_colours():
 
 
 @pytest.mark.parametrize("make", [tsdf_map, neural_map])
-def test_a_map_keeps_the_exposure_of_its_first_frames(make, monkeypatch):
-    monkeypatch.setattr(exposure, "SETTLED", 1)
-    map_ = make()
-    for index in range(12):
-        map_.integrate(wall(index, 1.0 if index < 2 else GAIN), np.eye(4))
+def test_a_few_frames_of_another_exposure_paint_a_map_half_as_much(make, monkeypatch):
     points = np.array([[-0.3, 0.0, 1.5], [0.3, 0.0, 1.5]], np.float32)
-    truth = [(120, 60, 40), (40, 80, 130)]
-    assert np.abs(map_.color(points).astype(int) - truth).max() <= 6
+    changes = []
+    monkeypatch.setattr(exposure, "SETTLED", 1)
+    for share in (0.0, exposure.SHARE):
+        monkeypatch.setattr(exposure, "SHARE", share)
+        map_ = make()
+        for index in range(12):
+            map_.integrate(wall(index, 1.0 if index < 9 else GAIN), np.eye(4))
+        changes.append(map_.color(points) - np.array([(120, 60, 40), (40, 80, 130)]))
+    painted, evened = np.abs(changes).max(axis=(1, 2))
+    assert painted > 8
+    assert evened < 0.7 * painted
 
 
 def test_a_fixed_exposure_is_left_to_the_bit():
@@ -101,6 +106,7 @@ def test_a_map_follows_a_camera_that_settles():
 
 
 def test_what_is_saturated_stays_white(monkeypatch):
+    monkeypatch.setattr(exposure, "SHARE", 1.0)
     monkeypatch.setattr(exposure, "SETTLED", 1)
     exposures = Exposures()
     exposures.evened(wall(0), np.eye(4), _slightly_off)
@@ -114,6 +120,7 @@ def test_what_is_saturated_stays_white(monkeypatch):
 
 
 def test_a_frame_that_is_read_again_has_the_gain_that_it_had(monkeypatch):
+    monkeypatch.setattr(exposure, "SHARE", 1.0)
     monkeypatch.setattr(exposure, "SETTLED", 1)
     exposures = Exposures()
     exposures.evened(wall(6), np.eye(4), _slightly_off)
