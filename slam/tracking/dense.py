@@ -167,10 +167,12 @@ class DenseTracker:
         """Go on in a piece of its own where the map shows the place as a drifted track has left it:
         loops will join the two.
         """
-        beside = self._elsewhere.beside(frame, map_, result, T_last)
-        T_new_old = None if beside is None else self._pieces.aside(beside.T_world_camera)
-        if beside is None or T_new_old is None:
+        if not self._pieces.is_old(frame.timestamp_s):
             return result
+        beside = self._elsewhere.beside(frame, map_, result, T_last)
+        if beside is None:
+            return result
+        T_new_old = self._pieces.aside(beside.T_world_camera)
         self.moved(T_new_old)
         return replace(beside, T_world_camera=T_new_old @ beside.T_world_camera, begins_piece=True)
 
@@ -224,7 +226,7 @@ class DenseTracker:
             self._color.forget_motion()
             self._parts.forget()
             return
-        self._pieces.wait()
+        self._pieces.observe(frame.timestamp_s)
         self._num_weak = self._num_weak + 1 if result.state is TrackState.WEAK else 0
         self._motion.observe(frame.timestamp_s, result.T_world_camera, result.is_open)
         T_world_camera = result.T_world_camera

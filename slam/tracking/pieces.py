@@ -14,6 +14,7 @@ from slam.geometry import Transform
 APART_M = 200.0  # along x; single precision still has 15 micrometres there
 ANEW_AFTER_S = 1.0  # of being lost, with nothing known in view
 MOST_A_FRAME_S = 0.25  # of that: in a gap between frames nothing is looked for
+OLD_S = 10.0  # a younger piece has not drifted, nor are loops with it looked for
 
 
 def pieces_of(positions_m: Float64[np.ndarray, "n 3"]) -> Int64[np.ndarray, "n"]:
@@ -40,6 +41,7 @@ class Pieces:
 
     def __init__(self) -> None:
         self._num = 1
+        self._begun_s = inf
         self._last_s = inf
         self._lost_s = 0.0
 
@@ -50,24 +52,35 @@ class Pieces:
         return bool(self._lost_s >= ANEW_AFTER_S)
 
     def wait(self) -> None:
-        """Take note of a frame that is not lost, or could not begin a piece."""
+        """Take note of a frame that could not begin a piece."""
         self._last_s, self._lost_s = inf, 0.0
+
+    def observe(self, timestamp_s: float) -> None:
+        """Take note of a frame that is not lost."""
+        self._begun_s = min(self._begun_s, timestamp_s)
+        self.wait()
+
+    def is_old(self, timestamp_s: float) -> bool:
+        """Tell whether the present piece may be off, and could be joined with the next one."""
+        return timestamp_s - self._begun_s >= OLD_S
 
     def begin(self, rotation: Transform) -> Transform:
         """Return the first pose of the next piece, with the axes of a rotation."""
         T_world_camera = rotation.copy()
         T_world_camera[0, 3] = APART_M * self._num
         self._num += 1
+        self._begun_s = inf
         return T_world_camera
 
-    def aside(self, T_world_camera: Transform) -> Transform | None:
+    def aside(self, T_world_camera: Transform) -> Transform:
         """Return T_new_old of the world of the next piece, in which a track goes on from a pose as
-        if nothing were mapped there; None where there is one piece only.
+        if nothing were mapped there.
         """
         (piece,) = pieces_of(T_world_camera[None, :3, 3])
         T_new_old = np.eye(4)
         T_new_old[0, 3] = APART_M * (self._num - piece)
         self._num += 1
+        self._begun_s = inf
         return T_new_old
 
 
@@ -81,10 +94,17 @@ class OnePiece:
     def wait(self) -> None:
         """Do nothing."""
 
+    def observe(self, timestamp_s: float) -> None:
+        """Do nothing."""
+
+    def is_old(self, timestamp_s: float) -> bool:
+        """Return False."""
+        return False
+
     def begin(self, rotation: Transform) -> Transform:
         """Refuse."""
         raise RuntimeError("there is one piece only")
 
-    def aside(self, T_world_camera: Transform) -> Transform | None:
-        """Return None."""
-        return None
+    def aside(self, T_world_camera: Transform) -> Transform:
+        """Refuse."""
+        raise RuntimeError("there is one piece only")

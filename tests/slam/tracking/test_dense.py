@@ -363,8 +363,9 @@ def test_tracking_changes_neither_frame_nor_map(make_rig, see):
         np.testing.assert_array_equal(before, after[used])
 
 
-def test_beside_a_map_that_a_drifted_track_has_left_the_track_goes_on(make_rig, see):
+def test_beside_a_map_that_a_drifted_track_has_left_the_track_goes_on(make_rig, see, monkeypatch):
     """What was mapped long ago comes into view, off by more than the map can be wrong."""
+    monkeypatch.setattr("slam.tracking.pieces.OLD_S", 0.1)
     rig = make_rig()
     rig.tracker = dense_tracker(rig.config, pieces=Pieces())
     for number in range(6):

@@ -51,4 +51,18 @@ def test_a_piece_is_set_aside_by_a_motion_that_turns_nothing():
     second = pieces.aside(first) @ first
     assert list(pieces_of(np.stack([T[:3, 3] for T in (first, second)]))) == [1, 2]
     np.testing.assert_allclose(beside(T_world_camera, second), T_world_camera, atol=1e-12)
-    assert OnePiece().aside(T_world_camera) is None
+    with pytest.raises(RuntimeError, match="one piece"):
+        OnePiece().aside(T_world_camera)
+
+
+def test_only_an_old_piece_is_set_aside():
+    pieces = Pieces()
+    assert not pieces.is_old(100.0)
+    for time_s in (5.0, 7.0):
+        pieces.observe(time_s)
+    assert not pieces.is_old(14.9)
+    assert pieces.is_old(15.0)
+    pieces.aside(np.eye(4))
+    pieces.observe(15.1)
+    assert not pieces.is_old(16.0)
+    assert not OnePiece().is_old(100.0)
