@@ -13,7 +13,7 @@ from kernels.solve import solve
 from slam.config import TrackingConfig
 from slam.geometry import Transform, inverse, orthonormalise, se3_exp
 from slam.tracking.agreement import seen_from
-from slam.tracking.geometric import ViewGeometry
+from slam.tracking.geometric import ProjectiveGeometry
 from slam.tracking.photometric import PhotometricTerm, make_keyframe
 from slam.tracking.prepare import CLOUD_LEVEL, PreparedFrame
 from slam.tracking.stages import CONVERGED_M, MIN_POINTS, Stage, weighting
@@ -80,7 +80,7 @@ def register(
     cloud = here.cloud
     if len(cloud.points) < MIN_POINTS:
         return None
-    surfaces = [ViewGeometry(view.prepared, view.T_place_view) for view in views]
+    surfaces = [ProjectiveGeometry.of_view(view.prepared, view.T_place_view) for view in views]
     weights = weighting(config)
     photometric = _photometric(here, views[0], config)
     lever_m = float(np.median(cloud.points[:, 2]))

@@ -3,6 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float32
 
 from kernels import align as align_ops
 from kernels import depth as depth_ops
@@ -53,46 +54,44 @@ class SdfGeometry:
 
 
 class ProjectiveGeometry:
-    """Point-to-plane against the surface that the map renders from a nearby pose (KinectFusion)."""
+    """Point-to-plane against the surface in an image taken from a known pose (KinectFusion).
 
-    def __init__(self, map_: Map, camera: Camera, T_world_model: Transform) -> None:
-        self.sigma_m = own_sigma_m(map_)
-        rendering = tracked_map(map_).render(camera, T_world_model)
-        self._points = np.ascontiguousarray(camera.unproject_image(rendering.depth_m))
-        R_world_model = T_world_model[:3, :3].astype(np.float32)
-        self._normals = np.ascontiguousarray(rendering.normals @ R_world_model)
-        self._camera = camera
+    `points` are in the axes of that image's camera, (0, 0, 0) where there is none; so are
+    `normals`, which point to free space.
+    """
+
+    def __init__(
+        self,
+        points: Float32[np.ndarray, "h w 3"],
+        normals: Float32[np.ndarray, "h w 3"],
+        camera: Camera,
+        T_world_model: Transform,
+        sigma_m: float,
+    ) -> None:
+        self.sigma_m = sigma_m
+        self._points, self._normals = points, normals
+        self._intrinsics = camera.intrinsics
         self._T_model_world = inverse(T_world_model)
 
-    def equations(
-        self, cloud: PointCloud, T_world_camera: Transform, scale: float, max_distance_m: float
-    ) -> NormalEquations:
-        return align_ops.align_projective(
-            cloud.points,
-            cloud.sigma_m,
-            self._points,
-            self._normals,
-            self._camera.intrinsics,
-            (self._T_model_world @ T_world_camera).astype(np.float32),
-            scale,
-            max_distance_m,
-        )
+    @classmethod
+    def of_map(cls, map_: Map, camera: Camera, T_world_model: Transform) -> "ProjectiveGeometry":
+        """Return that against what a map shows from a pose near the cloud's."""
+        rendering = tracked_map(map_).render(camera, T_world_model)
+        points = np.ascontiguousarray(camera.unproject_image(rendering.depth_m))
+        normals = rendering.normals @ T_world_model[:3, :3].astype(np.float32)
+        normals = np.ascontiguousarray(normals)
+        return cls(points, normals, camera, T_world_model, own_sigma_m(map_))
 
-
-class ViewGeometry:
-    """Point-to-plane against the surface of another view, taken from a known pose."""
-
-    def __init__(self, view: PreparedFrame, T_world_view: Transform) -> None:
-        self.sigma_m = 0.0
-        level = view.levels[CLOUD_LEVEL]
-        noise, self._intrinsics = view.frame.depth_noise.coefficients, level.camera.intrinsics
+    @classmethod
+    def of_view(cls, view: PreparedFrame, T_world_view: Transform) -> "ProjectiveGeometry":
+        """Return that against another frame."""
+        level, noise = view.levels[CLOUD_LEVEL], view.frame.depth_noise.coefficients
         gradient = depth_ops.inverse_depth_gradient(level.depth_m, noise)
         has_slope = gradient[..., :1] < depth_ops.NO_GRADIENT / 2
         points = level.camera.unproject_image(level.depth_m) * has_slope
-        self._points = np.ascontiguousarray(points.astype(np.float32))
-        # away from the camera; the map's normals point to free space
-        self._normals = -depth_ops.normals(level.depth_m, gradient, self._intrinsics)
-        self._T_view_world = inverse(T_world_view)
+        points = np.ascontiguousarray(points.astype(np.float32))
+        normals = depth_ops.normals(level.depth_m, gradient, level.camera.intrinsics)
+        return cls(points, -normals, level.camera, T_world_view, 0.0)
 
     def equations(
         self, cloud: PointCloud, T_world_camera: Transform, scale: float, max_distance_m: float
@@ -103,7 +102,7 @@ class ViewGeometry:
             self._points,
             self._normals,
             self._intrinsics,
-            (self._T_view_world @ T_world_camera).astype(np.float32),
+            (self._T_model_world @ T_world_camera).astype(np.float32),
             scale,
             max_distance_m,
         )

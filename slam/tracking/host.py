@@ -14,7 +14,7 @@ from slam.tracking.agreement import Agreement, compared
 from slam.tracking.aligner import Extent
 from slam.tracking.base import TrackResult
 from slam.tracking.fit import Fit, too_few_points, track_result
-from slam.tracking.geometric import Geometry, ProjectiveGeometry, SdfGeometry, ViewGeometry
+from slam.tracking.geometric import Geometry, ProjectiveGeometry, SdfGeometry
 from slam.tracking.photometric import PhotometricKeyframe, PhotometricTerm, make_keyframe
 from slam.tracking.prepare import PreparedFrame, prepare
 from slam.tracking.residuals import Residuals
@@ -72,7 +72,7 @@ class HostAligner:
         if self._config.geometry == "sdf":
             geometry = SdfGeometry(map_)
         else:
-            geometry = ProjectiveGeometry(map_, self.prepared().levels[1].camera, T_start)
+            geometry = ProjectiveGeometry.of_map(map_, self.prepared().levels[1].camera, T_start)
         descend = partial(self._descend, geometry, STAGES, scatter=scatter, with_color=with_color)
         result = descend(T_start)
         if result.is_under_way:
@@ -81,12 +81,12 @@ class HostAligner:
 
     def search(self, map_: Map, T_last: Transform) -> Iterator[Transform]:
         """Look in a wider surrounding of T_last for poses to align from."""
-        geometry = ProjectiveGeometry(map_, self.prepared().levels[2].camera, T_last)
+        geometry = ProjectiveGeometry.of_map(map_, self.prepared().levels[2].camera, T_last)
         T_by_surface = self._descend(geometry, SURFACE_FIRST, T_last).T_world_camera
         yield T_by_surface
         if self._photometric() is None:
             # in a young map of a noisy sensor steps fit on steps: its rendering has fewer of them
-            finer = ProjectiveGeometry(map_, self.prepared().levels[1].camera, T_last)
+            finer = ProjectiveGeometry.of_map(map_, self.prepared().levels[1].camera, T_last)
             yield self._descend(finer, STAGES, T_last).T_world_camera
             return
         yield self._descend(geometry, INTENSITY_FIRST, T_last).T_world_camera
@@ -96,7 +96,7 @@ class HostAligner:
         """Align with the keyframe alone from T_start."""
         assert self._reference is not None
         stages = (*SURFACE_FIRST[2:], *STAGES)
-        return self._descend(ViewGeometry(*self._reference), stages, T_start)
+        return self._descend(ProjectiveGeometry.of_view(*self._reference), stages, T_start)
 
     def _look_along_open_directions(self, geometry: Geometry, T: Transform) -> Iterator[Transform]:
         """Find where along the directions that geometry leaves open the frame looks like the
