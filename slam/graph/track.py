@@ -16,7 +16,7 @@ from slam.geometry import (
     orthonormalised,
     rotation_angle_rad,
     se3_exps,
-)  # fmt: skip
+)
 from slam.graph.detector import Moment
 from slam.graph.drift import DRIFT, TURN_PER_M
 from slam.graph.pose_graph import Edge, Edges

@@ -85,11 +85,20 @@ def test_a_few_frames_of_another_exposure_paint_a_map_half_as_much(make, monkeyp
     assert evened < 0.7 * painted
 
 
-def test_a_fixed_exposure_is_left_to_the_bit():
+@pytest.fixture
+def settled(monkeypatch):
+    """The exposures of a camera that has settled, after one frame; all of a gain is taken out."""
+    monkeypatch.setattr(exposure, "SHARE", 1.0)
+    monkeypatch.setattr(exposure, "SETTLED", 1)
     exposures = Exposures()
-    frame = wall(1)
-    evened = exposures.evened(frame, np.eye(4), _slightly_off)
-    assert evened is frame
+    exposures.evened(wall(0), np.eye(4), _slightly_off)
+    return exposures
+
+
+def test_a_fixed_exposure_is_left_to_the_bit(settled):
+    frame, brighter = wall(1), wall(2, 1.1)
+    assert settled.evened(frame, np.eye(4), _slightly_off) is frame
+    assert settled.evened(brighter, np.eye(4), _slightly_off) is not brighter
 
 
 def _slightly_off(points):
@@ -105,33 +114,25 @@ def test_a_map_follows_a_camera_that_settles():
     assert left[0] > 100  # of 120 once the camera has settled, and 36 in the first frame
 
 
-def test_what_is_saturated_stays_white(monkeypatch):
-    monkeypatch.setattr(exposure, "SHARE", 1.0)
-    monkeypatch.setattr(exposure, "SETTLED", 1)
-    exposures = Exposures()
-    exposures.evened(wall(0), np.eye(4), _slightly_off)
+def test_what_is_saturated_stays_white(settled):
     bright = wall(1, 1.5)
     assert bright.color is not None
     bright.color[:20] = 255
-    evened = exposures.evened(bright, np.eye(4), _slightly_off).color
+    evened = settled.evened(bright, np.eye(4), _slightly_off).color
     assert evened is not None
     assert (evened[:20] == 255).all()
     assert evened[20:].max() < 140
 
 
-def test_a_frame_that_is_read_again_has_the_gain_that_it_had(monkeypatch):
-    monkeypatch.setattr(exposure, "SHARE", 1.0)
-    monkeypatch.setattr(exposure, "SETTLED", 1)
-    exposures = Exposures()
-    exposures.evened(wall(6), np.eye(4), _slightly_off)
+def test_a_frame_that_is_read_again_has_the_gain_that_it_had(settled):
     bright = wall(7, 1.3)
-    evened = exposures.evened(bright, np.eye(4), _slightly_off)
-    again = exposures.again(replace(bright))
+    evened = settled.evened(bright, np.eye(4), _slightly_off)
+    again = settled.again(replace(bright))
     assert evened.color is not None
     np.testing.assert_array_equal(again.color, evened.color)
     assert np.abs(evened.color.astype(int) - wall(7).color).max() <= 4
     unseen = wall(8)
-    assert exposures.again(unseen) is unseen
+    assert settled.again(unseen) is unseen
 
 
 def test_without_colour_nothing_is_done():
