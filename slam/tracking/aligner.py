@@ -45,8 +45,12 @@ class Aligner(Protocol):
 
     def search(self, map_: Map, T_last: Transform) -> Iterator[Transform]:
         """Look in a wider surrounding of T_last for poses to align from, one after the other: the
-        first is where the map's surface alone draws the frame.
+        first is where the map's surface draws the frame.
         """
+        ...
+
+    def drawn(self, map_: Map, T_start: Transform) -> Transform:
+        """Return where the map's surface draws the frame from T_start, by depth alone."""
         ...
 
     def align_beside(self, T_start: Transform) -> TrackResult:
@@ -69,4 +73,8 @@ class Aligner(Protocol):
 
     def set_keyframe(self, T_world_camera: Transform) -> bool:
         """Make the frame the keyframe that later ones are compared with; False without colour."""
+        ...
+
+    def forget_keyframe(self) -> None:
+        """Compare with nothing until there is another keyframe."""
         ...

@@ -154,12 +154,17 @@ class DenseTracker:
             return None
         if not self._pieces.is_due(frame.timestamp_s):
             return None
-        self._motion = ConstantVelocity()
-        self._keyframe = None
+        self._leave()
         T_world_camera = self._pieces.begin(result.T_world_camera)
         return replace(
             result, T_world_camera=T_world_camera, uncertainty_m=np.inf, begins_piece=True
         )
+
+    def _leave(self) -> None:
+        """Go on elsewhere: the way there was no motion, and the keyframe tells nothing there."""
+        self._motion = ConstantVelocity()
+        self._keyframe = None
+        self._aligner.forget_keyframe()
 
     def _set_aside(
         self, frame: Frame, map_: Map, result: TrackResult, T_last: Transform
@@ -203,7 +208,7 @@ class DenseTracker:
         result = self._elsewhere.placed(frame, map_, T_guess)
         if result is None:
             return lost
-        self._motion = ConstantVelocity()  # the way there was no motion
+        self._leave()
         self._recogniser.confirm(frame, result.T_world_camera)
         return result
 

@@ -43,11 +43,12 @@ class Elsewhere:
     def placed(self, frame: Frame, map_: Map, T_guess: Transform) -> TrackResult | None:
         """Align near a guess; None unless the map bears the pose out.
 
-        The keyframe is of another place, so only the surface tells; and from 5 cm away the
-        alignment alone may come to rest beside the pose, with all but a few points in place.
+        The keyframe is of another place, and where its pixels look like those of this one, they
+        draw the pose off; so only the surface tells. And from 5 cm away the alignment alone may
+        come to rest beside the pose, with all but a few points in place.
         """
-        T_by_surface = next(iter(self._aligner.search(map_, T_guess)))
-        result = self._aligner.align(map_, T_by_surface)
+        T_by_surface = self._aligner.drawn(map_, T_guess)
+        result = self._aligner.align(map_, T_by_surface, with_color=False)
         return result if is_borne_out(map_, frame, result) else None
 
     def beside(

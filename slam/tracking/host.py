@@ -81,7 +81,7 @@ class HostAligner:
 
     def search(self, map_: Map, T_last: Transform) -> Iterator[Transform]:
         """Look in a wider surrounding of T_last for poses to align from."""
-        geometry = ProjectiveGeometry.of_map(map_, self.prepared().levels[2].camera, T_last)
+        geometry = self._coarse(map_, T_last)
         T_by_surface = self._descend(geometry, SURFACE_FIRST, T_last).T_world_camera
         yield T_by_surface
         if self._photometric() is None:
@@ -91,6 +91,14 @@ class HostAligner:
             return
         yield self._descend(geometry, INTENSITY_FIRST, T_last).T_world_camera
         yield from self._look_along_open_directions(geometry, T_by_surface)
+
+    def drawn(self, map_: Map, T_start: Transform) -> Transform:
+        """Return where the map's surface draws the frame from T_start, by depth alone."""
+        geometry = self._coarse(map_, T_start)
+        return self._descend(geometry, SURFACE_FIRST, T_start, with_color=False).T_world_camera
+
+    def _coarse(self, map_: Map, T_world_model: Transform) -> Geometry:
+        return ProjectiveGeometry.of_map(map_, self.prepared().levels[2].camera, T_world_model)
 
     def align_beside(self, T_start: Transform) -> TrackResult:
         """Align with the keyframe alone from T_start."""
@@ -140,6 +148,10 @@ class HostAligner:
         keyframe = make_keyframe(self.prepared(), T_world_camera)
         self._keyframe = keyframe or self._keyframe
         return keyframe is not None
+
+    def forget_keyframe(self) -> None:
+        """Compare with nothing."""
+        self._keyframe = self._reference = None
 
     def moved(self, T_new_old: Transform) -> None:
         """Take the keyframe along with a world that was moved."""

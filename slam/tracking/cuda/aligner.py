@@ -140,6 +140,10 @@ class CudaAligner:
         """Look in a wider surrounding of T_last for poses to align from; on the CPU."""
         return self._on_host().search(map_, T_last)
 
+    def drawn(self, map_: Map, T_start: Transform) -> Transform:
+        """Return where the map's surface draws the frame from T_start; on the CPU."""
+        return self._on_host().drawn(map_, T_start)
+
     def align_beside(self, T_start: Transform) -> TrackResult:
         """Align with the keyframe alone from T_start; on the CPU."""
         return self._on_host().align_beside(T_start)
@@ -162,6 +166,10 @@ class CudaAligner:
         self._textured = self._keyframe
         return True
 
+    def forget_keyframe(self) -> None:
+        """Compare with nothing."""
+        self._keyframe = self._textured = None
+
     def moved(self, T_new_old: Transform) -> None:
         """Take the keyframe along with a world that was moved."""
         is_one = self._textured is self._keyframe
@@ -174,6 +182,7 @@ class CudaAligner:
         """Return the CPU's aligner with the same keyframes and frame."""
         keyframes = self._textured, self._keyframe
         if any(a is not b for a, b in zip(keyframes, self._host_keyframes, strict=True)):
+            self._host.forget_keyframe()
             for keyframe in filter(None, keyframes):
                 self._host.load(keyframe.frame)
                 self._host.set_keyframe(keyframe.T_world_camera)

@@ -28,6 +28,7 @@ simulator.install()
 # simulated threads are slow: small images, and no iterations
 aligner.registration.align = lambda *arguments: None
 aligner.HostAligner.search = lambda self, map_, T_last: [T_last]
+aligner.HostAligner.drawn = lambda self, map_, T_start: T_start
 synthetic.CAMERA = Camera(36, 28, 30.0, 30.0, 17.5, 13.5)
 source = open_synthetic("wall")
 config = Config(
