@@ -106,14 +106,13 @@ def starts(
         if not all(i in true for i in indices):
             continue
         with Slam.from_config(config, source.depth_noise, "cpu") as slam:
-            T_first = None
+            T_map_truth = None
             for i in indices:
                 result = slam.step(clamped(source.read(i), source.camera, config.playback))
-                if T_first is None:
-                    T_first = result.T_world_camera
+                if T_map_truth is None or result.begins_piece:  # a piece has a world of its own
+                    T_map_truth = result.T_world_camera @ inverse(true[i])
                     continue
-                T_true = inverse(true[first]) @ true[i]
-                T_error = inverse(T_true) @ inverse(T_first) @ result.T_world_camera
+                T_error = inverse(true[i]) @ inverse(T_map_truth) @ result.T_world_camera
                 moved_cm, moved_deg = error_of(inverse(true[i - stride]) @ true[i])
                 where = f"from {first}, frame {i} ({moved_cm:.1f} cm, {moved_deg:.1f} deg on)"
                 tally.add(where, result, T_error, limits)

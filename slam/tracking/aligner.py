@@ -67,6 +67,12 @@ class Aligner(Protocol):
         """
         ...
 
+    def contrast(self, T_world_camera: Transform) -> float:
+        """Return how much more looks the same from a pose than in images a few pixels beside: 0 if
+        no more, 1 if all that there is more; only with colour.
+        """
+        ...
+
     def moved(self, T_new_old: Transform) -> None:
         """Take the keyframe along with a world that was moved."""
         ...

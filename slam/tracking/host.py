@@ -30,6 +30,7 @@ from slam.tracking.stages import (
 )
 
 SAME_LEVEL = STAGES[-1].level  # at which looks are compared
+BESIDE_PX = 8.0  # farther than intensity of one place looks alike
 SCAN_LEVELS = 3, 2
 SCAN_STEP_PX = 1.5  # from which intensity finds the rest of the way
 NUM_PEAKS = 5
@@ -141,6 +142,16 @@ class HostAligner:
         """Return the share of the keyframe's texture that looks the same from a pose."""
         photometric = self._photometric()
         return None if photometric is None else photometric.same(SAME_LEVEL, T_world_camera)
+
+    def contrast(self, T_world_camera: Transform) -> float:
+        """Return how much more looks the same from a pose than in images a few pixels beside."""
+        photometric = self._photometric()
+        assert photometric is not None
+        angle_rad = BESIDE_PX / self.prepared().levels[SAME_LEVEL].camera.fx
+        turns = (se3_exp(angle_rad * axis) for axis in (*np.eye(6)[3:5], *-np.eye(6)[3:5]))
+        beside = np.mean([photometric.same(SAME_LEVEL, T_world_camera @ T) for T in turns])
+        here = photometric.same(SAME_LEVEL, T_world_camera)
+        return float((here - beside) / max(1.0 - beside, 1e-6))
 
     def set_keyframe(self, T_world_camera: Transform) -> bool:
         """Make the frame the keyframe; False without colour."""

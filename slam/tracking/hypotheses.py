@@ -44,11 +44,13 @@ def chosen(
     results: Sequence[TrackResult],
     agreement: Callable[[Transform], Agreement],
     is_verified: Callable[[TrackResult], bool],
+    is_alike: Callable[[TrackResult], bool],
 ) -> TrackResult:
     """Return the result that explains the frame best; the first one if all are lost.
 
-    It is OK only if the keyframe bears it out, or where the keyframe saw another place the map
-    does (`is_verified`), and no other pose explains the frame about as well.
+    It is OK only if the keyframe bears it out, by its depth and by how much looks the same
+    (`is_alike`), or where the keyframe saw another place the map does (`is_verified`), and no other
+    pose explains the frame about as well.
     """
     found: list[tuple[TrackResult, Agreement]] = []
     for result in sorted(results, key=lambda r: r.inlier_ratio, reverse=True):
@@ -62,6 +64,8 @@ def chosen(
     is_elsewhere = agreed.overlap < MIN_OVERLAP
     if not (is_verified(best) if is_elsewhere else agreed.is_believed):
         return weakened(best, _doubt(agreed))
+    if not is_elsewhere and not is_alike(best):
+        return weakened(best, f"only {best.likeness:.0%} of the keyframe looks the same")
     for other, its_agreement in found[1:]:
         lead = _score(best, agreed) - _score(other, its_agreement)
         if its_agreement.is_believed and lead < MIN_LEAD:

@@ -11,7 +11,7 @@ from collections import deque
 import numpy as np
 
 MEMORY = 30  # frames: blur and exposure come and go
-LEAST_DROP = 0.1  # below what is usual, that means nothing
+LEAST_DROP = 0.06  # below what is usual, that means nothing
 SIGMAS = 3.0  # of what is usual, the same
 BETTER = 0.05  # by which more looks the same from a pose that is worth an alignment
 
@@ -22,6 +22,11 @@ class UsualLikeness:
     def __init__(self) -> None:
         self._seen: deque[float] = deque(maxlen=MEMORY)
         self._borne_out: float | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there was a frame with colour whose pose was sure."""
+        return bool(self._seen)
 
     def is_usual(self, likeness: float | None) -> bool:
         """Tell whether a share is about what it was before; yes as long as nothing is known."""

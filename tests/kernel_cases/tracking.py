@@ -123,6 +123,7 @@ def tracking(case: Case) -> None:
         wanted = host.agreement(np.eye(4))
         case.true(f"an agreement: {wanted}", device.agreement(np.eye(4)) == wanted)
         case.equal("drawn", device.drawn(map_, np.eye(4)), host.drawn(map_, np.eye(4)))
+        case.equal("contrast", device.contrast(np.eye(4)), host.contrast(np.eye(4)))
         device.forget_keyframe()
         case.true("a forgotten keyframe", device.same(np.eye(4)) is None)
     empty = Frame(9, 0.3, camera, np.zeros_like(first.depth_m), None, first.depth_noise)

@@ -156,6 +156,10 @@ class CudaAligner:
         """Return how much of the keyframe looks the same from a pose; on the CPU."""
         return self._on_host().same(T_world_camera)
 
+    def contrast(self, T_world_camera: Transform) -> float:
+        """Return how much more looks the same from a pose than beside; on the CPU."""
+        return self._on_host().contrast(T_world_camera)
+
     def set_keyframe(self, T_world_camera: Transform) -> bool:
         """Make the frame the keyframe; False without colour."""
         frame = self._loaded()

@@ -35,6 +35,26 @@ def test_poses_after_a_start_are_right(seed, first, stride, num_poses) -> None:
             assert np.linalg.norm((inverse(T_true) @ result.T_world_camera)[:3, 3]) < 0.003
 
 
+def test_a_pose_after_a_start_that_looks_like_chance_is_not_ok() -> None:
+    """Half of the pixels look the same from anywhere with a Kinect's noise: 16 and 2 cm off."""
+    config = load_config(
+        [],
+        {
+            "synthetic.motion": "fast", "synthetic.seed": 21, "noise.model": "kinect",
+            "deterministic": "true",
+        },
+    )  # fmt: skip
+    source = open_source("synthetic:apartment", config)
+    truth = source.ground_truth().Ts_world_camera
+    with Slam.from_config(config, source.depth_noise, "cpu") as slam:
+        T_start = slam.step(source.read(180)).T_world_camera
+        for i in range(182, 192, 2):
+            result = slam.step(source.read(i))
+            T_error = inverse(T_start @ inverse(truth[180]) @ truth[i]) @ result.T_world_camera
+            is_right = np.linalg.norm(T_error[:3, 3]) < 0.01
+            assert is_right or result.state is not TrackState.OK
+
+
 @pytest.mark.parametrize(
     ("last_step_m", "num_iterations", "likeness", "is_under_way"),
     [

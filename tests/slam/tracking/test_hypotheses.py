@@ -18,11 +18,13 @@ def result(x_m: float, state=OK) -> TrackResult:
     return TrackResult(T, state, "" if state is OK else "why", 0.001, 0.8, 0.01, 5)
 
 
-def choose(results, *agreements, is_verified=False):
-    """Return what is chosen where agreements are those of poses at x = 0, 1, 2 ... m, and the map
-    bears out all or none.
+def choose(results, *agreements, is_verified=False, is_alike=True):
+    """Return what is chosen where agreements are those of poses at x = 0, 1, 2 ... m, the map
+    bears out all or none, and all or none look as usual.
     """
-    return chosen(results, lambda T: agreements[round(T[0, 3])], lambda _: is_verified)
+    return chosen(
+        results, lambda T: agreements[round(T[0, 3])], lambda _: is_verified, lambda _: is_alike
+    )
 
 
 def test_the_pose_that_explains_the_frame_best_is_taken():
@@ -42,6 +44,15 @@ def test_a_pose_that_nothing_bears_out_is_weak():
     assert found.reason == "20% of the view lies in space that was seen to be free"
     found = choose([result(0.0)], Agreement(0.9, 0.2, 0.5), is_verified=True)
     assert found.state is WEAK  # the keyframe knows better than the map
+
+
+def test_a_pose_from_which_the_view_looks_unlike_before_is_weak():
+    first = replace(result(0.0), likeness=0.61)
+    found = choose([first], Agreement(0.9, 0.01, 0.61), is_alike=False)
+    assert found.state is WEAK
+    assert found.reason == "only 61% of the keyframe looks the same"
+    elsewhere = Agreement(0.1, 0.0, 0.61)  # of which the keyframe tells nothing
+    assert choose([first], elsewhere, is_verified=True, is_alike=False).state is OK
 
 
 def test_where_the_keyframe_saw_another_place_the_map_decides():
