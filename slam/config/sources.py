@@ -93,6 +93,12 @@ class NoiseConfig(Checked):
     color_delay_ms: float = setting(
         0.0, "age of the colour when it is paired with the depth", at_least=0.0
     )
+    color_slips: float = setting(
+        0.0,
+        "share of frames with the colour of the frame before or after",
+        at_least=0.0,
+        at_most=1.0,
+    )
     auto_exposure: bool = setting(False, "brightness of the colour follows that of the scene")
     vignetting: float = setting(
         0.0, "share of light lost in the corners", at_least=0.0, at_most=1.0
@@ -107,7 +113,7 @@ class NoiseConfig(Checked):
     def is_added(self) -> bool:
         """Whether anything is switched on."""
         amounts = (
-            self.outliers, self.exposure_ms, self.readout_ms, self.color_delay_ms,
+            self.outliers, self.exposure_ms, self.readout_ms, self.color_delay_ms, self.color_slips,
             self.vignetting, self.color_sigma, self.frame_rate_hz, self.dropped,
         )  # fmt: skip
         return self.model != "none" or self.auto_exposure or any(amount != 0 for amount in amounts)

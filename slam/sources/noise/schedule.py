@@ -1,4 +1,4 @@
-"""Which frames reach the computer: low frame rates and dropped frames."""
+"""Which images reach the computer: low frame rates, dropped frames, and slipped colour."""
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -24,3 +24,14 @@ def kept_frames(
     rng = np.random.Generator(np.random.SFC64([config.seed, 1 << 32]))
     is_kept[1:] &= rng.random(len(timestamps_s))[1:] >= config.dropped
     return np.flatnonzero(is_kept)
+
+
+def color_slip(index: int, config: NoiseConfig) -> int:
+    """Return by how many images the colour of a frame is ahead of its depth: 0, -1 or 1, as where
+    two streams that are not synchronised are paired by time.
+    """
+    if config.color_slips == 0:
+        return 0
+    rng = np.random.Generator(np.random.SFC64([config.seed, 2 << 32, index]))
+    chance = rng.random() / config.color_slips
+    return 0 if chance >= 1.0 else -1 if chance < 0.5 else 1

@@ -12,7 +12,7 @@ from slam.sources.base import Source
 from slam.sources.noise.brightness import WEIGHTS, adjusted, automatic_gain, grey_mean
 from slam.sources.noise.exposure import Exposure
 from slam.sources.noise.kinect import add_kinect_noise, kinect_depth_noise
-from slam.sources.noise.schedule import kept_frames
+from slam.sources.noise.schedule import color_slip, kept_frames
 from slam.sources.noise.stereo import add_stereo_noise, stereo_depth_noise
 from slam.trajectory import Trajectory
 
@@ -51,8 +51,7 @@ class NoisySource:
         frame = dataclasses.replace(self._source.read(int(self._kept[index])), index=index)
         gain = self._gain(frame) if self._config.auto_exposure else 1.0
         rng = np.random.Generator(np.random.SFC64([self._config.seed, index]))
-        if self._exposure is not None:
-            frame = self._exposure.exposed(frame)
+        frame = self._colored(frame)
         frame = adjusted(frame, self._config, gain, rng)
         depth_m = frame.depth_m
         if self._config.model == "kinect":
@@ -62,6 +61,17 @@ class NoisySource:
         if self._config.outliers > 0:
             depth_m = add_outliers(depth_m, self._config.outliers, rng)
         return dataclasses.replace(frame, depth_m=depth_m, depth_noise=self.depth_noise)
+
+    def _colored(self, frame: Frame) -> Frame:
+        """Return a frame with the colour of the image that it is paired with, as it is exposed."""
+        slip, shown = color_slip(frame.index, self._config), frame
+        if slip:
+            last = len(self._source.timestamps_s) - 1
+            index = min(max(int(self._kept[frame.index]) + slip, 0), last)
+            shown = self._source.read(index)
+        if self._exposure is not None:
+            shown = self._exposure.exposed(shown)
+        return dataclasses.replace(frame, color=shown.color, color_mask=shown.color_mask)
 
     def _gain(self, clean: Frame) -> float:
         """Return the gain that the frames before this one set; the first frame sets its own."""

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from slam.config import NoiseConfig
-from slam.sources.noise.schedule import kept_frames
+from slam.sources.noise.schedule import color_slip, kept_frames
 
 STAMPS_S = np.arange(3000) / 30.0
 
@@ -34,3 +34,15 @@ def test_dropped_share(share):
     assert len(kept) / 3000 == pytest.approx(1 - share, abs=6 * np.sqrt(share * (1 - share) / 3000))
     other = kept_frames(STAMPS_S, NoiseConfig(dropped=share, seed=1))
     assert not np.array_equal(kept, other)
+
+
+def test_slips_of_colour_are_as_many_as_asked_for_and_the_same_each_time():
+    noise = NoiseConfig(color_slips=0.2)
+    slips = [color_slip(index, noise) for index in range(2000)]
+    assert slips == [color_slip(index, noise) for index in range(2000)]
+    for slip in (-1, 1):
+        assert abs(slips.count(slip) / len(slips) - 0.1) < 0.03
+    assert slips != [
+        color_slip(index, NoiseConfig(color_slips=0.2, seed=1)) for index in range(2000)
+    ]
+    assert not any(color_slip(index, NoiseConfig()) for index in range(100))

@@ -5,6 +5,7 @@ from slam.config import Config, NoiseConfig
 from slam.config_file import load_config
 from slam.errors import SlamError
 from slam.sources.detect import open_source
+from slam.sources.noise.schedule import color_slip
 from slam.sources.noise.source import NoisySource, add_outliers
 from slam.sources.synthetic import open_synthetic
 
@@ -103,6 +104,17 @@ def test_everything_at_once_is_the_same_in_any_order():
         assert frame.timestamp_s == source.timestamps_s[index]
         np.testing.assert_array_equal(frame.depth_m, forward[index].depth_m)
         np.testing.assert_array_equal(frame.color, forward[index].color)
+
+
+def test_slipped_colour_is_that_of_the_frame_before_or_after():
+    clean, config = open_synthetic("wall", 8), NoiseConfig(color_slips=0.8)
+    noisy, last = NoisySource(clean, config), len(clean.timestamps_s) - 1
+    slips = [color_slip(index, config) for index in range(last + 1)]
+    assert {-1, 1} <= set(slips[1:last])
+    for index, slip in enumerate(slips):
+        frame, shown = noisy.read(index), clean.read(min(max(index + slip, 0), last))
+        np.testing.assert_array_equal(frame.color, shown.color)
+        np.testing.assert_array_equal(frame.depth_m, clean.read(index).depth_m)
 
 
 def test_poses_of_missing_frames_are_missing():
