@@ -16,7 +16,7 @@ def use_one_thread() -> None:
 
 class SharedThreads:
     """The process's threads, for two loops of kernels: half for each, and all for the second while
-    the first has nothing to do; all for each if they take turns.
+    the first has nothing to do, but for those `beside` both; all for each if they take turns.
     """
 
     def __init__(self, in_turns: bool) -> None:
@@ -44,7 +44,24 @@ class SharedThreads:
 
     def take(self) -> None:
         """Let kernels of the second loop use what the first does not, from now on."""
-        numba.set_num_threads(self._of_second if self._is_first_busy else NUM_THREADS)
+        free = self._of_second if self._is_first_busy else NUM_THREADS - len(_beside)
+        numba.set_num_threads(max(free, self._of_second))
+
+
+_beside: list[None] = []  # an item for each thread; append and pop are atomic
+
+
+@contextmanager
+def beside() -> Iterator[None]:
+    """Be at work in this block, with one thread, beside the two loops of `SharedThreads`, of which
+    the second takes one less: threads of a kernel wait for each other, and what one of them has to
+    wait for a core the others burn.
+    """
+    _beside.append(None)
+    try:
+        yield
+    finally:
+        _beside.pop()
 
 
 _shared: ContextVar[SharedThreads | None] = ContextVar("shared_threads", default=None)

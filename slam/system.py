@@ -198,21 +198,21 @@ class Slam:
         self.journal.interrupt(reason)
 
     def finish(self) -> None:
-        """Map what is still queued and end the mapping thread; raise what it raised."""
+        """Map what is still queued and end the threads; raise what they raised."""
         self._mapper.close()
         try:
             self._mapper.wait(0)
         finally:
             self.loops.close()
         self.loops.finish()
-        while (swap := self._moving.finish()) is not None:
-            self._tell_moved(swap)
 
     def polish(self, is_over: Callable[[], bool] = lambda: False) -> float:
-        """After `finish`, let a map that was added to do what it has left for the time after the
-        last frame; return the seconds that it took.
+        """After `finish`, move the map to where loops have it, and let one that was added to do
+        what it has left for the time after the last frame; return the seconds that it took.
         """
         start_s = time.perf_counter()
+        while (swap := self._moving.finish()) is not None:
+            self._tell_moved(swap)
         if isinstance(self.map, Mendable):
             changed = self.map.mend(self.loops.views(), is_over)
             self.loops.mended(changed, self.journal.last_index)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
-from kernels.threads import use_one_thread
+from kernels.threads import beside, use_one_thread
 
 logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
@@ -163,10 +163,12 @@ class Worker(Generic[Item]):
         self._set_threads()
         function = self._function
         assert function is not None
+        at_work = beside if self._set_threads is use_one_thread else contextlib.nullcontext
         while (item := self._queue.get()) is not None:
             try:
                 if self._error is None:
-                    function(item)
+                    with at_work():
+                        function(item)
             except BaseException as error:
                 self._error = error
             with self._condition:

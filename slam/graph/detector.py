@@ -10,7 +10,7 @@ import numpy as np
 from slam.config import TrackingConfig
 from slam.geometry import Transform, inverse, rotation_angle_rad
 from slam.graph.pose_graph import Edge
-from slam.graph.registration import Evidence, PosedView, register
+from slam.graph.registration import Evidence, register
 from slam.graph.stored_view import StoredView
 from slam.places.features import Features
 from slam.places.keyframes import Keyframes
@@ -19,8 +19,6 @@ from slam.tracking.prepare import PreparedFrame
 
 MIN_AGE_S, MIN_PATH_M = 10.0, 3.0  # since an old keyframe; before, the track itself knows better
 MIN_MATCHES = 20  # corners that agree on the motion
-NEIGHBOURS = (-2, -1, 1, 2)  # keyframes beside the recognised one that join in the alignment
-MAX_NEIGHBOUR_M = 1.0
 SAME_M, SAME_RAD = 0.02, radians(1.0)  # by which two loops in a row may differ
 IN_A_ROW_S, IN_A_ROW_M = 3.0, 1.5
 
@@ -150,16 +148,11 @@ class Detector:
         k = found.number - self._first
         old = self._seen.moments[k]
         T_world_old = T_world_node(old.node)
-        views = [PosedView(self._seen.views[k].prepared(), np.eye(4))]
-        for other in (k + step for step in NEIGHBOURS):
-            if 0 <= other < num_old:
-                T_old_other = inverse(T_world_old) @ T_world_node(self._seen.moments[other].node)
-                if np.linalg.norm(T_old_other[:3, 3]) < MAX_NEIGHBOUR_M:
-                    views.append(PosedView(self._seen.views[other].prepared(), T_old_other))
-        registration = register(prepared, views, found.T_keyframe_camera, self._config)
+        view = self._seen.views[k].prepared()
+        registration = register(prepared, view, found.T_keyframe_camera, self._config)
         if registration is None:
             return None
-        T_old_here = registration.T_place_camera
+        T_old_here = registration.T_view_camera
         T_offset = inverse(T_world_node(moment.node)) @ T_world_old @ T_old_here
         return Loop(
             Edge(old.node, moment.node, T_old_here, registration.information),

@@ -13,6 +13,7 @@ from slam.geometry import Transform, is_elsewhere
 from slam.graph.detector import Detector, Loop
 from slam.graph.findings import Findings
 from slam.graph.graph import Graph, Move, Moved
+from slam.graph.looks import Looks
 from slam.graph.no_loops import NoLoops
 from slam.graph.pose_graph import Solver
 from slam.graph.solver import solve
@@ -26,10 +27,11 @@ from slam.tracking.prepare import prepare
 from slam.workers import Worker
 
 logger = logging.getLogger(__name__)
-LOOK_EVERY_S = 0.5  # at places that are known; at new ones each keyframe is looked for
 MIN_OFFSET_M, MIN_OFFSET_DEG = 0.005, 0.25  # half a voxel: less moves nothing
-MOVE_M = 0.02  # while the run goes on; moving a map costs more than what it is off by less
+# While frames come. What is off by less is seen again in the band of what was fused, as one wall;
+MOVE_M = 0.05  # moving costs 200 frames, and is early enough in the end
 MIN_NODES = 10  # from one solution to the next, unless a loop is far off
+MIN_GROWTH = 0.2  # of the graph, too: so all solutions cost no more than a few of the last one
 FAR_OFFSET_M = 0.05
 IN_VIEW = 30  # nodes, the last ones, whose loops tell what surface is in view
 MOST_WHOLE = 8  # moves, the last ones, of which all is kept until a viewer has shown them
@@ -84,8 +86,8 @@ class Loops:
         self._is_in_turns = is_in_turns
         self._is_over = False
         self._is_unsolved = False  # whether a loop is worth moving something
-        self._last: tuple[float, Transform] | None = None  # of the last node
-        self._last_look_s = -np.inf
+        self._T_last: Transform | None = None  # of the last node
+        self._looks = Looks(is_in_turns)
         self._worker: Worker[_Passed | _Swapped] = Worker(self._take, name="loops")
 
     def follow(
@@ -96,17 +98,13 @@ class Loops:
         keyframe: Keyframe | None,
     ) -> None:
         """Take in a frame that was mapped, and the keyframe that was made of it."""
-        is_near = self._last is not None and not is_elsewhere(
-            self._last[1], T_world_camera, NODE_M, NODE_RAD
-        )
-        if is_near and keyframe is None:
+        T_last = self._T_last
+        is_far = T_last is None or is_elsewhere(T_last, T_world_camera, NODE_M, NODE_RAD)
+        if keyframe is None and not is_far:
             return
-        self._last = frame.timestamp_s, T_world_camera
-        is_due = frame.timestamp_s - self._last_look_s > LOOK_EVERY_S
-        is_looked_for = keyframe is not None or is_due
-        if is_looked_for:
-            self._last_look_s = frame.timestamp_s
-        features = None if keyframe is None else keyframe.features
+        self._T_last = T_world_camera
+        is_looked_for = self._looks.is_due(frame.timestamp_s, keyframe is not None)
+        features = keyframe and keyframe.features
         self._worker.submit(_Passed(frame, T_world_camera, uncertainty_m, is_looked_for, features))
         if self._is_in_turns:
             self._worker.wait(0)
@@ -129,7 +127,7 @@ class Loops:
         """Take note that map and tracker were moved after a frame, and move the keyframes with
         them; no frame may be on its way to the map. Round the points `changed` the map is another.
         """
-        self._last = None  # the next frame is a node: of the new world
+        self._T_last = None  # the next frame is a node: of the new world
         self._move_keyframes(move)
         take = self._take if self._is_over else self._worker.submit
         take(_Swapped(move, frame_index))
@@ -185,13 +183,14 @@ class Loops:
             frame.index, frame.timestamp_s, item.T_world_camera, item.uncertainty_m
         )
         self._stored.keep(moment.node, frame, self._track.Ts_world_node)
-        if item.is_looked_for:
-            prepared = prepare(frame)
-            features = item.features or self._places.features_of(frame)
-            if features is not None:
-                Ts = self._track.Ts_world_node
-                self._note(self._detector.look(moment, features, prepared, Ts.__getitem__))
-            if item.features is not None:
+        is_keyframe = item.features is not None
+        is_looked_for = item.is_looked_for and self._looks.has_time(is_keyframe)
+        if is_looked_for or is_keyframe:
+            features, prepared = item.features or self._places.features_of(frame), prepare(frame)
+            if is_looked_for and features is not None:
+                T_world = self._track.Ts_world_node.__getitem__
+                self._note(self._detector.look(moment, features, prepared, T_world))
+            if is_keyframe:
                 self._keyframe_nodes.append(moment.node)
                 self._detector.keep(moment, prepared)
         self.corrections = self._track.corrections()
@@ -200,12 +199,13 @@ class Loops:
         worst = self._findings.add(loops)
         if worst is None:
             return
-        is_off = worst.offset_m > MIN_OFFSET_M or worst.offset_deg > MIN_OFFSET_DEG
-        self._is_unsolved |= is_off
         num_since = len(self._track.moments) - self._num_solved
-        is_far = worst.offset_m > FAR_OFFSET_M and not self._findings.is_contradicted
-        if is_off and (num_since >= MIN_NODES or is_far):
-            self._solve()
+        is_due = num_since >= max(MIN_NODES, MIN_GROWTH * self._num_solved)
+        is_due |= worst.offset_m > FAR_OFFSET_M and not self._findings.is_contradicted
+        if worst.offset_m > MIN_OFFSET_M or worst.offset_deg > MIN_OFFSET_DEG:
+            self._is_unsolved = True
+            if is_due:
+                self._solve()
 
     def _solve(self) -> None:
         """Solve the graph, ask it about the loops, and say how the map is to move."""

@@ -1,13 +1,15 @@
-"""Dense alignment of a frame with views that were kept of a place, and whether it is that place."""
+"""Dense alignment of a frame with a view that was kept of a place, and whether it is that place.
 
-from collections.abc import Sequence
+One view: others beside it add less than they err by where the track had them.
+"""
+
 from dataclasses import dataclass
 from math import radians
 
 import numpy as np
 from jaxtyping import Float64
 
-from kernels.align import NO_EQUATIONS, NormalEquations
+from kernels.align import NO_EQUATIONS
 from kernels.reference.solve import information, without_noise
 from kernels.solve import solve
 from slam.config import TrackingConfig
@@ -20,24 +22,16 @@ from slam.tracking.stages import CONVERGED_M, MIN_POINTS, Stage, weighting
 
 # from where matched corners leave the pose, a few centimetres and degrees off
 STAGES = (
-    Stage(4, 4, 20.0, 0.4, 0.1, 8),
     Stage(3, 4, 10.0, 0.2, 0.1, 8),
-    Stage(CLOUD_LEVEL, 2, 5.0, 0.1, 0.02, 10),
-    Stage(CLOUD_LEVEL, 1, 3.0, 0.05, 0.02, 10),
+    Stage(CLOUD_LEVEL, 4, 5.0, 0.1, 0.02, 10),
+    Stage(CLOUD_LEVEL, 2, 3.0, 0.05, 0.02, 10),
 )
+JUDGED = 2  # every n-th point: enough for shares
 MIN_OVERLAP = 0.3  # share of either view that the other can tell of
 MIN_AGREEING = 0.8  # share of these readings that lie on its surface
 MAX_FLOATING = 0.05  # share in space that it saw to be free
 MIN_SAME = 0.5  # share of the textured pixels that look the same
 FLOOR_M, FLOOR_RAD = 0.002, radians(0.1)  # of what a registration may know of a pose
-
-
-@dataclass(frozen=True)
-class PosedView:
-    """A view that was kept, ready to be aligned with, and where it was taken from."""
-
-    prepared: PreparedFrame
-    T_place_view: Transform
 
 
 @dataclass(frozen=True)
@@ -66,32 +60,30 @@ class Evidence:
 class Registration:
     """The pose of a frame, and its information: of a twist in the camera's frame."""
 
-    T_place_camera: Transform
+    T_view_camera: Transform
     information: Float64[np.ndarray, "6 6"]
     evidence: Evidence
 
 
 def register(
-    here: PreparedFrame, views: Sequence[PosedView], T_start: Transform, config: TrackingConfig
+    here: PreparedFrame, view: PreparedFrame, T_start: Transform, config: TrackingConfig
 ) -> Registration | None:
-    """Align a frame with views of a place from T_start (T_place_camera); the first one judges. None
-    if it has too few points.
+    """Align a frame with a view of a place from T_start (T_view_camera); None if it has too few
+    points.
     """
     cloud = here.cloud
     if len(cloud.points) < MIN_POINTS:
         return None
-    surfaces = [ProjectiveGeometry.of_view(view.prepared, view.T_place_view) for view in views]
+    surface = ProjectiveGeometry.of_view(view, np.eye(4))
     weights = weighting(config)
-    photometric = _photometric(here, views[0], config)
+    photometric = _photometric(here, view, config)
     lever_m = float(np.median(cloud.points[:, 2]))
     T = T_start
     geometric, intensity = NO_EQUATIONS, NO_EQUATIONS
     for stage in STAGES:
         points = cloud.subsample(stage.point_step)
         for _ in range(stage.max_iterations):
-            geometric = _added(
-                [s.equations(points, T, stage.scale, stage.max_distance_m) for s in surfaces]
-            )
+            geometric = surface.equations(points, T, stage.scale, stage.max_distance_m)
             if photometric is not None:
                 intensity = photometric.equations(stage.level, T, stage.scale)
             twist = solve(geometric, intensity, lever_m, weights, stage.max_uncertainty_m).twist
@@ -107,7 +99,7 @@ def register(
     known = (kept.H + more.H) * np.outer(scale, scale)
     residual_sigmas = float(np.sqrt(geometric.squared_error / max(geometric.weight, 1e-9)))
     residual_m = residual_sigmas * float(np.median(cloud.sigma_m))
-    evidence = _evidence(here, views[0], T, photometric, residual_m)
+    evidence = _evidence(here, view, T, photometric, residual_m)
     return Registration(T, with_floor(known), evidence)
 
 
@@ -122,31 +114,25 @@ def with_floor(known: Float64[np.ndarray, "6 6"]) -> Float64[np.ndarray, "6 6"]:
 
 
 def _photometric(
-    here: PreparedFrame, view: PosedView, config: TrackingConfig
+    here: PreparedFrame, view: PreparedFrame, config: TrackingConfig
 ) -> PhotometricTerm | None:
-    keyframe = make_keyframe(view.prepared, view.T_place_view)
+    keyframe = make_keyframe(view, np.eye(4), {stage.level for stage in STAGES})
     if keyframe is None or here.frame.color is None or not config.photometric:
         return None
     return PhotometricTerm(keyframe, here.levels, config.intensity_sigma)
 
 
-def _added(parts: Sequence[NormalEquations]) -> NormalEquations:
-    return NormalEquations._make(sum(of[1:], of[0]) for of in zip(*parts, strict=True))
-
-
 def _evidence(
     here: PreparedFrame,
-    view: PosedView,
+    view: PreparedFrame,
     T: Transform,
     photometric: PhotometricTerm | None,
     residual_m: float,
 ) -> Evidence:
     """Return what both views tell of each other: each must bear the pose out."""
-    T_view_here = inverse(view.T_place_view) @ T
-    pairs = (
-        (seen_from(view.prepared, here.cloud, T_view_here), here.cloud),
-        (seen_from(here, view.prepared.cloud, inverse(T_view_here)), view.prepared.cloud),
-    )
+    clouds = here.cloud.subsample(JUDGED), view.cloud.subsample(JUDGED)
+    sights = seen_from(view, clouds[0], T), seen_from(here, clouds[1], inverse(T))
+    pairs = tuple(zip(sights, clouds, strict=True))
     return Evidence(
         overlap=max(sight.num_known / max(len(cloud.points), 1) for sight, cloud in pairs),
         agreeing=min(sight.num_agreeing / max(sight.num_known, 1) for sight, _ in pairs),

@@ -1,5 +1,6 @@
 """What is kept of the frames of a run, so that parts of its map can be fused again."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -7,7 +8,7 @@ from math import floor
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, UInt8, UInt16
 
 from slam.camera import Camera, DepthNoise
 from slam.frame import Frame
@@ -19,7 +20,7 @@ WIDTH_PX = 320  # of what is kept: at 3 m its pixels are a centimetre apart
 DEPTH_STEP_M = 0.00025  # up to 16 m
 MOST_BYTES = 200_000_000
 Cell = tuple[int, int, int]
-_DEPTH_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+FASTEST = 1  # level of zlib
 _COLOR_OPTIONS = [cv2.IMWRITE_JPEG_QUALITY, 95]
 
 
@@ -30,7 +31,7 @@ class StoredFrame:
     index: int
     timestamp_s: float
     camera: Camera
-    depth: UInt8[np.ndarray, "d"]  # a PNG
+    depth: bytes  # see `_packed`
     color: UInt8[np.ndarray, "c"] | None  # a JPEG
     color_mask: UInt8[np.ndarray, "m"] | None  # a PNG
     depth_noise: DepthNoise
@@ -46,7 +47,7 @@ class StoredFrame:
             frame.index,
             frame.timestamp_s,
             _thinned(frame.camera, step),
-            _png(_in_steps(frame.depth_m[::step, ::step])),
+            _packed(_in_steps(frame.depth_m[::step, ::step])),
             None if color is None else _jpeg(color[::step, ::step]),
             None if mask is None else _png(mask[::step, ::step].astype(np.uint8)),
             frame.depth_noise,
@@ -54,7 +55,7 @@ class StoredFrame:
 
     def frame(self) -> Frame:
         """Return the smaller frame."""
-        depth_m = _decoded(self.depth).astype(np.float32) * np.float32(DEPTH_STEP_M)
+        depth_m = _unpacked(self.depth, self.camera).astype(np.float32) * np.float32(DEPTH_STEP_M)
         bgr = None if self.color is None else _decoded(self.color)
         return Frame(
             self.index,
@@ -69,8 +70,8 @@ class StoredFrame:
     @property
     def nbytes(self) -> int:
         """Bytes of its images."""
-        images = (self.depth, self.color, self.color_mask)
-        return sum(image.nbytes for image in images if image is not None)
+        images = (self.color, self.color_mask)
+        return len(self.depth) + sum(image.nbytes for image in images if image is not None)
 
 
 @dataclass
@@ -129,13 +130,26 @@ def _thinned(camera: Camera, step: int) -> Camera:
     return Camera(*size, *(value / step for value in (camera.fx, camera.fy, camera.cx, camera.cy)))
 
 
-def _in_steps(depth_m: Float32[np.ndarray, "h w"]) -> np.ndarray:
+def _in_steps(depth_m: Float32[np.ndarray, "h w"]) -> UInt16[np.ndarray, "h w"]:
     steps = np.rint(depth_m / np.float32(DEPTH_STEP_M))
     return np.where(steps <= np.iinfo(np.uint16).max, steps, 0).astype(np.uint16)
 
 
+def _packed(steps: UInt16[np.ndarray, "h w"]) -> bytes:
+    """Compress differences along rows: as small as a PNG, in half the time."""
+    differences = steps.copy()
+    differences[:, 1:] -= steps[:, :-1]
+    return zlib.compress(differences.tobytes(), FASTEST)
+
+
+def _unpacked(data: bytes, camera: Camera) -> UInt16[np.ndarray, "h w"]:
+    differences = np.frombuffer(zlib.decompress(data), np.uint16)
+    rows = differences.reshape(camera.height, camera.width)
+    return np.cumsum(rows, axis=1, dtype=np.uint16)
+
+
 def _png(image: np.ndarray) -> np.ndarray:
-    return cv2.imencode(".png", np.ascontiguousarray(image), _DEPTH_OPTIONS)[1].ravel()
+    return cv2.imencode(".png", np.ascontiguousarray(image))[1].ravel()
 
 
 def _jpeg(rgb: np.ndarray) -> np.ndarray:

@@ -62,7 +62,7 @@ _GROUPS: dict[str, list[Row]] = {
         Row("final_state", "state at the end"),
         Row("wall_s", "wall time (s)"),
         Row("warmup_s", "warm-up before (s)"),
-        Row("polish_s", "training after the last frame (s)", is_shown=_is_seen()),
+        Row("polish_s", "work after the last frame (s)", is_shown=_is_seen()),
     ],
     "Speed and memory": [
         Row("fps", "frames per second", better="high"),

@@ -19,7 +19,7 @@ from slam.config import Config
 from slam.device import DeviceKind
 from slam.frame import Frame
 from slam.geometry import se3_exp
-from slam.graph.registration import PosedView, register
+from slam.graph.registration import register
 from slam.graph.stored_view import StoredView
 from slam.maps.base import Map
 from slam.maps.factory import new_map
@@ -117,8 +117,7 @@ def _map_and_move(toy: Config) -> None:
 def _register(toy: Config) -> None:
     """Align two frames as loops do."""
     frame = prepare(_frame(0))
-    view = PosedView(StoredView.of(frame).prepared(), np.eye(4))
-    register(frame, [view], np.eye(4), toy.tracking)
+    register(frame, StoredView.of(frame).prepared(), np.eye(4), toy.tracking)
 
 
 def _run_all(toys: Sequence[Config], device: DeviceKind) -> None:

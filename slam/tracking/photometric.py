@@ -1,6 +1,6 @@
 """The photometric residual: the last keyframe's pixels should look the same now."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +10,13 @@ from kernels import image as image_ops
 from kernels.align import NormalEquations
 from kernels.image import TexturedPoints
 from slam.geometry import Transform, inverse
-from slam.tracking.prepare import Level, PreparedFrame
+from slam.tracking.prepare import NUM_LEVELS, Level, PreparedFrame
 
 MIN_GRADIENT = 6.0  # grey levels a pixel; flatter pixels carry no information
 MAX_POINTS = 4000  # a level
 SAME_SIGMAS = 3.0  # scale of the robust weight of a pixel that should look the same
 MIN_SAME_SHARE = 0.2  # of a keyframe's points; where fewer are in view, the others speak against it
+ALL_LEVELS = range(1, NUM_LEVELS + 1)
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,12 @@ class PhotometricKeyframe:
 
 
 def make_keyframe(
-    prepared: PreparedFrame, T_world_keyframe: Transform
+    prepared: PreparedFrame, T_world_keyframe: Transform, at_levels: Iterable[int] = ALL_LEVELS
 ) -> PhotometricKeyframe | None:
     """Pick the textured pixels of a frame; None where it has no colour."""
     levels = {}
-    for l, level in prepared.levels.items():
+    for l in at_levels:
+        level = prepared.levels[l]
         if level.gray is None:
             return None
         levels[l] = image_ops.pick_textured(

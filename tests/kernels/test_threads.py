@@ -5,7 +5,7 @@ import threading
 import numba
 import pytest
 
-from kernels.threads import NUM_THREADS, SharedThreads, take_free_threads
+from kernels.threads import NUM_THREADS, SharedThreads, beside, take_free_threads
 
 HALF = max(1, NUM_THREADS // 2)
 
@@ -37,9 +37,19 @@ def test_the_second_loop_has_all_threads_while_the_first_is_idle():
     assert numbers == [NUM_THREADS, HALF, NUM_THREADS]
 
 
+def test_the_second_loop_leaves_a_core_to_a_thread_beside_both():
+    shared = SharedThreads(in_turns=False)
+    with beside():
+        less = max(HALF, NUM_THREADS - 1)
+        assert _numbers_in_thread(shared, shared.first) == [less, HALF, less]
+    assert _numbers_in_thread(shared, shared.first) == [NUM_THREADS, HALF, NUM_THREADS]
+
+
 def test_loops_that_take_turns_have_all_threads():
     shared = SharedThreads(in_turns=True)
     assert _numbers_in_thread(shared, shared.first) == [NUM_THREADS] * 3
+    with beside():
+        assert _numbers_in_thread(shared, shared.first) == [NUM_THREADS] * 3
 
 
 @pytest.mark.parametrize("in_turns", [False, True])

@@ -8,7 +8,7 @@ from loop_walks import drifting_apartment, scaled
 
 from slam.config import TrackingConfig
 from slam.geometry import inverse, rotation_angle_rad, se3_exp
-from slam.graph.registration import FLOOR_M, PosedView, register, with_floor
+from slam.graph.registration import FLOOR_M, register, with_floor
 from slam.graph.stored_view import StoredView
 from slam.sources.synthetic import open_synthetic
 from slam.tracking.prepare import CLOUD_LEVEL, prepare
@@ -23,12 +23,12 @@ def room():
 
 
 def kept(prepared):
-    return PosedView(StoredView.of(prepared).prepared(), np.eye(4))
+    return StoredView.of(prepared).prepared()
 
 
 def aligned(room, old, here, T_start):
     view, frame = (prepare(room.read(index)) for index in (old, here))
-    registration = register(frame, [kept(view)], T_start, TrackingConfig())
+    registration = register(frame, kept(view), T_start, TrackingConfig())
     assert registration is not None
     return registration
 
@@ -49,7 +49,7 @@ def test_a_frame_is_aligned_with_the_place_where_it_was_taken(room):
     T_old_here = inverse(Ts[OLD]) @ Ts[AGAIN]
     registration = aligned(room, OLD, AGAIN, T_old_here @ OFFSET)
     assert registration.evidence.doubt == ""
-    T_error = inverse(T_old_here) @ registration.T_place_camera
+    T_error = inverse(T_old_here) @ registration.T_view_camera
     # a Kinect's noise on both sides
     assert np.linalg.norm(T_error[:3, 3]) < 0.006
     assert np.degrees(rotation_angle_rad(T_error[:3, :3])) < 0.15
@@ -65,7 +65,7 @@ def test_what_the_view_leaves_open_adds_no_information():
     """A bare wall without colour says nothing of the way along it."""
     source = scaled(open_synthetic("wall"), 0.5)
     frame = prepare(replace(source.read(0), color=None))
-    registration = register(frame, [kept(frame)], np.eye(4), TrackingConfig())
+    registration = register(frame, kept(frame), np.eye(4), TrackingConfig())
     assert registration is not None
     known, open_ = (
         np.sort(np.linalg.eigvalsh(registration.information[:3, :3]))[k] for k in (-1, 0)

@@ -74,6 +74,6 @@ def test_what_is_common_heads_the_page():
 @pytest.mark.parametrize("amount", [0.0, 1e-6, 0.02])
 def test_what_a_run_did_not_do_has_no_row_of_zeros(amount):
     shown = rows(system("a", polish_s=amount, loops={"map_off_m": amount}, tracked=1))
-    for label in ("training after the last frame (s)", "map is off the trajectory by (cm)"):
+    for label in ("work after the last frame (s)", "map is off the trajectory by (cm)"):
         assert (label in shown) == (amount > 0.01)
         assert shown.get(label) != ["0.000"]
