@@ -28,8 +28,8 @@ from slam.workers import Worker
 
 logger = logging.getLogger(__name__)
 MIN_OFFSET_M, MIN_OFFSET_DEG = 0.005, 0.25  # half a voxel: less moves nothing
-# While frames come. What is off by less is seen again in the band of what was fused, as one wall;
-MOVE_M = 0.05  # moving costs 200 frames, and is early enough in the end
+# While frames come: surface that is off by less is fused within its band, into the same wall, and
+MOVE_M = 0.05  # to move a map takes as long as 200 frames; what is left is moved after the last one
 MIN_NODES = 10  # from one solution to the next, unless a loop is far off
 MIN_GROWTH = 0.2  # of the graph, too: so all solutions cost no more than a few of the last one
 FAR_OFFSET_M = 0.05
