@@ -7,7 +7,7 @@ import numpy as np
 
 from kernels.threads import NUM_THREADS
 
-EVERY_S = 0.5  # where no new keyframe is made; each new one is looked for
+EVERY_S = 1.0  # where no new keyframe is made; each new one is looked for
 SHARE = 0.05  # of all cores; beyond, only new keyframes are looked for
 
 
