@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
 from slam.camera import Camera, DepthNoise
+from slam.geometry import Transform
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,15 @@ class Frame:
     acceleration: Float64[np.ndarray, "3"] | None = None
     color_mask: Bool[np.ndarray, "h w"] | None = None
     no_color: str = ""
+
+
+@dataclass(frozen=True)
+class PosedFrame:
+    """What the mapping thread takes: a frame, its pose and how uncertain that is."""
+
+    frame: Frame
+    T_world_camera: Transform
+    uncertainty_m: float
 
 
 class FrameGate:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Container
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -11,8 +11,7 @@ from kernels.threads import SharedThreads
 from slam.camera import DepthNoise
 from slam.config import Config
 from slam.device import DeviceChoice, resolve
-from slam.frame import Frame, FrameGate
-from slam.geometry import Transform
+from slam.frame import Frame, FrameGate, PosedFrame
 from slam.graph.factory import new_loops, new_pieces
 from slam.graph.graph import Graph
 from slam.graph.loops import AnyLoops
@@ -34,23 +33,14 @@ logger = logging.getLogger(__name__)
 NUM_FIRST_FRAMES = 3
 
 
-@dataclass(frozen=True)
-class PosedFrame:
-    """What the mapping thread takes."""
-
-    frame: Frame
-    T_world_camera: Transform
-    uncertainty_m: float
-
-
 class Slam:
     """A tracker and a map, fed with one frame after another.
 
     The mapping thread works on a frame while the next is tracked; `deterministic` waits for it
     instead, so that the same input gives the same bits. The map is left alone unless the pose is
     OK, and by the frames whose indices are `unmapped`; the `places`, which the tracker asks, grow
-    with it. In a `with` block `finish` and
-    `polish` are called at its end; after that it takes no more frames.
+    with it. In a `with` block `finish` and `polish` are called at its end; after that it takes no
+    more frames.
     """
 
     def __init__(

@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from slam.geometry import Transform
+from slam.graph.corrections import Corrections
 from slam.graph.detector import Loop
 from slam.graph.pose_graph import Edge
-from slam.graph.track import UNKNOWN_M, Corrections, Track
+from slam.graph.track import UNKNOWN_M, Track
 from slam.tracking.pieces import APART_M
 
 CELL_M = 0.4  # of space, in which what moved is told

@@ -10,6 +10,7 @@ from jaxtyping import Float32
 
 from slam.frame import Frame
 from slam.geometry import Transform, is_elsewhere
+from slam.graph.corrections import Corrections
 from slam.graph.detector import Detector, Loop
 from slam.graph.findings import Findings
 from slam.graph.graph import Graph, Move, Moved
@@ -18,7 +19,7 @@ from slam.graph.no_loops import NoLoops
 from slam.graph.pose_graph import Solver
 from slam.graph.solver import solve
 from slam.graph.stored_frames import StoredFrames
-from slam.graph.track import NODE_M, NODE_RAD, Corrections, Track
+from slam.graph.track import NODE_M, NODE_RAD, Track
 from slam.maps.base import View
 from slam.places.features import Features
 from slam.places.keyframes import Keyframe
@@ -28,8 +29,9 @@ from slam.workers import Worker
 
 logger = logging.getLogger(__name__)
 MIN_OFFSET_M, MIN_OFFSET_DEG = 0.005, 0.25  # half a voxel: less moves nothing
-# While frames come: surface that is off by less is fused within its band, into the same wall, and
-MOVE_M = 0.05  # to move a map takes as long as 200 frames; what is left is moved after the last one
+# A map that is off by less is moved after the last frame: it takes as long as 200 frames, and what
+# is fused meanwhile is within its band of the old surface, so it goes into the same wall.
+MOVE_M = 0.05
 MIN_NODES = 10  # from one solution to the next, unless a loop is far off
 MIN_GROWTH = 0.2  # of the graph, too: so all solutions cost no more than a few of the last one
 FAR_OFFSET_M = 0.05
@@ -103,9 +105,9 @@ class Loops:
         if keyframe is None and not is_far:
             return
         self._T_last = T_world_camera
-        is_looked_for = self._looks.is_due(frame.timestamp_s, keyframe is not None)
+        is_due = self._looks.is_due(frame.timestamp_s, keyframe is not None)
         features = keyframe and keyframe.features
-        self._worker.submit(_Passed(frame, T_world_camera, uncertainty_m, is_looked_for, features))
+        self._worker.submit(_Passed(frame, T_world_camera, uncertainty_m, is_due, features))
         if self._is_in_turns:
             self._worker.wait(0)
 
@@ -129,8 +131,7 @@ class Loops:
         """
         self._T_last = None  # the next frame is a node: of the new world
         self._move_keyframes(move)
-        take = self._take if self._is_over else self._worker.submit
-        take(_Swapped(move, frame_index))
+        (self._take if self._is_over else self._worker.submit)(_Swapped(move, frame_index))
         if len(changed):  # else it was by so little that the map left it
             self.moves.append(Moved.after(frame_index, move, changed))
             self.moves[:-MOST_WHOLE] = [moved.in_short() for moved in self.moves[:-MOST_WHOLE]]

@@ -7,9 +7,9 @@ from jaxtyping import Float32
 
 from slam.frame import Frame
 from slam.geometry import Transform
+from slam.graph.corrections import Corrections
 from slam.graph.detector import Loop
 from slam.graph.graph import Graph, Move, Moved
-from slam.graph.track import Corrections
 from slam.maps.base import View
 from slam.places.keyframes import Keyframe
 

@@ -1,11 +1,10 @@
 """The nodes of a run: where the track had them, and where the graph has them by now."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import radians
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 
 from slam.geometry import (
     Transform,
@@ -15,12 +14,11 @@ from slam.geometry import (
     orthonormalise,
     orthonormalised,
     rotation_angle_rad,
-    se3_exps,
 )
+from slam.graph.corrections import Corrections
 from slam.graph.detector import Moment
 from slam.graph.drift import DRIFT, TURN_PER_M
 from slam.graph.pose_graph import Edge, Edges
-from slam.graph.twists import logs
 from slam.tracking.pieces import are_apart, beside, pieces_of
 
 NODE_M, NODE_RAD = 0.1, radians(10.0)
@@ -28,46 +26,6 @@ FLOOR_M, FLOOR_RAD = 0.001, radians(0.05)  # of what a track may know of its mot
 UNKNOWN_M, UNKNOWN_RAD = 100.0, 10.0  # what nobody knows, or the graph would fall apart
 MAX_GAP_S = 1.0  # between nodes of a track; a longer one was lost in between
 NEAR_M, NEAR_RAD = 1.5, radians(60.0)  # a node that a track which was found again hangs on
-
-
-@dataclass(frozen=True)
-class Corrections:
-    """What the graph makes of the poses of a run: Ts_new_tracked of its nodes' frames."""
-
-    frame_indices: Int64[np.ndarray, "n"]
-    Ts_new_tracked: Float64[np.ndarray, "n 4 4"]
-    begins: Int64[np.ndarray, "w"]  # frames from which on the track was in another world
-
-    @classmethod
-    def none(cls) -> "Corrections":
-        """Return those of a run without nodes."""
-        return cls(np.zeros(0, np.int64), np.zeros((0, 4, 4)), np.zeros(0, np.int64))
-
-    def applied(
-        self, indices: Sequence[int], Ts_world_camera: Float64[np.ndarray, "k 4 4"]
-    ) -> Float64[np.ndarray, "k 4 4"]:
-        """Return corrected poses of frames: each moves with the nodes before and after it, at
-        constant speed in between, but only with those that were tracked in the same world.
-        """
-        if not len(indices) or (self.Ts_new_tracked == np.eye(4)).all():
-            return Ts_world_camera
-        wanted = np.asarray(indices, np.int64)
-        last = len(self.frame_indices) - 1
-        low = np.clip(np.searchsorted(self.frame_indices, wanted, side="right") - 1, 0, last)
-        high = np.minimum(low + 1, last)
-        span = np.maximum(self.frame_indices[high] - self.frame_indices[low], 1)
-        share = np.clip((wanted - self.frame_indices[low]) / span, 0.0, 1.0)
-        world, world_low, world_high = (
-            np.searchsorted(self.begins, frames, side="right")
-            for frames in (wanted, self.frame_indices[low], self.frame_indices[high])
-        )
-        has_low, has_high = world_low == world, world_high == world
-        before, after = self.Ts_new_tracked[low], self.Ts_new_tracked[high]
-        before = np.where((has_high & ~has_low)[:, None, None], after, before)
-        share = np.where(has_low & has_high, share, 0.0)
-        between = se3_exps(share[:, None] * logs(inverses(before) @ after))
-        corrected = before @ between @ Ts_world_camera
-        return np.where((has_low | has_high)[:, None, None], corrected, Ts_world_camera)
 
 
 @dataclass

@@ -18,9 +18,7 @@ UNSEEN_COLOR = np.full(3, UNSEEN_GRAY, np.uint8)  # of surface without a known c
 
 @dataclass(frozen=True)
 class Rendering:
-    """What a camera would see of a map: z-depth (0 = nothing), world normals, RGB and a confidence
-    >= 0 a pixel.
-    """
+    """What a camera would see of a map: z-depth (0 = nothing), world normals, RGB, confidence."""
 
     depth_m: Float32[np.ndarray, "h w"]
     normals: Float32[np.ndarray, "h w 3"]
@@ -50,30 +48,29 @@ class Mesh:
 
     def without(self, is_dropped: Bool[np.ndarray, "v"]) -> "Mesh":
         """Return the mesh without the triangles that have one of these vertices."""
-        a, b, c = is_dropped[self.triangles].T
-        return self._part(~(a | b | c))
+        return self._part(~self._have(is_dropped))
 
     def predicted(self) -> "Mesh":
         """Return the triangles that `observed` leaves out."""
-        if self.is_predicted is None:
-            return self._part(np.zeros(len(self.triangles), dtype=bool))
-        a, b, c = self.is_predicted[self.triangles].T
-        return self._part(a | b | c)
+        return self._part(self._have(self._marks()))
 
     def joined(self, other: "Mesh") -> "Mesh":
         """Return both as one; what is not marked in either was observed."""
-        marks = [
-            np.zeros(len(mesh.vertices_m), dtype=bool)
-            if mesh.is_predicted is None
-            else mesh.is_predicted
-            for mesh in (self, other)
-        ]
         return Mesh(
             np.concatenate([self.vertices_m, other.vertices_m]),
             np.concatenate([self.colors, other.colors]),
             np.concatenate([self.triangles, other.triangles + np.int32(len(self.vertices_m))]),
-            np.concatenate(marks),
+            np.concatenate([self._marks(), other._marks()]),
         )
+
+    def _marks(self) -> Bool[np.ndarray, "v"]:
+        none = np.zeros(len(self.vertices_m), bool)
+        return none if self.is_predicted is None else self.is_predicted
+
+    def _have(self, is_vertex: Bool[np.ndarray, "v"]) -> Bool[np.ndarray, "t"]:
+        """Return which triangles have one of these vertices."""
+        a, b, c = is_vertex[self.triangles].T
+        return a | b | c
 
     def _part(self, is_kept: Bool[np.ndarray, "t"]) -> "Mesh":
         """Return some of the triangles and the vertices that they use."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from slam.geometry import se3_exp
-from slam.graph.track import Corrections, Track
+from slam.graph.corrections import Corrections
+from slam.graph.track import Track
 from slam.tracking.pieces import APART_M
 
 STEP = np.array([0.1, 0.0, 0.02, 0.0, 0.05, 0.0])

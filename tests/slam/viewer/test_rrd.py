@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from slam.geometry import se3_exp
+from slam.graph.corrections import Corrections
 from slam.graph.detector import Loop
 from slam.graph.graph import Move, Moved
 from slam.graph.no_loops import NoLoops
 from slam.graph.pose_graph import Edge
 from slam.graph.registration import Evidence
-from slam.graph.track import Corrections
 from slam.tracking.base import TrackState
 from slam.viewer.base import MapView, Snapshot, Viewer
 from slam.viewer.blueprint import PLOTS
