@@ -36,11 +36,14 @@ class Frame:
 
 @dataclass(frozen=True)
 class PosedFrame:
-    """What the mapping thread takes: a frame, its pose and how uncertain that is."""
+    """What the mapping thread takes: a frame, its pose and how uncertain that is; and by how much
+    frames since the last one, of which none was mapped, may have gone astray.
+    """
 
     frame: Frame
     T_world_camera: Transform
     uncertainty_m: float
+    astray_m: float = 0.0
 
 
 class FrameGate:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Container
 from dataclasses import replace
+from math import hypot
 from types import TracebackType
 from typing import Any
 
@@ -68,6 +69,7 @@ class Slam:
         self._unmapped = unmapped
         self._gate = FrameGate()
         self._max_pending = 0 if deterministic else 1
+        self._astray_m = 0.0  # by which WEAK frames may have gone since the last that was mapped
         self._threads = SharedThreads(in_turns=deterministic)
         self._mapper = Worker(self._integrate, "mapper", self._threads.be_second)
 
@@ -135,9 +137,15 @@ class Slam:
         is_mapped = self._is_to_be_mapped(frame, result, is_behind)
         self.journal.note(frame, result, is_mapped, self.map)
         if is_mapped:
-            self._mapper.submit(PosedFrame(frame, result.T_world_camera, result.uncertainty_m))
+            T_world_camera, uncertainty_m = result.T_world_camera, result.uncertainty_m
+            self._mapper.submit(PosedFrame(frame, T_world_camera, uncertainty_m, self._astray_m))
+            self._astray_m = 0.0
             if result.begins_piece:
                 self._mapper.wait(0)  # there is nothing else to track against
+        elif result.state is TrackState.WEAK:
+            self._astray_m = hypot(self._astray_m, result.uncertainty_m)
+        elif result.state is TrackState.LOST:
+            self._astray_m = 0.0  # where it is found again does not depend on them
         return result
 
     def _check_open(self) -> None:
@@ -214,7 +222,7 @@ class Slam:
         with self.journal.mapping_times.measure():
             self.map.integrate(posed.frame, posed.T_world_camera)
             keyframe = self.places.remember(posed.frame, posed.T_world_camera)
-            self.loops.follow(posed.frame, posed.T_world_camera, posed.uncertainty_m, keyframe)
+            self.loops.follow(posed, keyframe)
             self._moving.advance()
 
     def trajectory(self) -> Trajectory:

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import hypot
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from slam.frame import Frame
+from slam.frame import PosedFrame
 from slam.geometry import Transform, is_elsewhere
 from slam.graph.corrections import Corrections
 from slam.graph.detector import Detector, Loop
@@ -51,9 +52,7 @@ class _Swapped:
 class _Passed:
     """A frame that becomes a node."""
 
-    frame: Frame
-    T_world_camera: Transform
-    uncertainty_m: float
+    posed: PosedFrame
     is_looked_for: bool
     features: Features | None  # of a new keyframe
 
@@ -89,25 +88,21 @@ class Loops:
         self._is_over = False
         self._is_unsolved = False  # whether a loop is worth moving something
         self._T_last: Transform | None = None  # of the last node
+        self._astray_m = 0.0  # by which frames since then may have gone
         self._looks = Looks(is_in_turns)
         self._worker: Worker[_Passed | _Swapped] = Worker(self._take, name="loops")
 
-    def follow(
-        self,
-        frame: Frame,
-        T_world_camera: Transform,
-        uncertainty_m: float,
-        keyframe: Keyframe | None,
-    ) -> None:
+    def follow(self, posed: PosedFrame, keyframe: Keyframe | None) -> None:
         """Take in a frame that was mapped, and the keyframe that was made of it."""
-        T_last = self._T_last
+        self._astray_m = hypot(self._astray_m, posed.astray_m)
+        T_last, T_world_camera = self._T_last, posed.T_world_camera
         is_far = T_last is None or is_elsewhere(T_last, T_world_camera, NODE_M, NODE_RAD)
         if keyframe is None and not is_far:
             return
-        self._T_last = T_world_camera
-        is_due = self._looks.is_due(frame.timestamp_s, keyframe is not None)
-        features = keyframe and keyframe.features
-        self._worker.submit(_Passed(frame, T_world_camera, uncertainty_m, is_due, features))
+        posed = replace(posed, astray_m=self._astray_m)
+        self._T_last, self._astray_m = T_world_camera, 0.0
+        is_due = self._looks.is_due(posed.frame.timestamp_s, keyframe is not None)
+        self._worker.submit(_Passed(posed, is_due, keyframe and keyframe.features))
         if self._is_in_turns:
             self._worker.wait(0)
 
@@ -179,9 +174,10 @@ class Loops:
             self.move = None
             self._move_map()
             return
-        frame = item.frame
+        posed, frame = item.posed, item.posed.frame
+        uncertainty_m = hypot(posed.uncertainty_m, posed.astray_m)
         moment = self._track.add(
-            frame.index, frame.timestamp_s, item.T_world_camera, item.uncertainty_m
+            frame.index, frame.timestamp_s, posed.T_world_camera, uncertainty_m
         )
         self._stored.keep(moment.node, frame, self._track.Ts_world_node)
         is_keyframe = item.features is not None

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from slam.frame import Frame
-from slam.geometry import Transform
+from slam.frame import PosedFrame
 from slam.graph.corrections import Corrections
 from slam.graph.detector import Loop
 from slam.graph.graph import Graph, Move, Moved
@@ -22,13 +21,7 @@ class NoLoops:
     moves: tuple[Moved, ...] = ()
     move: Move | None = None
 
-    def follow(
-        self,
-        frame: Frame,
-        T_world_camera: Transform,
-        uncertainty_m: float,
-        keyframe: Keyframe | None,
-    ) -> None:
+    def follow(self, posed: PosedFrame, keyframe: Keyframe | None) -> None:
         """Do nothing."""
 
     def as_of_now(self, move: Move) -> Move:

@@ -11,6 +11,7 @@ import pytest
 from slam.camera import Camera, DepthNoise
 from slam.frame import Frame
 from slam.geometry import se3_exp
+from slam.graph.no_loops import NoLoops
 from slam.maps.base import Mesh, Rendering, SdfSamples
 from slam.sources.holdout import EVERY_FRAME, HeldOut
 from slam.system import NUM_FIRST_FRAMES, Slam
@@ -34,15 +35,18 @@ def pose(index: int) -> np.ndarray:
 class Script:
     """A tracker that says what it was told to say."""
 
-    def __init__(self, states):
+    def __init__(self, states, uncertainty_m=0.0):
         self._states = dict(enumerate(states))
+        self._uncertainty_m = uncertainty_m
         self.num_mapped_before = []  # frames in the map when each one was tracked
 
     def track(self, frame, map_):
         self.num_mapped_before.append(len(map_.mapped))
         state = self._states.get(frame.index, OK)
         reason = "" if state is OK else "as told"
-        return TrackResult(pose(frame.index), state, reason, 0.001, 0.9, 0.1, 3)
+        return TrackResult(
+            pose(frame.index), state, reason, 0.001, 0.9, 0.1, 3, uncertainty_m=self._uncertainty_m
+        )
 
     def moved(self, T_new_old) -> None:
         raise NotImplementedError
@@ -125,6 +129,24 @@ def test_only_frames_that_are_ok_are_mapped(make_slam, deterministic):
         2,
         OK,
     )
+
+
+def test_what_weak_frames_may_have_gone_astray_adds_up():
+    """None of them is mapped; what was LOST is found again wherever it was before."""
+    followed = {}
+
+    class Followed(NoLoops):
+        def follow(self, posed, keyframe):
+            followed[posed.frame.index] = posed.uncertainty_m, posed.astray_m
+
+    states = [OK, WEAK, WEAK, WEAK, WEAK, OK, OK, WEAK, LOST, OK]
+    with Slam(Script(states, 0.01), Notes(), deterministic=True, loops=Followed()) as slam:
+        for index in range(len(states)):
+            slam.step(frame(index))
+    assert followed == {
+        index: (0.01, pytest.approx(astray_m))
+        for index, astray_m in ((0, 0.0), (5, 0.02), (6, 0.0), (9, 0.0))
+    }
 
 
 def test_the_trajectory_has_every_frame_that_was_tracked(make_slam):

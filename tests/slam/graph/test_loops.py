@@ -17,14 +17,17 @@ from loop_walks import (
     off_surface_m,
 )
 
+from slam.camera import Camera, DepthNoise
 from slam.config import Config, PlacesConfig, TsdfConfig
+from slam.frame import Frame, PosedFrame
 from slam.geometry import inverse, se3_exp
 from slam.graph.detector import Detector
 from slam.graph.graph_file import graph_text
 from slam.graph.loops import Loops
 from slam.graph.pose_graph import Solution
 from slam.meshio import write_ply
-from slam.places.memory import new_places
+from slam.places.keyframes import Keyframes
+from slam.places.memory import Places, new_places
 from slam.tracking.given import GivenPoses
 from slam.tracking.pieces import pieces_of
 from slam.trajectory import tum_text
@@ -47,6 +50,22 @@ def walk():
         return go(source, indices, lambda _: tracker, CONFIG, loops_of)
 
     return gone
+
+
+def test_an_edge_over_frames_that_went_astray_is_no_surer_than_they():
+    """They came before a frame that is no node: the next node has it."""
+    config = Config()
+    camera = Camera(64, 48, 60.0, 60.0, 31.5, 23.5)
+    wall = np.ones((48, 64), np.float32)
+    loops = closing(Places(Keyframes()), config)
+    for index, way_m, astray_m in ((0, 0.0, 0.0), (1, 0.01, 0.1), (2, 0.2, 0.0), (3, 0.4, 0.0)):
+        T = se3_exp(np.array([way_m, 0.0, 0.0, 0.0, 0.0, 0.0]))
+        seen = Frame(index, index / 30, camera, wall, None, DepthNoise.rendered())
+        loops.follow(PosedFrame(seen, T, 0.001, astray_m), None)
+    loops.finish()
+    sigmas_m = [edge.information[0, 0] ** -0.5 for edge in loops.graph().odometry]
+    assert sigmas_m[0] == pytest.approx(0.1, rel=0.01)
+    assert sigmas_m[1] < 0.01
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,8 @@ class LoopAt(NoLoops):
         self._index = index
         self.done = []
 
-    def follow(self, frame, T_world_camera, uncertainty_m, keyframe):
+    def follow(self, posed, keyframe):
+        frame = posed.frame
         if frame.index == self._index:
             motions = np.stack([np.eye(4), T_NEW_OLD])
             self.move = Move(np.array([0, frame.index]), motions, np.array([0.0, 0.1]), ())

@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 from loop_walks import drifting_apartment, scaled
 
-from slam.config import TrackingConfig
-from slam.geometry import inverse, rotation_angle_rad, se3_exp
+from slam.config import NoiseConfig, TrackingConfig
+from slam.geometry import inverse, rotation_angle_rad, se3_exp, se3_log
 from slam.graph.registration import FLOOR_M, register, with_floor
 from slam.graph.stored_view import StoredView
+from slam.sources.noise.source import NoisySource
 from slam.sources.synthetic import open_synthetic
 from slam.tracking.prepare import CLOUD_LEVEL, prepare
 
 OLD, AGAIN, ELSEWHERE = 0, 332, 150  # frames of one place, and of another
+PARTS = ((0, 50), (60, 106), (120, 162), (300, 354))  # frames that share a part of their view
+SQUARED_SIGMAS = 12.6  # that six numbers have in one of twenty cases; 6 on average
 OFFSET = se3_exp(np.array([0.03, -0.015, 0.03, 0.0, 0.015, 0.0]))  # as matched corners leave it
 
 
@@ -82,3 +85,17 @@ def test_no_registration_claims_more_than_the_floor():
     np.testing.assert_allclose(with_floor(np.zeros((6, 6))), 0.0)
     weak = np.eye(6)
     np.testing.assert_allclose(with_floor(weak), weak, rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_registration_errs_by_no_more_than_it_claims(seed):
+    """Also where few readings are of the place."""
+    source = scaled(open_synthetic("apartment"), 0.5)
+    noisy = NoisySource(source, NoiseConfig(model="kinect", seed=seed))
+    Ts = source.ground_truth().Ts_world_camera
+    for old, here in PARTS:
+        T_old_here = inverse(Ts[old]) @ Ts[here]
+        registration = aligned(noisy, old, here, T_old_here @ OFFSET)
+        assert 0.3 < registration.evidence.overlap < 0.7
+        error = se3_log(inverse(T_old_here) @ registration.T_view_camera)
+        assert error @ registration.information @ error < SQUARED_SIGMAS
