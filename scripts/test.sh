@@ -19,6 +19,12 @@ tests() { "$python" -m pytest "$@" || [[ $? == 5 ]]; } # 5: the arguments chose 
 check "ruff check" "$python" -m ruff check .
 check "ruff format" "$python" -m ruff format --check .
 check "pyright" "$python" -m pyright
+# once, in processes side by side: else every process of tests compiles what it comes to first
+check "kernels" "$python" -c '
+from slam.config import Config
+from slam.runs.warmup import warm_up
+duration_s = warm_up([Config(map=name) for name in ("tsdf", "neural")])
+print(f"compiled in {duration_s:.0f} s")'
 # a process a core; who has done its half of the tests takes from the other's
 check "pytest" tests -m "not realtime" --numprocesses auto --maxprocesses 4 --dist worksteal "$@"
 check "pytest, real time" tests -m realtime "$@"

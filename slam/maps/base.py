@@ -52,7 +52,9 @@ class Mesh:
 
     def predicted(self) -> "Mesh":
         """Return the triangles that `observed` leaves out."""
-        return self._part(self._have(self._marks()))
+        if self.is_predicted is None:
+            return self._part(np.zeros(len(self.triangles), dtype=bool))
+        return self._part(self._have(self.is_predicted))
 
     def joined(self, other: "Mesh") -> "Mesh":
         """Return both as one; what is not marked in either was observed."""
@@ -67,9 +69,8 @@ class Mesh:
         none = np.zeros(len(self.vertices_m), bool)
         return none if self.is_predicted is None else self.is_predicted
 
-    def _have(self, is_vertex: Bool[np.ndarray, "v"]) -> Bool[np.ndarray, "t"]:
-        """Return which triangles have one of these vertices."""
-        a, b, c = is_vertex[self.triangles].T
+    def _have(self, is_marked: Bool[np.ndarray, "v"]) -> Bool[np.ndarray, "t"]:
+        a, b, c = is_marked[self.triangles].T
         return a | b | c
 
     def _part(self, is_kept: Bool[np.ndarray, "t"]) -> "Mesh":
