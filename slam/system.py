@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable, Container
 from dataclasses import replace
-from math import hypot
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +21,7 @@ from slam.journal import FrameRecord, Journal
 from slam.maps.base import Map, Mendable, Polishable, own_sigma_m, tracked_map
 from slam.places.memory import AnyPlaces, NoPlaces, new_places
 from slam.sources.holdout import HeldOut
+from slam.tracking.astray import Astray
 from slam.tracking.base import Tracker, TrackResult, TrackState
 from slam.tracking.judge import Judge, NoJudge, new_judge
 from slam.tracking.movers import Movers, NothingMoves
@@ -69,7 +69,7 @@ class Slam:
         self._unmapped = unmapped
         self._gate = FrameGate()
         self._max_pending = 0 if deterministic else 1
-        self._astray_m = 0.0  # by which WEAK frames may have gone since the last that was mapped
+        self._astray = Astray()
         self._threads = SharedThreads(in_turns=deterministic)
         self._mapper = Worker(self._integrate, "mapper", self._threads.be_second)
 
@@ -136,16 +136,12 @@ class Slam:
             self._learn(frame, result)
         is_mapped = self._is_to_be_mapped(frame, result, is_behind)
         self.journal.note(frame, result, is_mapped, self.map)
+        astray_m = self._astray.taken(result, is_mapped)
         if is_mapped:
             T_world_camera, uncertainty_m = result.T_world_camera, result.uncertainty_m
-            self._mapper.submit(PosedFrame(frame, T_world_camera, uncertainty_m, self._astray_m))
-            self._astray_m = 0.0
+            self._mapper.submit(PosedFrame(frame, T_world_camera, uncertainty_m, astray_m))
             if result.begins_piece:
                 self._mapper.wait(0)  # there is nothing else to track against
-        elif result.state is TrackState.WEAK:
-            self._astray_m = hypot(self._astray_m, result.uncertainty_m)
-        elif result.state is TrackState.LOST:
-            self._astray_m = 0.0  # where it is found again does not depend on them
         return result
 
     def _check_open(self) -> None:
