@@ -4,12 +4,14 @@ import numpy as np
 
 from kernels.cpu.compile import kernel
 from kernels.reference.blocks import coords_over
+from kernels.scalar.compile import inline
 from kernels.scalar.hashing import bucket, find, is_in_range, pack
 from kernels.scalar.noise import truncation
 from kernels.scalar.view import num_band_parts, ray_through
 
 ZERO = np.float32(0.0)
 HALF = np.float32(0.5)
+NUM_RECENT = 1024  # blocks: rays beside each other meet the same ones
 
 
 @kernel
@@ -75,7 +77,22 @@ def find_blocks(index, coords):
 
 def cover_blocks(index, first, coarse_index, block_size_m, coarse_spacing_m):
     coords = coords_over(index, first, block_size_m, coarse_spacing_m)
-    return bool(insert_blocks(coarse_index, coords))
+    missing = coords[find_blocks(coarse_index, coords) < 0]  # mostly none
+    return not len(missing) or bool(insert_blocks(coarse_index, np.unique(missing, axis=0)))
+
+
+@inline
+def _is_recent(recent, x, y, z):
+    """Whether a block was met lately, as one that is met now will have been; so is one that cannot
+    exist.
+    """
+    if not is_in_range(x, y, z):
+        return True
+    key = pack(x, y, z)
+    place = np.uint64(bucket(key, NUM_RECENT - 1))
+    is_known = recent[place] == key
+    recent[place] = key
+    return is_known
 
 
 @kernel
@@ -85,6 +102,7 @@ def touch_band(
 ):  # fmt: skip
     T = T_world_camera
     per_block = np.float32(1.0 / block_size_m)
+    recent = np.full(NUM_RECENT, -1, np.int64)
     num_visible = 0
     for v in range(stride // 2, depth_m.shape[0], stride):
         for u in range(stride // 2, depth_m.shape[1], stride):
@@ -95,15 +113,13 @@ def touch_band(
             ray_x, ray_y, ray_z = ray_through(u, v, intrinsics, T, per_block)
             num_steps = num_band_parts(tau, per_block)
             step = np.float32(2.0) * tau / np.float32(num_steps)
-            last_x, last_y, last_z = np.int32(1 << 30), np.int32(0), np.int32(0)
             for s in range(num_steps + 1):
                 t = z - tau + step * np.float32(s)
                 bx = np.int32(np.floor(ray_x * t + T[0, 3] * per_block))
                 by = np.int32(np.floor(ray_y * t + T[1, 3] * per_block))
                 bz = np.int32(np.floor(ray_z * t + T[2, 3] * per_block))
-                if bx == last_x and by == last_y and bz == last_z:
+                if _is_recent(recent, bx, by, bz):
                     continue
-                last_x, last_y, last_z = bx, by, bz
                 slot = find(index, bx, by, bz)
                 if slot < 0:
                     slot = _insert(index, bx, by, bz)
@@ -123,6 +139,7 @@ def touch_free(
 ):  # fmt: skip
     T = T_world_camera
     per_block = np.float32(1.0 / block_size_m)
+    recent = np.full(NUM_RECENT, -1, np.int64)
     for v in range(offset[0], depth_m.shape[0], stride):
         for u in range(offset[1], depth_m.shape[1], stride):
             z = depth_m[v, u]
@@ -135,10 +152,12 @@ def touch_free(
                 bx = np.int32(np.floor(ray_x * t + T[0, 3] * per_block))
                 by = np.int32(np.floor(ray_y * t + T[1, 3] * per_block))
                 bz = np.int32(np.floor(ray_z * t + T[2, 3] * per_block))
+                t += HALF * np.float32(block_size_m)
+                if _is_recent(recent, bx, by, bz):
+                    continue
                 slot = find(index, bx, by, bz)
                 if slot >= 0 and stamps[slot] != stamp:
                     stamps[slot] = stamp
                     visible[num_visible] = slot
                     num_visible += 1
-                t += HALF * np.float32(block_size_m)
     return num_visible

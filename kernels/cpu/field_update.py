@@ -21,6 +21,7 @@ ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
 QUARTER = np.float32(0.25)
 EPSILON = np.float32(1e-12)
+NO_ROW, ONE_ROW, LAST = np.uint64(0), np.uint64(1), np.uint64(7)
 
 
 @kernel
@@ -75,28 +76,37 @@ def scatter_all(
         )
 
 
-@kernel
-def _pull(features, row, q):
-    """Sum the differences of a feature to those of the neighbours in the block."""
-    here, pull = widen(features[row, q]), ZERO
-    for axis in range(3):
-        shift = 6 - 3 * axis
-        at = (row >> shift) & 7
-        if at > 0:
-            pull += here - widen(features[row - (1 << shift), q])
-        if at < 7:
-            pull += here - widen(features[row + (1 << shift), q])
-    return pull
-
-
 @parallel_kernel
 def _smooth(features, rows, gradient, smoothness):
+    """Return the gradient with the differences to the neighbours in the block added. A missing
+    neighbour is the vertex itself, so that there is no branch.
+    """
     features = features.reshape(-1, NUM_FEATURES)
-    smooth = gradient.copy()
+    smooth = np.empty_like(gradient)
     for part in prange(rows.shape[0]):
         i = np.int64(part)
-        for q in range(NUM_FEATURES):
-            smooth[i, q] += smoothness * _pull(features, rows[i], q)
+        row = np.uint64(rows[i])
+        h0, h1 = widen(features[row, 0]), widen(features[row, 1])
+        h2, h3 = widen(features[row, 2]), widen(features[row, 3])
+        p0, p1, p2, p3 = ZERO, ZERO, ZERO, ZERO
+        for axis in range(3):
+            shift = np.uint64(6 - 3 * axis)
+            at = (row >> shift) & LAST
+            below = row - ((ONE_ROW if at > NO_ROW else NO_ROW) << shift)
+            above = row + ((ONE_ROW if at < LAST else NO_ROW) << shift)
+            p0 += h0 - widen(features[below, 0])
+            p1 += h1 - widen(features[below, 1])
+            p2 += h2 - widen(features[below, 2])
+            p3 += h3 - widen(features[below, 3])
+            p0 += h0 - widen(features[above, 0])
+            p1 += h1 - widen(features[above, 1])
+            p2 += h2 - widen(features[above, 2])
+            p3 += h3 - widen(features[above, 3])
+        smooth[i, 0] = gradient[i, 0] + smoothness * p0
+        smooth[i, 1] = gradient[i, 1] + smoothness * p1
+        smooth[i, 2] = gradient[i, 2] + smoothness * p2
+        smooth[i, 3] = gradient[i, 3] + smoothness * p3
+        smooth[i, CURVATURE] = gradient[i, CURVATURE]
     return smooth
 
 

@@ -8,7 +8,8 @@ times as long.
 import numpy as np
 from numba import prange
 
-from kernels.cpu.compile import kernel, parallel_kernel
+from kernels.cpu.compile import parallel_kernel
+from kernels.scalar.compile import inline
 from kernels.scalar.fusion import (
     add_color_weight,
     add_weight,
@@ -25,17 +26,19 @@ from kernels.tsdf import WEIGHT_UNIT
 
 ZERO = np.float32(0.0)
 ONE = np.float32(1.0)
+CELL_BITS = np.int32(2)  # a normal is that of 4 x 4 pixels
 OPAQUE = np.uint32(1 << 24)  # and above: the pixel has colour
 NUM_CHUNKS = 16  # units of parallel work: more than threads, so that uneven blocks balance
 
 
-@kernel
+@inline
 def _project(base, offsets, intrinsics, w, h, points, rays, pixel, cell):
     """Write a block's camera-frame points, and the pixel each projects to: its ray, its flat index
     (h w where there is none), and the flat index of its normal.
     """
     fx, fy, cx, cy = intrinsics[0], intrinsics[1], intrinsics[2], intrinsics[3]
     last_cell_u, last_cell_v = np.int32(w // 4 - 1), np.int32(h // 4 - 1)
+    num_cells_u = np.int32(w // 4)
     for i in range(512):
         x = base[0] + offsets[0, i]
         y = base[1] + offsets[1, i]
@@ -47,12 +50,12 @@ def _project(base, offsets, intrinsics, w, h, points, rays, pixel, cell):
         rays[0, i] = (np.float32(u) - cx) / fx
         rays[1, i] = (np.float32(v) - cy) / fy
         pixel[i] = np.uint32(v * np.int32(w) + u) if inside else np.uint32(h * w)
-        cell[i] = np.uint32(
-            min(v >> 2, last_cell_v) * (last_cell_u + np.int32(1)) + min(u >> 2, last_cell_u)
-        )
+        cell_v = np.int32(min(v >> CELL_BITS, last_cell_v))  # sums are 64 bits wide unless cut off
+        cell_u = np.int32(min(u >> CELL_BITS, last_cell_u))
+        cell[i] = np.uint32(cell_v * num_cells_u + cell_u)
 
 
-@kernel
+@inline
 def _gather_readings(pixel, cell, readings, normals, depth, normal):
     """Copy each voxel's reading and normal. On its own because only the arithmetic after it
     vectorises.
@@ -65,7 +68,7 @@ def _gather_readings(pixel, cell, readings, normals, depth, normal):
         normal[2, i] = normals[j, 2]
 
 
-@kernel
+@inline
 def _fuse(
     points, rays, depth, normal, sdf, weight, noise, tau_min, tau_max, unit, max_weight,
     dither, share,
@@ -93,14 +96,14 @@ def _fuse(
     return total_share > ZERO
 
 
-@kernel
+@inline
 def _gather(pixel, image, values):
     """Copy each voxel's pixel."""
     for i in range(512):
         values[i] = image[pixel[i]]
 
 
-@kernel
+@inline
 def _blend(packed, share, color, dither):
     """Average the colour of the voxels near the surface, by share of the reading's weight."""
     for i in range(512):

@@ -53,20 +53,19 @@ def cover_blocks(
 ) -> bool:
     """See `kernels.blocks.cover_blocks`."""
     coords = coords_over(index, first, block_size_m, coarse_spacing_m)
-    return insert_blocks(coarse_index, coords)
+    return insert_blocks(coarse_index, np.unique(coords, axis=0))
 
 
 def coords_over(
     index: BlockIndex, first: int, block_size_m: float, coarse_spacing_m: float
 ) -> np.ndarray:
-    """Return the coordinates (n, 3) of the coarser blocks, each once, in order: those in which the
-    corners of each block lie, moved outwards.
+    """Return the coordinates (n, 3) of the coarser blocks in which the corners of each block lie,
+    moved outwards.
     """
     low_m = index.coords[first : int(index.num_blocks[0])] * block_size_m
     margin_m = COVER_CELLS * coarse_spacing_m
     corners_m = [low_m + up * block_size_m + (2 * up - 1) * margin_m for up in OFFSETS]
-    blocks = np.floor(np.concatenate(corners_m) / (8 * coarse_spacing_m)).astype(np.int32)
-    return np.unique(blocks, axis=0)
+    return np.floor(np.concatenate(corners_m) / (8 * coarse_spacing_m)).astype(np.int32)
 
 
 def touch_band(

@@ -13,6 +13,7 @@ from kernels import field as field_ops
 from kernels import movers
 from kernels import rays as ray_ops
 from kernels.field_render import render
+from kernels.threads import take_free_threads
 from slam.camera import Camera, DepthNoise
 from slam.config import NeuralConfig
 from slam.frame import Frame
@@ -58,6 +59,7 @@ class NeuralMap(KeyframedMap):
         with self._lock:
             is_keyframe = self._is_keyframe_due
             frame = self.base.exposures.evened(frame, T_world_camera, self.base.color)
+            take_free_threads()  # by now the tracker has begun with the next frame
             frame = self._without_movers(frame, T_world_camera, is_keyframe)
             readings = surface_readings(frame)
             fits = fuse(

@@ -61,6 +61,7 @@ class Recipe:
         """Take one step on a batch, in place; `seed` is another in each step."""
         config = self.config
         _, d_decoder, touched = field_ops.gradients(field, batch, StepWeights())
+        take_free_threads()
         field_update.adagrad(field.middle, touched[MIDDLE], config.middle_rate, 0.0, seed)
         rate = fine_rate(config, self.depth_noise)
         smoothness = config.smoothness / config.rays

@@ -11,6 +11,7 @@ from jaxtyping import Float32, Float64, Int64, UInt8
 from kernels import blocks as block_ops
 from kernels import mesh as mesh_ops
 from kernels import tsdf as tsdf_ops
+from kernels.threads import take_free_threads
 from slam.camera import Camera, DepthNoise
 from slam.config import TsdfConfig
 from slam.errors import SlamError
@@ -62,6 +63,7 @@ class TsdfMap(FusedMap):
     def integrate(self, frame: Frame, T_world_camera: Transform) -> None:
         """Fuse a posed frame: allocate its band, carve its free space, average all."""
         frame = self.exposures.evened(frame, T_world_camera, self.color)
+        take_free_threads()  # by now the tracker has begun with the next frame
         self.fuse(frame, surface_readings(frame), T_world_camera)
 
     def fuse(self, frame: Frame, surface: SurfaceReadings, T_world_camera: Transform) -> None:
