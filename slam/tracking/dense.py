@@ -61,6 +61,7 @@ class DenseTracker:
         self._keyframe: KeyframeView | None = None
         self._num_weak = 0
         self._num_lost = 0
+        self._num_unlooked = 0  # lost frames since one was looked for round the last pose
 
     def track(self, frame: Frame, map_: Map) -> TrackResult:
         """Estimate T_world_camera of the next frame."""
@@ -196,16 +197,16 @@ class DenseTracker:
     def _find_again(
         self, frame: Frame, map_: Map, lost: TrackResult, T_last: Transform
     ) -> TrackResult:
-        """Look where the frame is recognised, and every few frames round the last pose. One of the
-        two is all that there is time for.
+        """Look where the frame is recognised, or round the last pose: there is time for one. The
+        latter every few frames, one later if that one is recognised.
         """
         T_guess = self._recogniser.recognise(frame)
-        if (self._num_lost + 1) % LOOK_ROUND_EVERY == 0:
+        self._num_unlooked = self._num_unlooked + 1 if self._num_lost else 1
+        if self._num_unlooked >= LOOK_ROUND_EVERY + (T_guess is not None):
+            self._num_unlooked = 0
             result = self._look_round(frame, map_, lost, T_last)
             return result if result.state is TrackState.OK else lost
-        if T_guess is None:
-            return lost
-        result = self._elsewhere.placed(frame, map_, T_guess)
+        result = None if T_guess is None else self._elsewhere.placed(frame, map_, T_guess)
         if result is None:
             return lost
         self._leave()
