@@ -2,11 +2,14 @@
 
 import threading
 
+import numba
 import numpy as np
 import pytest
 
+from kernels.threads import NUM_THREADS, SharedThreads
 from slam.camera import Camera
 from slam.errors import SlamError
+from slam.maps import readings
 from slam.maps.base import Map
 from slam.maps.neural.map import NeuralMap
 
@@ -165,6 +168,32 @@ def test_a_map_can_be_read_while_it_grows(make_any, see):
         assert (map_.render(frame.camera, T).depth_m[10:-10, 10:-10] > 0).mean() > 0.99
     thread.join(timeout=30)
     assert not errors
+
+
+def test_the_tracker_has_its_threads_back_before_a_frame_is_prepared(make_any, see, monkeypatch):
+    map_, (frame, T) = make_any(), see()
+    shared, numbers = SharedThreads(in_turns=False), []
+    is_second, is_first_busy = threading.Event(), threading.Event()
+    prepare = readings.readings_of
+
+    def spy(*args):
+        numbers.append(numba.get_num_threads())
+        return prepare(*args)
+
+    def integrate():
+        shared.be_second()  # with all threads: the first has nothing to do
+        is_second.set()
+        is_first_busy.wait(10)
+        map_.integrate(frame, T)
+
+    monkeypatch.setattr(readings, "readings_of", spy)
+    thread = threading.Thread(target=integrate)
+    thread.start()
+    is_second.wait(10)
+    with shared.first():
+        is_first_busy.set()
+        thread.join(60)
+    assert numbers == [max(1, NUM_THREADS // 2)]
 
 
 def test_growth_leaves_no_trace(make_any, see):
