@@ -53,7 +53,7 @@ class NeuralConfig(Checked):
     steps: int = setting(3, "of training on a mapped frame, at most", at_least=0)
     first_steps: int = setting(30, "of training on the first frame", at_least=0)
     budget_ms: float = setting(
-        22.0, "of a frame: no step starts after this; 0 = no limit", at_least=0.0
+        16.5, "of a frame: no step starts after this; 0 = no limit", at_least=0.0
     )
     polish_s: float = setting(
         5.0, "of training on all keyframes after the last frame, at most", at_least=0.0
