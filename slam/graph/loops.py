@@ -126,7 +126,8 @@ class Loops:
         """
         self._T_last = None  # the next frame is a node: of the new world
         self._move_keyframes(move)
-        (self._take if self._is_over else self._worker.submit)(_Swapped(move, frame_index))
+        take = self._take if self._is_over else self._worker.submit
+        take(_Swapped(move, frame_index))
         if len(changed):  # else it was by so little that the map left it
             self.moves.append(Moved.after(frame_index, move, changed))
             self.moves[:-MOST_WHOLE] = [moved.in_short() for moved in self.moves[:-MOST_WHOLE]]
